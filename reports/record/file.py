@@ -1,0 +1,169 @@
+"""The record as a file: its tables, and opening it safely or saying in one line why not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from reports.record.rows import RecordError
+
+APPLICATION_ID = 0x61626C74  # "ablt": tells a record from any other SQLite file
+VERSION = 1
+
+TABLES = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE metrics (
+    name TEXT PRIMARY KEY, unit TEXT NOT NULL,
+    better TEXT NOT NULL CHECK (better IN ('higher', 'lower', 'none')), protocol TEXT NOT NULL
+) STRICT;
+CREATE TABLE mixes (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, label TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL, baseline INTEGER NOT NULL
+) STRICT;
+CREATE TABLE levels (
+    mix TEXT NOT NULL REFERENCES mixes (key), position INTEGER NOT NULL,
+    axis TEXT NOT NULL, level TEXT NOT NULL, PRIMARY KEY (mix, axis)
+) STRICT;
+CREATE TABLE stages (
+    mix TEXT NOT NULL REFERENCES mixes (key), position INTEGER NOT NULL, slot TEXT NOT NULL,
+    blocks TEXT NOT NULL, family TEXT NOT NULL, depth INTEGER NOT NULL, PRIMARY KEY (mix, slot)
+) STRICT;
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, mix TEXT NOT NULL REFERENCES mixes (key),
+    seed INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('done', 'diverged', 'failed')),
+    reason TEXT NOT NULL, seconds REAL NOT NULL, UNIQUE (mix, seed)
+) STRICT;
+CREATE TABLE trial_facts (
+    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE,
+    name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (trial, name)
+) STRICT;
+CREATE TABLE curve (
+    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE,
+    name TEXT NOT NULL, step INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (trial, name, step)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, png BLOB NOT NULL) STRICT;
+CREATE TABLE pictures (
+    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE, image TEXT NOT NULL,
+    kind TEXT NOT NULL, sha256 TEXT NOT NULL REFERENCES blobs (sha256),
+    PRIMARY KEY (trial, image, kind)
+) STRICT;
+CREATE TABLE measurements (
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, metric TEXT NOT NULL REFERENCES metrics (name),
+    value REAL NOT NULL, low REAL, high REAL, n INTEGER NOT NULL, mode TEXT NOT NULL,
+    backend TEXT NOT NULL, device TEXT NOT NULL, sitting TEXT NOT NULL,
+    UNIQUE (subject, metric, mode, backend, device, sitting)
+) STRICT;
+CREATE TABLE samples (
+    subject TEXT NOT NULL, metric TEXT NOT NULL REFERENCES metrics (name), mode TEXT NOT NULL,
+    sitting TEXT NOT NULL, process INTEGER NOT NULL, round INTEGER NOT NULL, value REAL NOT NULL,
+    PRIMARY KEY (subject, metric, mode, sitting, process, round)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notes (
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, topic TEXT NOT NULL, text TEXT NOT NULL,
+    UNIQUE (subject, topic, text)
+) STRICT;
+"""
+
+
+def make(path: Path, facts: dict[str, str]) -> None:
+    """Write a new, empty record; killed half-way it leaves no file of that name.
+
+    Raises:
+        RecordError: There is a file already, or the folder cannot be written.
+    """
+    if path.exists():
+        raise RecordError(f"{path}: there is a file already; open it, or choose another name")
+    draft = path.with_name(f"{path.name}.new")
+    for left in ("", "-wal", "-shm"):  # of a process that was killed at it
+        Path(f"{draft}{left}").unlink(missing_ok=True)
+    try:
+        connection = sqlite3.connect(draft, isolation_level=None)
+    except sqlite3.Error as problem:
+        raise RecordError(f"{path}: cannot be created ({problem})") from problem
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
+        )
+        connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    except sqlite3.Error as problem:
+        raise RecordError(f"{path}: cannot be created ({problem})") from problem
+    finally:
+        connection.close()
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """Open a record and check that it is one.
+
+    Raises:
+        RecordError: It is missing, empty, damaged, of a newer format, or something else.
+    """
+    _look(path)
+    try:
+        connection = _writable(path) if writable else _readable(path)
+        _check(path, connection)
+    except sqlite3.DatabaseError as problem:
+        raise RecordError(f"{path}: not a readable record ({problem})") from problem
+    return connection
+
+
+def _look(path: Path) -> None:
+    """What can be said without SQLite; a zero-byte file would pass as an empty database."""
+    if path.is_dir():
+        raise RecordError(f"{path}: is a folder; expected the record file inside it")
+    if not path.exists():
+        raise RecordError(f"{path}: no such record")
+    with path.open("rb") as file:
+        header = file.read(16)
+    if not header:
+        raise RecordError(f"{path}: is empty (0 bytes), not a record")
+    if header != b"SQLite format 3\x00":
+        raise RecordError(f"{path}: is not an SQLite file, so not a record")
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """Read-only; on a medium that cannot be written, SQLite must be told that nobody writes."""
+    uri = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=30)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if Path(f"{path}-wal").exists():  # ignoring it would lose what it holds
+            raise
+        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    problem = ""
+    if application != APPLICATION_ID:
+        problem = f"an SQLite file, but not a record (application_id {application})"
+    elif version > VERSION:
+        problem = f"written by a newer version (format {version}; this one reads up to {VERSION})"
+    if problem:
+        connection.close()
+        raise RecordError(f"{path}: {problem}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,118 @@
+"""A record read back as DataFrames, in the order in which things were written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+
+from reports.record.file import connect
+
+
+class Reading:
+    """An open record; close it, or use it in a `with`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path | str, writable: bool = False) -> Self:
+        """Open a record; unless writable it cannot be changed by accident.
+
+        Raises:
+            RecordError: It is missing, empty, damaged, of a newer format, or something else.
+        """
+        path = Path(path)
+        return cls(path, connect(path, writable=writable))
+
+    def close(self) -> None:
+        """Let go of the file; the log is folded into it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def facts(self) -> dict[str, str]:
+        """What is known of the whole run: study, question, versions, machine, git commit."""
+        return dict(self._connection.execute("SELECT name, value FROM facts ORDER BY rowid"))
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the metrics that the study asks for, in its order."""
+        return tuple(json.loads(self.facts().get("objectives", "[]")))
+
+    def metrics(self) -> pd.DataFrame:
+        """Columns name, unit, better, protocol."""
+        return self._table("SELECT name, unit, better, protocol FROM metrics ORDER BY rowid")
+
+    def mixes(self) -> pd.DataFrame:
+        """Columns key, label, baseline, spec (JSON)."""
+        table = self._table("SELECT key, label, baseline, spec FROM mixes ORDER BY id")
+        return table.astype({"baseline": bool})
+
+    def levels(self) -> pd.DataFrame:
+        """Columns mix, axis, level: one row per mix and axis."""
+        return self._table(
+            "SELECT mix, axis, level FROM levels JOIN mixes ON mixes.key = mix "
+            "ORDER BY mixes.id, position"
+        )
+
+    def stages(self) -> pd.DataFrame:
+        """Columns mix, slot, blocks, family, depth: one row per mix and slot."""
+        return self._table(
+            "SELECT mix, slot, blocks, family, depth FROM stages "
+            "JOIN mixes ON mixes.key = mix ORDER BY mixes.id, position"
+        )
+
+    def trials(self) -> pd.DataFrame:
+        """Columns key, mix, seed, status, reason, seconds."""
+        return self._table("SELECT key, mix, seed, status, reason, seconds FROM trials ORDER BY id")
+
+    def trial_facts(self) -> pd.DataFrame:
+        """Columns trial, name, value."""
+        return self._table("SELECT trial, name, value FROM trial_facts ORDER BY rowid")
+
+    def measurements(self) -> pd.DataFrame:
+        """Columns subject, metric, value, low, high, n, mode, backend, device, sitting."""
+        return self._table(
+            "SELECT subject, metric, value, low, high, n, mode, backend, device, sitting "
+            "FROM measurements ORDER BY id"
+        ).astype({"low": float, "high": float})
+
+    def samples(self) -> pd.DataFrame:
+        """Columns subject, metric, mode, sitting, process, round, value."""
+        return self._table("SELECT * FROM samples")
+
+    def curve(self) -> pd.DataFrame:
+        """Columns trial, name, step, value."""
+        return self._table("SELECT * FROM curve")
+
+    def notes(self) -> pd.DataFrame:
+        """Columns subject, topic, text."""
+        return self._table("SELECT subject, topic, text FROM notes ORDER BY id")
+
+    def pictures(self, trial: str | None = None) -> pd.DataFrame:
+        """Columns trial, image, kind, png (bytes); of one trial, or of all."""
+        return self._table(
+            "SELECT trial, image, kind, png FROM pictures JOIN blobs USING (sha256) "
+            "WHERE ?1 IS NULL OR trial = ?1 ORDER BY pictures.rowid",
+            (trial,),
+        )
+
+    def _table(self, query: str, values: tuple[object, ...] = ()) -> pd.DataFrame:
+        cursor = self._connection.execute(query, values)
+        names = [column[0] for column in cursor.description]
+        return pd.DataFrame(cursor.fetchall(), columns=names)
