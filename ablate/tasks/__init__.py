@@ -1,0 +1,1 @@
+"""What is restored: clean photographs, what is done to them, and the crops a network sees."""

@@ -1,0 +1,246 @@
+"""A dataset: clean photographs for training and for validation, in memory or mapped from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from ablate.tasks.images import Levels
+
+NAMED: Final = 5  # files that an error names; the others are counted
+FORMAT: Final = "ablate dataset 1"
+ALIGNMENT: Final = 64  # bytes; so that 16-bit images can be viewed in place
+
+
+class DataError(ValueError):
+    """Images that cannot be used: one line that names the files."""
+
+
+def listed(problems: Sequence[str]) -> str:
+    """The first few of several problems, and how many more there are."""
+    more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+    return "; ".join(problems[:NAMED]) + more
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One picture, (H, W, 3) of uint8 or uint16, and its degraded twin where one was given."""
+
+    name: str
+    clean: Levels
+    degraded: Levels | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        return self.clean.shape[0], self.clean.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Photographs to train on and others to validate on; make one with `Dataset.of`.
+
+    Args:
+        train: At least one.
+        validation: At least one; none of them is in `train`.
+        digest: SHA-256 over names and pixels: equal for equal data.
+    """
+
+    train: tuple[Photo, ...]
+    validation: tuple[Photo, ...]
+    digest: str
+
+    @classmethod
+    def of(cls, train: Iterable[Photo], validation: Iterable[Photo]) -> Dataset:
+        """Put the two parts together.
+
+        Raises:
+            DataError: A part is empty, or a picture is in both; the message names both files.
+        """
+        parts = {"training": tuple(train), "validation": tuple(validation)}
+        for part, photos in parts.items():
+            if not photos:
+                raise DataError(f"there is no {part} image")
+        hashes = {part: [_fingerprint(photo) for photo in photos] for part, photos in parts.items()}
+        _require_disjoint(parts, hashes)
+        digest = hashlib.sha256(json.dumps(_identity(parts, hashes)).encode()).hexdigest()
+        return cls(parts["training"], parts["validation"], digest)
+
+    @property
+    def paired(self) -> bool:
+        """Whether every picture came with its degraded twin."""
+        return all(photo.degraded is not None for photo in (*self.train, *self.validation))
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file, all or nothing, from which `read` maps it.
+
+        The file is a one-dimensional NumPy array of bytes: the length of an index, the index
+        (JSON), then each image at an aligned place.
+        """
+        photos = (*self.train, *self.validation)
+        images = [i for photo in photos for i in (photo.clean, photo.degraded) if i is not None]
+        index = {
+            "format": FORMAT,
+            "digest": self.digest,
+            "train": [_described(photo) for photo in self.train],
+            "validation": [_described(photo) for photo in self.validation],
+        }
+        head = json.dumps(index).encode()
+        chunks = [len(head).to_bytes(8, "little"), head]
+        total = sum(map(_padded, (8 + len(head), *(image.nbytes for image in images))))
+
+        def write(file: BinaryIO) -> None:
+            description = {"descr": "|u1", "fortran_order": False, "shape": (total,)}
+            np.lib.format.write_array_header_1_0(file, description)
+            _write_padded(file, b"".join(chunks))
+            for image in images:
+                _write_padded(file, np.ascontiguousarray(image).data)
+
+        _replace(path, write)
+
+    @classmethod
+    def read(cls, path: Path) -> Dataset:
+        """Map what `save` wrote; pictures are read from the disk when they are looked at.
+
+        Raises:
+            DataError: The file is missing or is not a whole saved dataset.
+        """
+        try:
+            data = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+            length = int.from_bytes(data[:8].tobytes(), "little")
+            index = json.loads(data[8 : 8 + length].tobytes())
+            if index["format"] != FORMAT:
+                raise ValueError("another format")
+        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else "damaged"
+            raise DataError(f"{path} is not a saved dataset ({reason})") from None
+        reader = _Reader(data, _padded(8 + length))
+        train, validation = (
+            tuple(reader.photo(item) for item in index[part]) for part in ("train", "validation")
+        )
+        return cls(train, validation, index["digest"])
+
+
+def require_size(dataset: Dataset, crop: int, evaluation_crop: int) -> None:
+    """See that every picture is at least as large as the crops taken from it.
+
+    Args:
+        dataset: The pictures.
+        crop: Side of a training crop, in pixels.
+        evaluation_crop: Side of a validation crop, in pixels; 0 for whole images.
+
+    Raises:
+        DataError: Some are smaller; the message names them with their sizes.
+    """
+    for part, photos, side in (
+        ("training", dataset.train, crop),
+        ("validation", dataset.validation, evaluation_crop),
+    ):
+        small = [
+            f"{photo.name} is {photo.size[1]} x {photo.size[0]}"
+            for photo in photos
+            if min(photo.size) < side
+        ]
+        if small:
+            raise DataError(
+                f"{len(small)} of {len(photos)} {part} images are smaller than the {side} x {side}"
+                f" pixels of a {part} crop: {listed(small)}"
+            )
+
+
+def _fingerprint(photo: Photo) -> tuple[str, str]:
+    """Hashes of the clean and of the degraded picture."""
+    return _hash(photo.clean), "" if photo.degraded is None else _hash(photo.degraded)
+
+
+def _hash(image: Levels) -> str:
+    made = hashlib.sha256(f"{image.shape} {image.dtype.name}".encode())
+    made.update(np.ascontiguousarray(image).data)
+    return made.hexdigest()
+
+
+def _require_disjoint(
+    parts: dict[str, tuple[Photo, ...]], hashes: dict[str, list[tuple[str, str]]]
+) -> None:
+    names = {
+        clean: photo.name
+        for photo, (clean, _) in zip(parts["training"], hashes["training"], strict=True)
+    }
+    same = [
+        f"{names[clean]} and {photo.name}"
+        for photo, (clean, _) in zip(parts["validation"], hashes["validation"], strict=True)
+        if clean in names
+    ]
+    if same:
+        raise DataError(
+            f"training and validation must not share a picture, but these are equal: {listed(same)}"
+        )
+
+
+def _identity(
+    parts: dict[str, tuple[Photo, ...]], hashes: dict[str, list[tuple[str, str]]]
+) -> dict[str, list[list[str]]]:
+    return {
+        part: [[photo.name, *hashed] for photo, hashed in zip(photos, hashes[part], strict=True)]
+        for part, photos in parts.items()
+    }
+
+
+def _described(photo: Photo) -> dict[str, object]:
+    images = [photo.clean] if photo.degraded is None else [photo.clean, photo.degraded]
+    return {
+        "name": photo.name,
+        "images": [[image.dtype.name, list(image.shape)] for image in images],
+    }
+
+
+class _Reader:
+    """Takes images out of the mapped bytes, one after the other."""
+
+    def __init__(self, data: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], start: int) -> None:
+        self.data = data
+        self.place = start
+
+    def photo(self, item: dict[str, object]) -> Photo:
+        images = [self._image(dtype, shape) for dtype, shape in item["images"]]  # type: ignore[attr-defined]
+        return Photo(str(item["name"]), *images)
+
+    def _image(self, dtype: str, shape: list[int]) -> Levels:
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        start, self.place = self.place, self.place + _padded(size)
+        return self.data[start : start + size].view(dtype).reshape(shape)
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _write_padded(file: BinaryIO, content: bytes | memoryview) -> None:
+    size = len(content) if isinstance(content, bytes) else content.nbytes
+    file.write(content)
+    file.write(b"\0" * (_padded(size) - size))
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file all or nothing: a temporary one beside it, synced, then moved over it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,111 @@
+"""Reading pictures exactly: every format, mode and bit depth is either right or refused by name."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Levels = NDArray[np.uint8] | NDArray[np.uint16]
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+MOST_PIXELS: Final = 80_000_000  # below the size at which Pillow itself begins to warn
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read exactly: why, in a few words, without the file's name."""
+
+
+def as_float(levels: Levels) -> NDArray[np.float32]:
+    """(H, W, 3) levels of 8 or 16 bits as float32 in [0, 1]."""
+    return np.multiply(levels, np.float32(1.0 / np.iinfo(levels.dtype).max), dtype=np.float32)
+
+
+def read_image(path: Path) -> Levels:
+    """Read one picture as (H, W, 3), uint8 or, for 16-bit grey, uint16.
+
+    Grey becomes three equal channels, a palette its colours; the EXIF orientation is applied;
+    colour profiles are not. An alpha channel is dropped where it is opaque everywhere and
+    refused elsewhere: what shows through is not part of the picture.
+
+    Raises:
+        ImageError: The file is damaged, too large, or of a kind that would be read wrongly.
+        OSError: The file cannot be opened.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if path.stat().st_size == 0:
+        raise ImageError("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(path, formats=FORMATS) as image:
+                _require_handled(image, path)
+                image.load()
+                return _levels(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError("not a PNG, JPEG, WebP, BMP or TIFF image") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ImageError(_too_large()) from None
+    except PermissionError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, Warning) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"damaged or cut short ({reason})") from None
+
+
+def _too_large() -> str:
+    return f"more than {MOST_PIXELS // 1_000_000} megapixels"
+
+
+def _require_handled(image: Image.Image, path: Path) -> None:
+    """Refuse, before decoding, what Pillow would read as something else."""
+    if image.width * image.height > MOST_PIXELS:
+        raise ImageError(_too_large())
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        raise ImageError("several frames or pages in one file")
+    deep = _bits(image, path) > 8
+    if deep and image.mode not in ("I;16", "I;16B", "I;16L", "I"):
+        raise ImageError(f"{_bits(image, path)}-bit colour; save it with 8 bits per channel")
+    if image.mode == "I" and not (deep and _bits(image, path) == 16):
+        raise ImageError("32-bit integers; save it with 8 or 16 bits")
+    if image.mode.startswith("I") and "transparency" in image.info:
+        raise ImageError("16-bit grey with a transparent level")
+
+
+def _bits(image: Image.Image, path: Path) -> int:
+    """Bits per channel in the file, which the decoded mode does not always show."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24]  # signature 8, chunk head 8, width 4, height 4, depth 1
+    if image.format == "TIFF":
+        samples = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]  # BitsPerSample
+        return int(max(samples)) if isinstance(samples, tuple) else int(samples)
+    return 16 if image.mode.startswith("I;16") else 8
+
+
+def _levels(image: Image.Image) -> Levels:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return _opaque(image)
+    if image.mode in ("1", "L", "P", "RGB"):
+        return np.asarray(image.convert("RGB"), np.uint8)
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.uint16)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    raise ImageError(f"colour mode {image.mode}; save it as RGB or grey")
+
+
+def _opaque(image: Image.Image) -> Levels:
+    pixels = np.asarray(image.convert("RGBA"), np.uint8)
+    if pixels[:, :, 3].min() < 255:
+        raise ImageError("partly transparent; save it without an alpha channel")
+    return np.ascontiguousarray(pixels[:, :, :3])
