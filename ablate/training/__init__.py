@@ -1,0 +1,1 @@
+"""One brief training, the same for every mix: losses, schedule, optimiser, loop."""
