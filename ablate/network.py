@@ -1,0 +1,47 @@
+"""Builds the network that a mix describes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+from torch import nn
+
+from ablate.mix import Choice, Network, Stage
+from ablate.topologies import topologies
+from blocks import Entry, blocks, make, nearest
+
+
+def build(network: Network) -> nn.Module:
+    """Build a network: `forward(image (B, 3, H, W), request)` returns outputs by name.
+
+    Raises:
+        ValueError: Something in it cannot be built; the message names the slot, where it is one.
+    """
+    entry = topologies[network.topology.name]
+    _check_knobs(entry, network.topology)
+    fills = {stage.slot: partial(_fill, stage) for stage in network.stages}
+    return entry.make(fills, **network.topology.settings)
+
+
+def _fill(stage: Stage, channels: int) -> nn.Sequential:
+    """The blocks of a stage, each told how many of its name come before it."""
+    earlier: Counter[str] = Counter()
+    modules = []
+    for choice in stage.blocks:
+        try:
+            _check_knobs(blocks[choice.name], choice)
+            modules.append(make(choice.name, channels, earlier[choice.name], **choice.settings))
+        except ValueError as error:
+            raise ValueError(f"{stage.slot}: {error}") from error
+        earlier[choice.name] += 1
+    return nn.Sequential(*modules)
+
+
+def _check_knobs(entry: Entry[type[nn.Module]], choice: Choice) -> None:
+    """Raise a ValueError for a setting that is not a knob."""
+    for name in choice.settings:
+        if name not in entry.knobs:
+            known = ", ".join(entry.knobs) or "none"
+            hint = nearest(name, entry.knobs)
+            raise ValueError(f"no {entry.name} knob is named '{name}'{hint} (knobs: {known})")
