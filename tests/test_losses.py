@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ablate.mix import Training
-from ablate.training.losses import losses, request_of, scaled_targets, total_loss
+from ablate.training.losses import losses, scaled_targets, total_loss
 
 TARGET = torch.zeros(2, 3, 4, 4)
 
@@ -76,16 +76,21 @@ def test_scales_are_summed_with_their_weights_and_the_image_is_not_counted_twice
 
 
 def test_the_weights_of_scales_do_not_touch_a_network_with_one_output():
-    total = total_loss({"image": TARGET + 0.5}, TARGET, Training(scale_weights=(0.1, 1.0)))
-    assert total.item() == pytest.approx(0.5)
+    for outputs in ({"image": TARGET + 0.5}, {"image": TARGET, "scales": [TARGET + 0.5]}):
+        total = total_loss(outputs, TARGET, Training(scale_weights=(0.1, 1.0)))
+        assert total.item() == pytest.approx(0.5)
 
 
-def test_smaller_targets_take_every_second_pixel():
+def test_smaller_targets_are_halved_by_nearest_neighbour_again_and_again():
     clean = torch.rand(1, 3, 8, 12)
-    targets = scaled_targets(clean, 3)
-    assert [tuple(target.shape[-2:]) for target in targets] == [(8, 12), (4, 6), (2, 3)]
-    assert torch.equal(targets[1], clean[..., ::2, ::2])
-    assert torch.equal(targets[2], clean[..., ::4, ::4])
+    for target in scaled_targets(clean, 3):
+        assert torch.equal(target, clean)
+        clean = torch.nn.functional.interpolate(clean, scale_factor=0.5)
+
+
+def test_smaller_targets_of_odd_sides_are_rounded_up():
+    targets = scaled_targets(torch.rand(1, 3, 9, 7), 3)
+    assert [tuple(target.shape[-2:]) for target in targets] == [(9, 7), (5, 4), (3, 2)]
 
 
 def test_half_precision_outputs_are_compared_in_single_precision():
@@ -103,10 +108,3 @@ def test_a_scale_of_another_shape_than_its_target_is_an_error():
     outputs = {"image": TARGET, "scales": [TARGET, TARGET]}
     with pytest.raises(ValueError, match=r"\(2, 3, 4, 4\) has a target of shape \(2, 3, 2, 2\)"):
         total_loss(outputs, TARGET, Training())
-
-
-def test_scales_are_asked_of_a_supervised_network_alone():
-    plain, supervised = torch.nn.Identity(), torch.nn.Identity()
-    supervised.supervised = True
-    assert request_of(plain) == ()
-    assert request_of(supervised) == ("scales",)

@@ -290,10 +290,8 @@ def test_bfloat16_computes_in_bfloat16_and_keeps_the_weights_in_single_precision
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
-def test_a_supervised_network_is_trained_at_every_scale():
+def test_a_network_with_several_outputs_is_trained_at_every_scale():
     class Pyramid(Net):
-        supervised = True
-
         def forward(self, image, request=()):
             self.asked = request
             full = super().forward(image)["image"]

@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from ablate.mix import Training
 from ablate.training.checks import problems
-from ablate.training.losses import request_of, total_loss
+from ablate.training.losses import total_loss
 from ablate.training.optimizer import Average, make_optimizer
 from ablate.training.schedule import rate_at, validation_steps
 from ablate.training.watch import CurvePoint, Diverged, Watch
@@ -79,7 +79,8 @@ def train(
     divergence the weights are of no use.
 
     Args:
-        model: forward(image, request) -> {"image": ..., on request "scales": ...}.
+        model: forward(image, request) -> {"image": ...}, and "scales" (always requested) where
+            the network restores the image at several resolutions.
         batches: Step from 0 -> degraded and clean images, both (B, 3, H, W), float32, on the CPU;
             on CUDA it is called from a thread, a step ahead.
         settings: The whole recipe.
@@ -113,7 +114,6 @@ class _Run:
         self.model, self.settings, self.device = model, settings, device
         self.optimizer = make_optimizer(model, settings)
         self.average = Average(model, settings.ema) if settings.ema else None
-        self.request = request_of(model)
         self.watch = Watch(settings.steps, LOOKS_APART if device.type == "cuda" else 1)
         self.scores: list[CurvePoint] = []
         self.started = time.perf_counter()
@@ -145,7 +145,7 @@ class _Run:
     def _learn(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            outputs = self.model(degraded, self.request)
+            outputs = self.model(degraded, ("scales",))
         loss = total_loss(outputs, clean, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from ablate.mix import Training
 from blocks import Registry
@@ -45,17 +44,12 @@ def fft_l1(restored: Tensor, target: Tensor) -> Tensor:
     return torch.view_as_real(spectrum).abs().mean()
 
 
-def request_of(model: nn.Module) -> tuple[str, ...]:
-    """What training asks of a network beside its image: "scales" where it has `supervised` set."""
-    return ("scales",) if getattr(model, "supervised", False) else ()
-
-
 def total_loss(outputs: Outputs, clean: Tensor, training: Training) -> Tensor:
     """The weighted sum of the losses, over all scales where the network gave several.
 
     Args:
         outputs: `image` (B, 3, H, W); or `scales`, restored images from full resolution
-            downwards, each half as large as the one before.
+            downwards, each half as large as the one before. One scale is weighted 1.
         clean: (B, 3, H, W). Smaller targets take every second pixel, as the smaller inputs do.
         training: Gives `loss` and `scale_weights`.
 
@@ -79,11 +73,8 @@ def total_loss(outputs: Outputs, clean: Tensor, training: Training) -> Tensor:
 
 
 def scaled_targets(clean: Tensor, count: int) -> list[Tensor]:
-    """`count` images, each the nearest-neighbour half of the one before."""
-    targets = [clean]
-    while len(targets) < count:
-        targets.append(F.interpolate(targets[-1], scale_factor=0.5, mode="nearest"))
-    return targets
+    """`count` images, each the nearest-neighbour half of the one before, sides rounded up."""
+    return [clean[..., :: 2**level, :: 2**level] for level in range(count)]
 
 
 def _weighted(restored: Tensor, target: Tensor, training: Training) -> Tensor:
