@@ -1,0 +1,151 @@
+"""Watches every operator that a network calls and adds up what each one costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from ablate.profiling._operators import ALLOCATIONS, FACTORS, FORMULAS, FREE, Work
+
+
+class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up work by column while it is active.
+
+    Args:
+        image: The input; a product with something that does not come from it is linear.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.work: Counter[str] = Counter()
+        self.uncounted: dict[str, None] = {}  # a set that keeps the order of appearance
+        self.allocations = 0
+        self.effects = 0  # operators that computed or wrote something, counted or not
+        # Storages are kept alive, so that no other is ever found at the same address.
+        self._from_image: dict[int, torch.UntypedStorage] = {}
+        self._mark([image])
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run one operator and enter it in the books."""
+        kwargs = kwargs or {}
+        if func.namespace == "prim":  # asks for a property of a tensor, such as its device
+            return func(*args, **kwargs)
+        if _is_composite(func) and str(func._overloadpacket) not in FORMULAS:
+            with self:
+                output = func.decompose(*args, **kwargs)
+            if output is not NotImplemented:
+                return output
+        output = func(*args, **kwargs)
+        self._enter(func, args, kwargs, output)
+        return output
+
+    def _enter(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        name = str(func._overloadpacket)
+        call = _named(func, args, kwargs)
+        work = _work(func, name, call, output)
+        if work is None and (formula := flop_registry.get(func._overloadpacket)):
+            work = {"other": formula(*args, **kwargs, out_val=output) // 2}
+        if work is None:
+            self.uncounted[name] = None
+        for column, amount in (work or {}).items():
+            self.work[self._kind_of_product(name, call) if column == "product" else column] += (
+                amount
+            )
+        written = _written(func, call)
+        self.allocations += name in ALLOCATIONS
+        self.effects += bool(work is None or work or written)
+        if any(self._comes_from_image(tensor) for tensor in _tensors(call)):
+            self._mark([*_tensors(output), *written])
+
+    def _kind_of_product(self, name: str, call: Mapping[str, Any]) -> str:
+        both = all(self._comes_from_image(call[factor]) for factor in FACTORS[name])
+        return "matmul" if both else "linear"
+
+    def _comes_from_image(self, tensor: Tensor) -> bool:
+        return tensor.untyped_storage()._cdata in self._from_image
+
+    def _mark(self, tensors: Sequence[Tensor]) -> None:
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            self._from_image[storage._cdata] = storage
+
+
+@contextmanager
+def opaque_functions_named(mode: CountingMode) -> Iterator[None]:
+    """Name every autograd.Function that makes its output without any operator being seen.
+
+    Such a function hands memory to foreign code; its work would otherwise be a silent zero.
+    """
+    original = torch.autograd.Function.__dict__["apply"]
+
+    def watched(cls: type, *args: Any, **kwargs: Any) -> Any:
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        allocations, effects = mode.allocations, mode.effects
+        try:
+            output = original.__func__(cls, *args, **kwargs)
+        except RuntimeError as error:
+            raise _explained(error, name) from error
+        passed_on = all(any(out is arg for arg in args) for out in _tensors(output))
+        made = mode.allocations > allocations
+        if mode.effects == effects and made and not passed_on:
+            mode.uncounted[name] = None
+        return output
+
+    setattr(torch.autograd.Function, "apply", classmethod(watched))  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(torch.autograd.Function, "apply", original)  # noqa: B010
+
+
+def _explained(error: RuntimeError, name: str) -> RuntimeError:
+    if "data pointer" not in str(error):
+        return error
+    return RuntimeError(f"{name} hands memory to foreign code; make it an operator (torch.library)")
+
+
+def _work(func: Any, name: str, call: Mapping[str, Any], output: Any) -> Work | None:
+    """Work by column; {} where the operator is free; None where nothing is known about it."""
+    if name in FREE or func.is_view:
+        return {}
+    if torch.Tag.pointwise in func.tags:  # before the formulas: max(a, b) is not a reduction
+        tensors = _tensors(output) or _written(func, call)
+        return {"elementwise": sum(tensor.numel() for tensor in tensors)}
+    return FORMULAS[name](call, output) if name in FORMULAS else None
+
+
+def _is_composite(func: Any) -> bool:
+    key = torch._C.DispatchKey.CompositeImplicitAutograd
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key))
+
+
+def _named(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by their names in the operator's schema, defaults filled in."""
+    schema = func._schema.arguments
+    call = {a.name: a.default_value for a in schema if a.has_default_value()}
+    call.update({a.name: value for a, value in zip(schema, args, strict=False)})
+    return {**call, **kwargs}
+
+
+def _written(func: Any, call: Mapping[str, Any]) -> list[Tensor]:
+    """The arguments that the operator writes to."""
+    names = [a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write]
+    return _tensors([call[name] for name in names])
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
