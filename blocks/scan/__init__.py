@@ -1,0 +1,17 @@
+"""The selective scan of Mamba: a linear recurrence whose decay and inflow depend on the input.
+
+One operator, several back ends held equal to one another; a new back end is one new file here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from blocks.scan._backend import backend_for, backends
+from blocks.scan._operator import selective_scan
+
+__all__ = ["backend_for", "backends", "selective_scan"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"blocks.scan.{_module.name}")

@@ -1,0 +1,203 @@
+"""The operator that PyTorch sees, `ablate::selective_scan`, whichever back end runs inside it."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from blocks.scan import _backend
+from blocks.scan._backend import Scan
+
+
+def selective_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    *,
+    softplus: bool = True,
+    backend: str | None = None,
+) -> Tensor:
+    """Run the selective state-space recurrence along the last axis.
+
+    step = softplus(delta + delta_bias); h_t = exp(step_t A) h_(t-1) + step_t B_t u_t;
+    y_t = C_t h_t + D u_t, with h_(-1) = 0. Channel d uses group d // (D / G) of B and C.
+    Source: Gu and Dao 2023, arXiv:2312.00752, eq. 2 and 4 with the simplified B of their code.
+    float16 and bfloat16 are computed in float32. Differentiable once, in every tensor.
+
+    Args:
+        u: Input, (B, D, L).
+        delta: Step before bias and softplus, (B, D, L).
+        A: Decay rates, (D, N), negative.
+        B: Input projection, (B, G, N, L); G divides D.
+        C: Output projection, (B, G, N, L).
+        D: Skip weights, (D,), or none.
+        delta_bias: Added to delta, (D,), or none.
+        softplus: Whether the step is the softplus of the biased delta or the biased delta itself.
+        backend: Name of the back end; none for the best one on the device.
+
+    Returns:
+        y, (B, D, L), in the dtype of u.
+
+    Raises:
+        ValueError: Shapes, devices or dtypes that do not fit, or a back end that cannot run.
+    """
+    given = [u, delta, A, B, C] + [t for t in (D, delta_bias) if t is not None]
+    dtype = reduce(torch.promote_types, (t.dtype for t in given), torch.float32)
+    save = torch.is_grad_enabled() and any(t.requires_grad for t in given)
+    name = _backend_name(backend, u.device, dtype)
+    cast = [None if t is None else t.to(dtype) for t in (u, delta, A, B, C, D, delta_bias)]
+    y: Tensor = torch.ops.ablate.selective_scan(*cast, softplus, name, save)[0]
+    return y.to(u.dtype)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _backend_name(asked: str | None, device: torch.device, dtype: torch.dtype) -> str:
+    """The back end to run, live or an error; decided while tracing, so that graphs name it."""
+    name = asked or _backend.backend_for(device, dtype)
+    chosen = _backend.get(name)
+    if why := chosen.obstacle():
+        raise ValueError(f"scan back end '{name}' cannot run: {why}")
+    if dtype not in chosen.dtypes:
+        known = ", ".join(sorted(str(t).removeprefix("torch.") for t in chosen.dtypes))
+        raise ValueError(
+            f"scan back end '{name}' computes in {known}; got {str(dtype).removeprefix('torch.')}"
+        )
+    if device.type != "meta" and not chosen.preference(device):
+        best = _backend.backend_for(device, dtype)
+        raise ValueError(f"scan back end '{name}' does not run on {device}; '{best}' does")
+    return name
+
+
+@torch.library.custom_op("ablate::selective_scan", mutates_args=())
+def _forward(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    delta_bias: Tensor | None,
+    softplus: bool,
+    backend: str,
+    save: bool,
+) -> tuple[Tensor, Tensor]:
+    scan = _checked(Scan(u, delta, A, B, C, D, delta_bias, softplus))
+    return _backend.get(backend).forward(scan, save)
+
+
+@_forward.register_fake
+def _(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    delta_bias: Tensor | None,
+    softplus: bool,
+    backend: str,
+    save: bool,
+) -> tuple[Tensor, Tensor]:
+    scan = _checked(Scan(u, delta, A, B, C, D, delta_bias, softplus))
+    shape = _backend.get(backend).saved_shape(scan) if save else (0,)
+    return u.new_empty(u.shape), u.new_empty(shape)
+
+
+@torch.library.custom_op("ablate::selective_scan_backward", mutates_args=())
+def _backward(
+    grad: Tensor,
+    saved: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    delta_bias: Tensor | None,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    scan = Scan(u, delta, A, B, C, D, delta_bias, softplus)
+    return tuple(_backend.get(backend).backward(grad, saved, scan))  # type: ignore[return-value]
+
+
+@_backward.register_fake
+def _(
+    grad: Tensor,
+    saved: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    delta_bias: Tensor | None,
+    softplus: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    given = (u, delta, A, B, C, D, delta_bias)
+    shapes = ((0,) if t is None else t.shape for t in given)
+    return tuple(u.new_empty(shape) for shape in shapes)  # type: ignore[return-value]
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.softplus, ctx.backend, _ = inputs
+    ctx.save_for_backward(output[1], *tensors)
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 10
+    saved, *tensors = ctx.saved_tensors
+    gradients = torch.ops.ablate.selective_scan_backward(
+        grad, saved, *tensors, ctx.softplus, ctx.backend
+    )
+    wanted = (None if t is None else g for t, g in zip(tensors, gradients, strict=True))
+    return (*wanted, None, None, None)
+
+
+_forward.register_autograd(_differentiate, setup_context=_remember)
+for _device in ("cpu", "cuda"):  # half precision overflows in the recurrence
+    _forward.register_autocast(_device, torch.float32)
+    _backward.register_autocast(_device, torch.float32)
+
+
+def _checked(scan: Scan) -> Scan:
+    """The scan itself, once its shapes, dtypes and devices are known to fit."""
+    if scan.u.dim() != 3 or scan.A.dim() != 2 or scan.B.dim() != 4:
+        dims = f"u {tuple(scan.u.shape)}, A {tuple(scan.A.shape)}, B {tuple(scan.B.shape)}"
+        raise ValueError(f"selective_scan takes u (B, D, L), A (D, N), B (B, G, N, L); got {dims}")
+    batch, groups, channels, states, length = scan.sizes
+    if not groups or channels % groups:
+        raise ValueError(
+            f"selective_scan needs groups that divide the channels; "
+            f"got B of {groups} groups and u of {channels} channels"
+        )
+    projection = (batch, groups, states, length)
+    _expect(scan, delta=(batch, channels, length), A=(channels, states))
+    _expect(scan, B=projection, C=projection, D=(channels,), delta_bias=(channels,))
+    return scan
+
+
+def _expect(scan: Scan, **shapes: tuple[int, ...]) -> None:
+    for name, shape in shapes.items():
+        tensor = getattr(scan, name)
+        if tensor is None:
+            continue
+        if tensor.shape != shape:
+            got = tuple(tensor.shape)
+            raise ValueError(f"selective_scan needs {name} of shape {shape}; got {got}")
+        if (tensor.dtype, tensor.device) != (scan.u.dtype, scan.u.device):
+            raise ValueError(
+                f"selective_scan needs {name} as u is, {scan.u.dtype} on {scan.u.device}; "
+                f"got {tensor.dtype} on {tensor.device}"
+            )
