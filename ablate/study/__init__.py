@@ -1,0 +1,16 @@
+"""Studies: questions in TOML files, read completely and checked before anything is trained."""
+
+from __future__ import annotations
+
+from ablate.study.loading import load_study, shipped_studies
+from ablate.study.places import StudyError
+from ablate.study.study import Axis, ReportSettings, Study
+
+__all__ = [
+    "Axis",
+    "ReportSettings",
+    "Study",
+    "StudyError",
+    "load_study",
+    "shipped_studies",
+]

@@ -1,0 +1,82 @@
+"""Short names for the alternatives of an axis, made of what tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ablate.mix import Choice, Value
+from ablate.study.values import number
+from blocks import Registry
+
+Shown = set[tuple[str, str]]
+
+
+def pattern_labels(
+    patterns: Sequence[tuple[Choice, ...]], registry: Registry[Any]
+) -> tuple[str, ...]:
+    """One label for each way of filling a stage: "rdcnn", "mwsa window=16", "emvm+mwsa".
+
+    A knob is shown where it differs among the alternatives or is not the default.
+    """
+    shown = _telling(patterns, registry)
+    return tuple("+".join(_choice(choice, shown) for choice in pattern) for pattern in patterns)
+
+
+def choice_labels(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[str, ...]:
+    """The same for single choices: degradations, data, topologies."""
+    return pattern_labels([(choice,) for choice in choices], registry)
+
+
+def value_label(value: object) -> str:
+    """A knob's value: 25, 0.5, true, linear, [8, 8]."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return number(value)
+        case Choice():
+            return _choice(value, {(value.name, knob) for knob, _ in value.knobs})
+        case tuple():
+            return f"[{', '.join(value_label(item) for item in value)}]"
+    return str(value)
+
+
+def loss_label(losses: Sequence[tuple[str, float]]) -> str:
+    """A weighted sum: "l1 + 0.1 fft_l1"."""
+    return " + ".join(
+        name if weight == 1 else f"{number(weight)} {name}" for name, weight in losses
+    )
+
+
+def _choice(choice: Choice, shown: Shown) -> str:
+    knobs = (f"{k}={_inner(v, shown)}" for k, v in choice.knobs if (choice.name, k) in shown)
+    return " ".join([choice.name, *knobs])
+
+
+def _inner(value: Value, shown: Shown) -> str:
+    if isinstance(value, tuple) and any(isinstance(item, Choice) for item in value):
+        return f"[{', '.join(_inner(item, shown) for item in value)}]"
+    return _choice(value, shown) if isinstance(value, Choice) else value_label(value)
+
+
+def _telling(patterns: Iterable[Iterable[Choice]], registry: Registry[Any]) -> Shown:
+    values: dict[tuple[str, str], set[Value]] = {}
+    for choice in _all(item for pattern in patterns for item in pattern):
+        for knob, value in choice.knobs:
+            values.setdefault((choice.name, knob), set()).add(value)
+    return {
+        (name, knob)
+        for (name, knob), found in values.items()
+        if len(found) > 1 or found != {registry[name].knobs[knob].default}
+    }
+
+
+def _all(choices: Iterable[Value]) -> Iterator[Choice]:
+    """Choices and those inside their knobs."""
+    for choice in choices:
+        if isinstance(choice, tuple):
+            yield from _all(choice)
+        elif isinstance(choice, Choice):
+            yield choice
+            yield from _all(value for _, value in choice.knobs)

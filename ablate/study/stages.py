@@ -1,0 +1,205 @@
+"""The network table: which blocks fill each stage, how deep, and how the stages are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ablate.mix import Choice
+from ablate.study.alternatives import Reader
+from ablate.study.labels import pattern_labels
+from ablate.study.lines import Path
+from ablate.study.places import Problems
+from ablate.study.rules import DEPTH
+from ablate.study.study import Place, Question, Slot
+from ablate.study.tables import Table, as_table, check_bounds, named_table, unknown_key
+from ablate.study.values import show
+from ablate.topologies import topologies
+from blocks import blocks
+
+Pattern = tuple[Choice, ...]
+Slots = dict[str, tuple[Slot, ...]]
+
+SIDES = ("stage", "decoder")
+
+
+def read_network(raw: object, problems: Problems) -> tuple[list[Question], Slots]:
+    """Questions in the order of the axes, and the places to fill for each topology."""
+    path: Path = ("network",)
+    table = {"topology": "unet", **as_table(raw, path, problems)}
+    extras = {str(e) for name in topologies for e in _extras(name)}
+    others = (*SIDES, *sorted(extras))
+    reader = Reader(topologies, problems)
+    questions = named_table(table, "topology", ("network", "topology"), path, reader, others)
+    names = [choice.name for choice in questions[0].answers] if questions else []
+    stages = _array(table, "stage", problems)
+    if not stages and "stage" not in table:
+        problems.add(path, 'no stage is given; write [[network.stage]] with block = "rdcnn"')
+    for position, stage in enumerate(stages):
+        questions += _stage(stage, f"stage{position + 1}", ("network", "stage", position), problems)
+        questions += _decoder(table, position, problems)
+    _check_decoders(table, len(stages), names, problems)
+    for extra in (key for key in table if key in extras):
+        questions += _extra(table[extra], extra, names, problems)
+    return questions, {name: _slots(name, table, len(stages)) for name in names}
+
+
+def _array(table: Table, side: str, problems: Problems) -> list[Table]:
+    """The tables of [[network.stage]] or [[network.decoder]]."""
+    raw, path = table.get(side, []), ("network", side)
+    if not isinstance(raw, list):
+        problems.add(path, f"write [[network.{side}]] with two brackets, once for each {side}")
+        return []
+    return [as_table(item, (*path, position), problems) for position, item in enumerate(raw)]
+
+
+def _stage(table: Table, slot: str, path: Path, problems: Problems) -> list[Question]:
+    """The block and the depth of one place; block is required."""
+    if "block" not in table:
+        problems.add(path, 'block is missing; write block = "rdcnn", or another block or a list')
+    return _override({"depth": 1, **table}, slot, path, problems)
+
+
+def _override(table: Table, slot: str, path: Path, problems: Problems) -> list[Question]:
+    """What a place says itself; what it leaves out is not among the questions."""
+    questions = []
+    for key in table:
+        if key not in ("block", "depth"):
+            problems.add((*path, key), _unknown_stage_key(table, key))
+    if "block" in table:
+        questions += _blocks(table["block"], slot, (*path, "block"), problems)
+    if "depth" in table:
+        questions += _depth(table["depth"], slot, (*path, "depth"), problems)
+    return questions
+
+
+def _unknown_stage_key(table: Table, key: str) -> str:
+    text = unknown_key("a stage", key, ("block", "depth"))
+    name = table.get("block")
+    if isinstance(name, str) and name in blocks and key in blocks[name].knobs:
+        inside = f'block = {{ name = "{name}", {key} = {show(table[key])} }}'
+        text += f"; a knob goes with its block: {inside}"
+    return text
+
+
+def _decoder(table: Table, position: int, problems: Problems) -> list[Question]:
+    decoders = table.get("decoder", [])
+    if not isinstance(decoders, list) or position >= len(decoders):
+        return []
+    path = ("network", "decoder", position)
+    own = as_table(decoders[position], path, problems)
+    return _override(own, f"decoder{position + 1}", path, problems)
+
+
+def _check_decoders(table: Table, count: int, names: Sequence[str], problems: Problems) -> None:
+    decoders = _array(table, "decoder", problems)
+    for name in names:
+        if decoders and not topologies[name].facts.get("decoder"):
+            problems.add(("network", "decoder"), f"{name} has no decoder stages; leave them out")
+    if len(decoders) > count > 0:
+        text = f"{len(decoders)} decoder stages for {count} stages; there is one for each, or fewer"
+        problems.add(("network", "decoder", count), text)
+
+
+def _extra(raw: object, slot: str, names: Sequence[str], problems: Problems) -> list[Question]:
+    path: Path = ("network", slot)
+    for name in names:
+        if slot not in _extras(name):
+            has = ", ".join(_extras(name)) or "none"
+            problems.add(path, f"{name} has no {slot}; leave [network.{slot}] out (it has: {has})")
+    return _stage(as_table(raw, path, problems), slot, path, problems)
+
+
+def _extras(topology: str) -> tuple[str, ...]:
+    return cast(tuple[str, ...], topologies[topology].facts.get("extras", ()))
+
+
+def _slots(topology: str, table: Table, count: int) -> tuple[Slot, ...]:
+    """Every place of the network, and the questions that fill it."""
+    slots = [_slot(f"stage{k + 1}") for k in range(count)]
+    slots += [_slot(extra) for extra in _extras(topology) if extra in table]
+    if topologies[topology].facts.get("decoder"):
+        slots += [_mirror(table, k) for k in range(count)]
+    return tuple(slots)
+
+
+def _slot(name: str) -> Slot:
+    return Slot(name=name, block=_place(name, "block"), depth=_place(name, "depth"))
+
+
+def _mirror(table: Table, position: int) -> Slot:
+    """A decoder stage: key by key its own, or else that of the encoder."""
+    decoders = table.get("decoder", [])
+    own = decoders[position] if isinstance(decoders, list) and position < len(decoders) else {}
+    name = f"decoder{position + 1}"
+    sides = {
+        key: name if isinstance(own, Mapping) and key in own else f"stage{position + 1}"
+        for key in ("block", "depth")
+    }
+    block, depth = (_place(sides[key], key) for key in ("block", "depth"))
+    return Slot(name=name, block=block, depth=depth)
+
+
+def _place(slot: str, key: str) -> Place:
+    return ("network", slot, key)
+
+
+def _depth(raw: object, slot: str, path: Path, problems: Problems) -> list[Question]:
+    values = Reader(blocks, problems).values(raw, int, "depth", path)
+    for value in values:
+        check_bounds("depth", value, {"depth": DEPTH}, path, problems)
+    labels = tuple(str(value) for value in values)
+    place = _place(slot, "depth")
+    question = Question(place=place, name=f"{slot}.depth", answers=tuple(values), labels=labels)
+    return [question] if values else []
+
+
+def _blocks(raw: object, slot: str, path: Path, problems: Problems) -> list[Question]:
+    reader = Reader(blocks, problems)
+    patterns = (
+        reader.distinct(raw, path, lambda item, at: _patterns(item, at, reader))
+        if isinstance(raw, list)
+        else _patterns(raw, path, reader)
+    )
+    question = Question(
+        place=_place(slot, "block"),
+        name=slot,
+        answers=tuple(patterns),
+        labels=pattern_labels(patterns, blocks),
+        plain=slot.startswith("stage"),
+    )
+    return [question] if patterns else []
+
+
+def _patterns(raw: object, path: Path, reader: Reader) -> list[Pattern]:
+    """The alternatives of one item of `block`: a block or a cycle of blocks."""
+    if not isinstance(raw, Mapping) or "cycle" not in raw:
+        return [(choice,) for choice in reader.choices(raw, path)]
+    for key in raw:
+        if key != "cycle":
+            reader.problems.add((*path, key), unknown_key("a cycle", key, ("cycle",)))
+    cycle: Any = raw["cycle"]
+    if not isinstance(cycle, list) or not cycle:
+        text = f'cycle takes a list of blocks, as in cycle = ["emvm", "mwsa"]; got {show(cycle)}'
+        reader.problems.add(path, text)
+        return []
+    options = [_turn(item, (*path, "cycle", position), reader) for position, item in enumerate(cycle)]
+    return list(dict.fromkeys(_shortest(turns) for turns in reader.multiplied(options, path)))
+
+
+def _turn(raw: object, path: Path, reader: Reader) -> list[Choice]:
+    """One position of a cycle; a list there is a question too."""
+    if isinstance(raw, Mapping) and "cycle" in raw:
+        reader.problems.add(path, "a cycle cannot hold a cycle; write its blocks out in one list")
+        return []
+    if isinstance(raw, list):
+        return reader.distinct(raw, path, lambda item, at: _turn(item, at, reader))
+    return reader.choices(raw, path)
+
+
+def _shortest(turns: Pattern) -> Pattern:
+    """A cycle that repeats itself is the shorter cycle."""
+    for length in range(1, len(turns)):
+        if len(turns) % length == 0 and turns[:length] * (len(turns) // length) == turns:
+            return turns[:length]
+    return turns

@@ -1,0 +1,192 @@
+"""A study: what is fixed, what varies, and how it is searched, trained, scored and profiled."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from ablate.mix import (
+    Choice,
+    Evaluation,
+    Mix,
+    Network,
+    Profile,
+    Stage,
+    Task,
+    Training,
+    Value,
+)
+from ablate.search import Point
+
+Place = tuple[str, ...]  # ("network", "stage2", "block"), ("task", "degradation", "sigma")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Something that the study varies.
+
+    Args:
+        name: stage2, stage2.depth, decoder1, middle, sigma, rate ...
+        labels: A short name for each alternative, in the order of the file.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """What the report weighs.
+
+    Args:
+        objectives: Metrics that the front is drawn over, the first one upwards.
+    """
+
+    objectives: tuple[str, ...] = ("psnr", "latency")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One thing that the file settles (one answer) or asks (several: an axis).
+
+    Args:
+        place: What the answer is about.
+        name: The axis name.
+        answers: Values; for a stage's blocks the choices that fill its positions in turn.
+        labels: A short name for each answer.
+        plain: Whether a label is understood without the axis name before it.
+    """
+
+    place: Place
+    name: str
+    answers: tuple[Any, ...]
+    labels: tuple[str, ...]
+    plain: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place of the network, and which questions say what fills it (a mirror shares them)."""
+
+    name: str
+    block: Place
+    depth: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study that was found free of mistakes; `load_study` makes one.
+
+    Args:
+        name: The file's name without its ending.
+        path: The file, if it came from one.
+        text: The file as it was read.
+        question: What is asked, in words.
+        questions: Everything that a mix is made of, in the order of the axes.
+        slots: The places to fill, by topology.
+        search: The strategy.
+        seeds: How many seeds each mix is trained with.
+        evaluation: How restored images are scored.
+        profile: How costs are measured.
+        report: What the report weighs.
+    """
+
+    name: str
+    path: pathlib.Path | None
+    text: str
+    question: str
+    questions: tuple[Question, ...]
+    slots: Mapping[str, tuple[Slot, ...]]
+    search: Choice
+    seeds: int
+    evaluation: Evaluation
+    profile: Profile
+    report: ReportSettings
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """What varies; a point has one position for each."""
+        return tuple(Axis(name=q.name, labels=q.labels) for q in self._asked)
+
+    @cached_property
+    def size(self) -> int:
+        """How many points there are."""
+        return math.prod(len(axis.labels) for axis in self.axes)
+
+    def points(self) -> Iterator[Point]:
+        """All points; the last axis changes fastest."""
+        return itertools.product(*(range(len(axis.labels)) for axis in self.axes))
+
+    def at(self, index: int) -> Point:
+        """The point that `points` yields at a position from 0 to size - 1."""
+        point = []
+        for axis in reversed(self.axes):
+            index, position = divmod(index, len(axis.labels))
+            point.append(position)
+        return tuple(reversed(point))
+
+    def mix(self, point: Point) -> Mix:
+        """The mix at a point, canonical: every default filled in, every position written out."""
+        answers = dict(self._settled)
+        for question, position in zip(self._asked, point, strict=True):
+            answers[question.place] = question.answers[position]
+        settings = {place[1]: value for place, value in answers.items() if place[0] == "training"}
+        return Mix(
+            task=Task(
+                data=_overlaid(("task", "data"), answers),
+                degradation=_overlaid(("task", "degradation"), answers),
+            ),
+            network=self._network(answers),
+            training=Training(**settings),
+        )
+
+    def levels(self, point: Point) -> dict[str, str]:
+        """The label on each axis."""
+        return {
+            axis.name: axis.labels[position]
+            for axis, position in zip(self.axes, point, strict=True)
+        }
+
+    def label(self, point: Point) -> str:
+        """A name for the mix, unique within the study: "rdcnn | mwsa window=16 | lama"."""
+        parts = [
+            question.labels[position] if question.plain else
+            f"{question.name}={question.labels[position]}"
+            for question, position in zip(self._asked, point, strict=True)
+        ]
+        return " | ".join(parts) or self.name
+
+    @cached_property
+    def _asked(self) -> tuple[Question, ...]:
+        return tuple(question for question in self.questions if len(question.answers) > 1)
+
+    @cached_property
+    def _settled(self) -> dict[Place, Any]:
+        return {q.place: q.answers[0] for q in self.questions if len(q.answers) == 1}
+
+    def _network(self, answers: Mapping[Place, Any]) -> Network:
+        topology = _overlaid(("network", "topology"), answers)
+        stages = tuple(
+            Stage(slot=slot.name, blocks=filled(answers[slot.block], answers[slot.depth]))
+            for slot in self.slots[topology.name]
+        )
+        return Network(topology=topology, stages=stages)
+
+
+def filled(pattern: tuple[Choice, ...], depth: int) -> tuple[Choice, ...]:
+    """The block at each position of a stage: the pattern's choices in turn."""
+    return tuple(pattern[position % len(pattern)] for position in range(depth))
+
+
+def _overlaid(place: Place, answers: Mapping[Place, Any]) -> Choice:
+    """A choice, with the knobs that are written beside its name."""
+    choice = cast(Choice, answers[place])
+    beside: dict[str, Value] = {
+        at[-1]: value for at, value in answers.items() if len(at) == 3 and at[:2] == place
+    }
+    return Choice.of(choice.name, {**choice.settings, **beside}) if beside else choice
