@@ -1,0 +1,224 @@
+"""What a record adds up to: one table with a row per mix, and the parts the report is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reports.pareto import front, front_probability
+from reports.record import Metric, Reading
+from reports.statistics import Numbers, jittered, resampled_means, summarise
+
+DRAWS = 1000
+SEED = 20240229  # of the bootstrap, so that a report can be written twice
+GAIN = Metric("gain", "dB", "higher", "PSNR minus the PSNR of the degraded input")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything a report needs, read from a record once.
+
+    Args:
+        facts: Facts of the run.
+        objectives: Metrics that make the front.
+        metrics: All metrics by name.
+        table: One row per mix, indexed by its key; see `results`.
+        per_seed: For each metric of trials: rows mixes, columns seeds.
+        levels: Rows mixes, columns axes.
+        stages: Columns mix, slot, blocks, family, depth.
+        trials: Columns key, mix, seed, status, reason, seconds.
+        trial_facts: Columns trial, name, value.
+        measurements: As recorded, for what is not in the table.
+        curve: Columns trial, name, step, value.
+        notes: Columns subject, topic, text.
+    """
+
+    facts: Mapping[str, str]
+    objectives: tuple[str, ...]
+    metrics: Mapping[str, Metric]
+    table: pd.DataFrame
+    per_seed: Mapping[str, pd.DataFrame]
+    levels: pd.DataFrame
+    stages: pd.DataFrame
+    trials: pd.DataFrame
+    trial_facts: pd.DataFrame
+    measurements: pd.DataFrame
+    curve: pd.DataFrame
+    notes: pd.DataFrame
+
+    @property
+    def cost_metrics(self) -> tuple[str, ...]:
+        """Metrics of mixes that are in the table, those of the front first."""
+        names = [name for name in self.metrics if name not in self.per_seed]
+        first = [name for name in self.objectives if name in names]
+        return tuple(name for name in dict.fromkeys(first + names) if name in self.table)
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """The mixes that count: trained without diverging, and no baseline."""
+        return self.table[self.table["status"].isin(["done", "partial"]) & ~self.table["baseline"]]
+
+
+def results(record: Reading) -> pd.DataFrame:
+    """One row per mix, ready for pandas.
+
+    Columns: label, baseline, status (done; partial: a trial failed; diverged; failed; waiting),
+    one per axis, and for each metric its value in its raw unit, with _low, _high (95 %) and _n
+    where there are; `psnr_sd` over seeds; `gain` over the degraded input; `on_front`,
+    `front_probability`. What was not measured is NaN. Units are in `attrs["units"]`, directions in
+    `attrs["better"]`, objectives in `attrs["objectives"]`.
+    """
+    return collect(record).table
+
+
+def read(path: Path | str) -> Found:
+    """Read a record.
+
+    Raises:
+        RecordError: It cannot be read.
+    """
+    with Reading.open(path) as record:
+        return collect(record)
+
+
+def collect(record: Reading) -> Found:
+    """Everything of an open record that a report needs."""
+    mixes, trials, measurements = record.mixes(), record.trials(), record.measurements()
+    metrics = {
+        metric.name: metric
+        for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
+    }
+    per_seed = _per_seed(trials, measurements)
+    if "gain" in per_seed:
+        metrics["gain"] = GAIN
+    table = mixes.set_index("key")[["label", "baseline"]]
+    table.insert(2, "status", _status(trials).reindex(table.index).fillna("waiting"))
+    levels = record.levels().pivot(index="mix", columns="axis", values="level")
+    levels = levels.reindex(index=table.index, columns=list(record.levels()["axis"].unique()))
+    parts = [table, levels, *_summaries(per_seed, table.index)]
+    parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
+    table = pd.concat(parts, axis=1)
+    table = _with_front(table, per_seed, record.objectives, metrics)
+    table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
+    table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
+    table.attrs["objectives"] = record.objectives
+    return Found(
+        facts=record.facts(),
+        objectives=record.objectives,
+        metrics=metrics,
+        table=table,
+        per_seed=per_seed,
+        levels=levels,
+        stages=record.stages(),
+        trials=trials,
+        trial_facts=record.trial_facts(),
+        measurements=measurements,
+        curve=record.curve(),
+        notes=record.notes(),
+    )
+
+
+def main_mode(measurements: pd.DataFrame) -> dict[str, str]:
+    """For each metric the mode (image size) that most mixes were measured in, the first of equals.
+
+    Args:
+        measurements: Columns subject, metric, mode.
+    """
+    chosen = {}
+    for metric, rows in measurements.groupby("metric", sort=False):
+        counts = rows.groupby("mode", sort=False)["subject"].nunique()
+        chosen[str(metric)] = str(counts.idxmax())
+    return chosen
+
+
+def _per_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Of finished trials: metric -> rows mixes, columns seeds."""
+    done = trials[trials["status"] == "done"][["key", "mix", "seed"]]
+    rows = measurements.merge(done, left_on="subject", right_on="key")
+    found = {
+        str(metric): of_one.pivot_table(index="mix", columns="seed", values="value", aggfunc="last")
+        for metric, of_one in rows.groupby("metric", sort=False)
+    }
+    if "psnr" in found and "input_psnr" in found:
+        found["gain"] = found["psnr"] - found["input_psnr"]
+    return found
+
+
+def _status(trials: pd.DataFrame) -> pd.Series:
+    """One word per mix: a mix with a diverged seed is diverged, whatever the others did."""
+    return trials.groupby("mix")["status"].agg(_one_word)
+
+
+def _one_word(statuses: pd.Series) -> str:
+    seen = set(statuses)
+    if "diverged" in seen:
+        return "diverged"
+    if seen == {"done"}:
+        return "done"
+    return "partial" if "done" in seen else "failed"
+
+
+def _summaries(per_seed: Mapping[str, pd.DataFrame], keys: pd.Index[str]) -> list[pd.DataFrame]:
+    parts = []
+    for metric, values in per_seed.items():
+        rows = [summarise(row) for row in values.reindex(keys).to_numpy(dtype=float)]
+        columns = {
+            metric: [row.mean for row in rows],
+            f"{metric}_sd": [row.sd for row in rows],
+            f"{metric}_low": [row.low for row in rows],
+            f"{metric}_high": [row.high for row in rows],
+            f"{metric}_n": [row.n for row in rows],
+        }
+        parts.append(pd.DataFrame(columns, index=keys))
+    return parts
+
+
+def _costs(measurements: pd.DataFrame, keys: pd.Index[str]) -> list[pd.DataFrame]:
+    """The latest measurement of each mix; sizes other than the main one as metric@size."""
+    main = main_mode(measurements)
+    parts = []
+    for (metric, mode), rows in measurements.groupby(["metric", "mode"], sort=False):
+        name = str(metric) if main[str(metric)] == mode else f"{metric}@{mode}"
+        last = rows.drop_duplicates("subject", keep="last").set_index("subject").reindex(keys)
+        columns = {name: last["value"], f"{name}_low": last["low"], f"{name}_high": last["high"]}
+        parts.append(pd.DataFrame(columns).dropna(axis=1, how="all"))
+    return parts
+
+
+def _with_front(
+    table: pd.DataFrame,
+    per_seed: Mapping[str, pd.DataFrame],
+    objectives: Sequence[str],
+    metrics: Mapping[str, Metric],
+) -> pd.DataFrame:
+    """Add on_front and front_probability; absent where an objective was not measured."""
+    counts = table["status"].isin(["done", "partial"])
+    columns = [table[o] if o in table else pd.Series(np.nan, table.index) for o in objectives]
+    points = np.stack([column.to_numpy(dtype=float) for column in columns], axis=1)
+    points[~counts.to_numpy()] = np.nan
+    directions = [metrics[o].better if o in metrics else "higher" for o in objectives]
+    known = all(direction in ("higher", "lower") for direction in directions)
+    on_front = front(points, directions) if known else np.zeros(len(table), dtype=bool)
+    probability = np.full(len(table), math.nan)
+    seeds = [per_seed[o].shape[1] for o in objectives if o in per_seed]
+    whole = ~np.isnan(points).any(axis=1)
+    if known and whole.any() and min(seeds, default=0) > 1:
+        draws = np.stack([_draws(table[whole], per_seed, o) for o in objectives], axis=2)
+        probability[whole] = front_probability(draws, directions)
+    return table.assign(on_front=on_front, front_probability=probability)
+
+
+def _draws(table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective: str) -> Numbers:
+    """(draws, mixes) of one objective; the same seeds are drawn for every objective."""
+    rng = np.random.default_rng(SEED)
+    if objective in per_seed:
+        values = per_seed[objective].reindex(table.index).to_numpy(dtype=float)
+        return resampled_means(values, DRAWS, rng)
+    ends = table.reindex(columns=[objective, f"{objective}_low", f"{objective}_high"])
+    value, low, high = ends.to_numpy(dtype=float).T
+    return jittered(value, low, high, DRAWS, rng)

@@ -1,0 +1,155 @@
+"""What a few seeds can and cannot say: means, spreads and intervals, without scipy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+FEWEST_SEEDS = 3  # two seeds give an interval of 13 standard errors: nothing can be claimed
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean of a few values with its spread; what n does not allow is NaN.
+
+    Args:
+        mean: Arithmetic mean.
+        sd: Standard deviation of the values (n - 1).
+        low: Lower end of Student's t interval of the mean.
+        high: Upper end.
+        n: How many values.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether a difference can be claimed: enough values, and 0 is outside the interval."""
+        return self.n >= FEWEST_SEEDS and not self.low <= 0.0 <= self.high
+
+
+def summarise(values: Iterable[float], level: float = 0.95) -> Summary:
+    """Mean, standard deviation and t interval; NaN among the values is left out."""
+    array = np.array([value for value in values if not math.isnan(value)], dtype=float)
+    n = len(array)
+    if n == 0:
+        return Summary(math.nan, math.nan, math.nan, math.nan, 0)
+    mean = float(array.mean())
+    if n == 1:
+        return Summary(mean, math.nan, math.nan, math.nan, 1)
+    sd = float(array.std(ddof=1))
+    half = t_quantile(0.5 + level / 2, n - 1) * sd / math.sqrt(n)
+    return Summary(mean, sd, mean - half, mean + half, n)
+
+
+@cache
+def t_quantile(probability: float, degrees: int) -> float:
+    """The value below which Student's t stays with this probability.
+
+    Raises:
+        ValueError: The probability is not between 0 and 1, or there are no degrees of freedom.
+    """
+    if not 0.0 < probability < 1.0:
+        raise ValueError(f"probability must be between 0 and 1; got {probability}")
+    if degrees < 1:
+        raise ValueError(f"degrees of freedom must be at least 1; got {degrees}")
+    if probability < 0.5:
+        return -t_quantile(1.0 - probability, degrees)
+    low, high = 0.0, 1.0
+    while t_probability(high, degrees) < probability:
+        low, high = high, high * 2.0
+    for _ in range(80):  # bisection down to the last bits
+        middle = 0.5 * (low + high)
+        if t_probability(middle, degrees) < probability:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+def t_probability(t: float, degrees: int) -> float:
+    """Probability that Student's t is below t: 1 - I_x(v/2, 1/2) / 2 with x = v / (v + t^2)."""
+    x = degrees / (degrees + t * t)
+    tail = 0.5 * incomplete_beta(degrees / 2.0, 0.5, x)
+    return 1.0 - tail if t >= 0 else tail
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b).
+
+    Source: DLMF 8.17.22, the continued fraction, on the side where it converges fast.
+    """
+    if x <= 0.0 or x >= 1.0:
+        return min(max(x, 0.0), 1.0)
+    if x > (a + 1.0) / (a + b + 2.0):
+        return 1.0 - incomplete_beta(b, a, 1.0 - x)
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    front = math.exp(scale + a * math.log(x) + b * math.log1p(-x)) / a
+    return front / _continued_fraction(a, b, x)
+
+
+def _continued_fraction(a: float, b: float, x: float, terms: int = 200) -> float:
+    """1 + d1/(1 + d2/(1 + ...)), from the last term to the first."""
+    value = 1.0
+    for n in range(terms, 0, -1):
+        m = n // 2
+        if n % 2:
+            d = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        else:
+            d = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        value = 1.0 + d / value
+    return value
+
+
+def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Numbers:
+    """Means over seeds drawn with replacement, the same draw of seeds for every mix.
+
+    Args:
+        values: (mixes, seeds); NaN where a mix was not trained with a seed.
+        draws: How many resamples.
+        rng: Source of the draws.
+
+    Returns:
+        (draws, mixes). A mix without any of the seeds drawn keeps the mean of those it has.
+    """
+    seeds = values.shape[1]
+    counts = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=draws)  # (draws, seeds)
+    present = ~np.isnan(values)
+    filled = np.where(present, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Numbers = (counts @ filled.T) / (counts @ present.T)
+        fallback = filled.sum(axis=1) / present.sum(axis=1)
+    return np.where(np.isnan(means), fallback, means)
+
+
+def jittered(
+    values: Numbers, low: Numbers, high: Numbers, draws: int, rng: np.random.Generator
+) -> Numbers:
+    """Values redrawn within their 95 % intervals, as normal errors; without one they stay.
+
+    Args:
+        values: (mixes,).
+        low: Lower ends, (mixes,); NaN where there is no interval.
+        high: Upper ends.
+        draws: How many redraws.
+        rng: Source of the draws.
+
+    Returns:
+        (draws, mixes).
+    """
+    sigma = np.nan_to_num((high - low) / (2.0 * NORMAL_95), nan=0.0)
+    return values + rng.standard_normal((draws, len(values))) * sigma
+
+
+NORMAL_95 = 1.959963984540054
