@@ -39,9 +39,9 @@ def low_light(
     clean: Pixels,
     rng: np.random.Generator,
     *,
-    gamma: float = 2.0,
-    gain: float = 0.35,
-    electrons: float = 1000.0,
+    gamma: float = 1.6,
+    gain: float = 0.4,
+    electrons: float = 500.0,
     read: float = 4.0,
 ) -> Pixels:
     """A short exposure: darker by a gamma curve and a gain, with shot and read noise.
