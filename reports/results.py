@@ -58,6 +58,30 @@ class Found:
         first = [name for name in self.objectives if name in names]
         return tuple(name for name in dict.fromkeys(first + names) if name in self.table)
 
+    def number(self, mix: str, column: str) -> float:
+        """One number of the table; NaN where it is absent."""
+        if column not in self.table:
+            return math.nan
+        return float(self.table[column].astype(float).to_dict()[mix])
+
+    def label(self, mix: str) -> str:
+        """The label of a mix."""
+        return str(self.table["label"].to_dict()[mix])
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """A, B, C ... for the mixes on the front, in the order of the first cost, cheapest first.
+
+        A front of more than 26 mixes goes on with A2, B2 ....
+        """
+        members = self.table[self.table["on_front"]]
+        costs = [name for name in self.objectives if name in self.cost_metrics]
+        members = members.sort_values(list(costs or self.objectives)[:1])
+        return {
+            str(key): chr(ord("A") + at % 26) + (str(at // 26 + 1) if at >= 26 else "")
+            for at, key in enumerate(members.index)
+        }
+
     @property
     def ranked(self) -> pd.DataFrame:
         """The mixes that count: trained without diverging, and no baseline."""

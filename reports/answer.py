@@ -1,0 +1,232 @@
+"""The study's question answered in a sentence, with numbers, and with as much doubt as is due."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.effects import Effect, Effects, cost_effects, seed_effects
+from reports.results import Found
+from reports.statistics import FEWEST_SEEDS, Summary, summarise
+from reports.units import Scale, count, plain, scale_of
+
+WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
+NO_CLAIM = "no difference claimed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the report says first.
+
+    Args:
+        sentence: The answer.
+        choices: What the choice that matters most does, in a sentence; "" if there is none.
+        doubts: Why to be careful, a sentence each.
+        best: Key of the mix with the best mean; "" before any has finished.
+        cheaper: Key of a cheaper mix that can't be told from it; "" if there is none.
+    """
+
+    sentence: str
+    choices: str = ""
+    doubts: tuple[str, ...] = ()
+    best: str = ""
+    cheaper: str = ""
+
+
+def quality_metric(found: Found) -> str:
+    """What mixes are ranked by: the first objective of trials; psnr if none is named."""
+    named = [name for name in found.objectives if name in found.per_seed]
+    return named[0] if named else "psnr"
+
+
+def cost_metric(found: Found) -> str:
+    """What mixes cost: the first objective that was measured of them, or else any cost; or ""."""
+    return found.cost_metrics[0] if found.cost_metrics else ""
+
+
+def scale(found: Found, metric: str) -> Scale:
+    """How a metric of the table is shown."""
+    unit = found.metrics[metric.partition("@")[0]].unit
+    return scale_of(metric, unit, found.table[metric])
+
+
+def answer(found: Found) -> Answer:
+    """The answer, whatever there is of it so far."""
+    quality = quality_metric(found)
+    ranked = found.ranked
+    if quality not in ranked or ranked[quality].notna().sum() == 0:
+        return Answer("No mix has been trained to the end yet.")
+    higher = found.metrics[quality].better != "lower"
+    best = str(ranked[quality].idxmax() if higher else ranked[quality].idxmin())
+    differences = {
+        str(key): difference(found, quality, str(key), best)
+        for key in ranked.index
+        if key != best and found.number(str(key), f"{quality}_n") > 0
+    }
+    cheaper = _cheaper(found, best, differences)
+    sentence = _best(found, quality, best, len(differences) + 1)
+    sentence += _second(found, quality, best, cheaper, differences)
+    return Answer(
+        sentence=sentence,
+        choices=_choices(found, quality),
+        doubts=_doubts(found, quality),
+        best=best,
+        cheaper=cheaper,
+    )
+
+
+def difference(found: Found, metric: str, one: str, other: str) -> Summary:
+    """One mix minus another, seed by seed."""
+    values = found.per_seed[metric]
+    gaps = values.loc[[one]].to_numpy(dtype=float) - values.loc[[other]].to_numpy(dtype=float)
+    return summarise(gaps[0])
+
+
+def quality_effects(found: Found) -> Effects:
+    """What each choice does to the quality."""
+    quality = quality_metric(found)
+    usable = found.levels.loc[found.ranked.index]
+    return seed_effects(quality, usable, found.per_seed.get(quality, pd.DataFrame()))
+
+
+def choice_costs(found: Found, metric: str) -> Effects:
+    """What each choice does to a cost."""
+    table = found.table[~found.table["baseline"]]
+    ends = table.reindex(columns=[metric, f"{metric}_low", f"{metric}_high"]).astype(float)
+    return cost_effects(
+        metric,
+        found.levels.loc[table.index],
+        ends[metric],
+        ends[f"{metric}_low"],
+        ends[f"{metric}_high"],
+    )
+
+
+def strongest(effects: Effects) -> str:
+    """The axis whose levels differ most; "" if none can be estimated."""
+    axes = dict.fromkeys(effect.axis for effect in effects.effects)
+    return max(axes, key=effects.spread, default="")
+
+
+def name(found: Found, mix: str, longest: int = 90) -> str:
+    """A mix as a sentence calls it: its letter on the front, and as much of its label as fits."""
+    label, letter = found.label(mix), found.letters.get(mix, "")
+    short = label if len(label) <= longest else label[: longest - 1].rstrip() + "…"
+    return f"Mix {letter} ({short})" if letter else short
+
+
+def _best(found: Found, quality: str, best: str, rivals: int) -> str:
+    shown, seeds = scale(found, quality), int(found.number(best, f"{quality}_n"))
+    text = f"{name(found, best)} has the best mean {shown.title} of {count(rivals, 'mix')}: "
+    text += shown.text(found.number(best, quality))
+    spread = shown.spread(
+        found.number(best, f"{quality}_low"), found.number(best, f"{quality}_high")
+    )
+    if seeds >= FEWEST_SEEDS and spread:
+        text += f" ({spread} at 95 %, {count(seeds, 'seed')})"
+    else:
+        text += f" ({count(seeds, 'seed')})"
+    if "gain" in found.table and quality == "psnr":
+        gain = scale(found, "gain").text(found.number(best, "gain"))
+        text += f", {gain} above the degraded input"
+    cost = cost_metric(found)
+    if cost and not math.isnan(found.number(best, cost)):
+        text += f", at {_cost(found, cost, best)}"
+    return text
+
+
+def _cost(found: Found, cost: str, mix: str) -> str:
+    shown = scale(found, cost)
+    text = shown.text(found.number(mix, cost))
+    return text if cost == "latency" else f"{text} {shown.title}"
+
+
+def _cheaper(found: Found, best: str, differences: dict[str, Summary]) -> str:
+    """The cheapest mix whose quality can't be told from the best's; needs enough seeds."""
+    cost = cost_metric(found)
+    if not cost or math.isnan(found.number(best, cost)):
+        return ""
+    costs = {
+        key: found.number(key, cost)
+        for key, gap in differences.items()
+        if gap.n >= FEWEST_SEEDS and not gap.excludes_zero
+    }
+    limit = WORTH * found.number(best, cost)
+    costs = {key: value for key, value in costs.items() if value <= limit}
+    return min(costs, key=lambda key: costs[key], default="")
+
+
+def _second(
+    found: Found, quality: str, best: str, cheaper: str, differences: dict[str, Summary]
+) -> str:
+    """The half of the sentence that says what else would do, or what can't be said."""
+    if not differences:
+        return "."
+    shown = scale(found, quality)
+    if max(gap.n for gap in differences.values()) < FEWEST_SEEDS:
+        seeds = max(gap.n for gap in differences.values())
+        return f"; with {count(seeds, 'seed')} to a mix, {NO_CLAIM} between the mixes."
+    if cheaper:
+        cost, gap = cost_metric(found), differences[cheaper]
+        share = 1 - found.number(cheaper, cost) / found.number(best, cost)
+        return (
+            f"; {name(found, cheaper).replace('Mix', 'mix', 1)} needs {share:.0%} less "
+            f"({_cost(found, cost, cheaper)}), with {NO_CLAIM} in "
+            f"{shown.title} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
+        )
+    ties = sum(not gap.excludes_zero for gap in differences.values())
+    if ties:
+        return f"; {NO_CLAIM} between it and {count(ties, 'other mix')}."
+    return "; it differs from every other mix by more than the seeds do."
+
+
+def _choices(found: Found, quality: str) -> str:
+    """What the axis with the widest effects says."""
+    effects = quality_effects(found)
+    axis = strongest(effects)
+    if not axis:
+        return ""
+    shown = scale(found, quality)
+    members = sorted(effects.of(axis), key=lambda effect: effect.value)
+    if found.metrics[quality].better == "lower":
+        members.reverse()
+    worst, best = members[0], members[-1]
+    text = f"Of the choices, {plain(axis)} moves {shown.title} most"
+    if not (worst.claimed or best.claimed):
+        return (
+            f"{text} ({best.level} {shown.signed(best.value)} against its mean), "
+            f"but {NO_CLAIM}: {_why_not(best)}."
+        )
+    return f"{text}: {_said(best, shown)}; {_said(worst, shown)}, against the mean of its levels."
+
+
+def _said(effect: Effect, shown: Scale) -> str:
+    if not effect.claimed:
+        return f"{effect.level} {shown.signed(effect.value)} ({NO_CLAIM})"
+    spread = shown.spread(effect.low, effect.high)
+    return f"{effect.level} {shown.signed(effect.value)} ({spread})"
+
+
+def _why_not(effect: Effect) -> str:
+    if effect.n < FEWEST_SEEDS:
+        return f"{count(effect.n, 'seed')} can't support one"
+    return "the seeds differ as much"
+
+
+def _doubts(found: Found, quality: str) -> tuple[str, ...]:
+    doubts = []
+    effects = quality_effects(found)
+    if effects.explained < 0.8:
+        doubts.append(
+            "The choices interact: adding up their mean effects explains only "
+            f"{effects.explained:.0%} of the variance between mixes, so read mixes, not means."
+        )
+    if effects.effects and not effects.complete:
+        doubts.append(
+            "Not every combination was tried; mean effects are fitted as a sum over the choices."
+        )
+    if found.per_seed[quality].shape[1] >= FEWEST_SEEDS and len(found.ranked) > 2:
+        doubts.append("Intervals are 95 % each, one comparison at a time.")
+    return tuple(doubts)
