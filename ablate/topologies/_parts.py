@@ -87,6 +87,12 @@ def head(kind: Head, channels: int, *, zero: bool) -> nn.Module:
     return nn.Sequential(convolution, _zeroed(norm) if zero else norm)
 
 
+def scale_head(channels: int, *, zero: bool) -> nn.Module:
+    """(B, C, H, W) -> (B, 3, H, W), to be added to the image scaled down; without bias."""
+    convolution = nn.Conv2d(channels, 3, 3, padding=1, bias=False)
+    return _zeroed(convolution) if zero else convolution
+
+
 class ImageEmbedding(nn.Sequential):
     """Features of a scaled-down image, to be merged into a stage (RestorMixer's SCM).
 
@@ -100,7 +106,8 @@ class ImageEmbedding(nn.Sequential):
     def __init__(self, channels: int) -> None:
         if channels % 4:
             raise ValueError(
-                f"channels of a stage with an image input must be a multiple of 4; got {channels}"
+                "channels of a stage with an image input must be a multiple of 4;"
+                f" got channels={channels}"
             )
         super().__init__(
             conv_norm(3, channels // 4, 3),

@@ -76,7 +76,7 @@ class Unet(nn.Module):
         self.head = parts.head(head, width, zero=zero_head)
         scaled = range(1, count) if supervised else ()
         self.scale_heads = nn.ModuleDict(
-            {f"decoder{k + 1}": parts.head("conv", widths[k], zero=zero_head) for k in scaled}
+            {f"decoder{k + 1}": parts.scale_head(widths[k], zero=zero_head) for k in scaled}
         )
         self.slots = tuple(self.stages)
         self.count, self.levels = count, levels
