@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ablate.mix import Mix
+from ablate.mix import Choice, Mix
 from blocks import Registry
 
 Point = tuple[int, ...]  # a position on each axis of a study
@@ -62,13 +62,14 @@ class Space(Protocol):
         """The mix at a point."""
 
 
-def propose(study: Space, seen: Sequence[Seen], strategy: str, knobs: Mapping[str, Any]) -> list[Point]:
-    """The next batch of points by a registered strategy; an empty one ends the search.
+def propose(study: Space, seen: Sequence[Seen], search: Choice) -> list[Point]:
+    """The next batch of points by a registered strategy; none when the search is over.
 
     Raises:
         UnknownName: No such strategy.
     """
-    return strategies[strategy].make(study, seen, **knobs)
+    knobs: dict[str, Any] = search.settings
+    return strategies[search.name].make(study, seen, **knobs)
 
 
 @strategies.register()
@@ -82,6 +83,8 @@ def random(study: Space, seen: Sequence[Seen], *, n: int = 32, seed: int = 0) ->
     """Mixes drawn evenly and without repetition, in one batch.
 
     Args:
+        study: What may be proposed.
+        seen: What was tried.
         n: How many different mixes; all of them where there are fewer.
         seed: Fixes which.
     """
@@ -109,9 +112,7 @@ def _unseen(study: Space, seen: Sequence[Seen], points: Iterable[Point]) -> list
     return list(_different(study, points, tried))
 
 
-def _different(
-    study: Space, points: Iterable[Point], tried: Iterable[str] = ()
-) -> Iterator[Point]:
+def _different(study: Space, points: Iterable[Point], tried: Iterable[str] = ()) -> Iterator[Point]:
     """The points whose mix is a new one."""
     keys = set(tried)
     for point in points:

@@ -67,9 +67,9 @@ class Reader:
             path: Where.
             beside: Knobs that are given elsewhere; the choices are without them.
         """
-        if isinstance(raw, Choice):
-            return [raw]
-        written = {"name": raw} if isinstance(raw, str) else raw
+        written: object = {"name": raw} if isinstance(raw, str) else raw
+        if isinstance(raw, Choice):  # the default of a knob
+            written = {**raw.settings, "name": raw.name}
         if not isinstance(written, Mapping) or not isinstance(written.get("name"), str):
             example = f'"{self._example()}" or {{ name = "{self._example()}" }}'
             kind = self.registry.kind
@@ -144,7 +144,7 @@ class Reader:
 
     def _tuples(self, raw: object, kind: object, what: str, path: Path) -> list[Value]:
         kinds = items(kind, len(raw)) if isinstance(raw, list | tuple) else ()
-        if not isinstance(raw, list | tuple) or len(kinds) != len(raw) or not raw and kinds:
+        if not isinstance(raw, list | tuple) or len(kinds) != len(raw):
             self.problems.add(path, f"{what} must be {describe(kind)}; got {show(raw)}")
             return []
         options = [
@@ -155,6 +155,17 @@ class Reader:
 
     def _example(self) -> str:
         return next(iter(self.registry), "name")
+
+
+def default_of(registry: Registry[Any], name: str, knob: str) -> Value:
+    """A knob's default as a mix holds it; None where the knob is required."""
+    entry = registry[name]
+    if entry.knobs[knob].default is REQUIRED:
+        return None
+    reader = Reader(registry, Problems(name), asks=False)
+    found = reader.knob_values(entry, entry.knobs[knob], entry.knobs[knob].default, (knob,))
+    reader.problems.raise_if_any()
+    return found[0]
 
 
 def unknown_knob(entry: Entry[Any], key: str, others: Iterable[str] = ()) -> str:

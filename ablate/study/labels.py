@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ablate.mix import Choice, Value
+from ablate.study.alternatives import default_of
 from ablate.study.values import number
 from blocks import Registry
 
@@ -61,15 +62,17 @@ def _inner(value: Value, shown: Shown) -> str:
 
 
 def _telling(patterns: Iterable[Iterable[Choice]], registry: Registry[Any]) -> Shown:
-    values: dict[tuple[str, str], set[Value]] = {}
+    """The knobs to show: those that differ; of a block that has none, those off their default."""
+    values: dict[str, dict[str, set[Value]]] = {}
     for choice in _all(item for pattern in patterns for item in pattern):
         for knob, value in choice.knobs:
-            values.setdefault((choice.name, knob), set()).add(value)
-    return {
-        (name, knob)
-        for (name, knob), found in values.items()
-        if len(found) > 1 or found != {registry[name].knobs[knob].default}
-    }
+            values.setdefault(choice.name, {}).setdefault(knob, set()).add(value)
+    shown: Shown = set()
+    for name, knobs in values.items():
+        different = {knob for knob, found in knobs.items() if len(found) > 1}
+        unusual = {k for k, found in knobs.items() if found != {default_of(registry, name, k)}}
+        shown |= {(name, knob) for knob in different or unusual}
+    return shown
 
 
 def _all(choices: Iterable[Value]) -> Iterator[Choice]:

@@ -162,8 +162,11 @@ def _profile(raw: dict[str, Any], problems: Problems) -> Profile:
     table = raw.get("profile", {})
     size = table.get("size") if isinstance(table, Mapping) else None
     if isinstance(size, int):
-        problems.add(("profile", "size"), f"size is height and width; write size = [{size}, {size}]")
+        text = f"size is height and width; write size = [{size}, {size}]; got {size}"
+        problems.add(("profile", "size"), text)
         table = {key: value for key, value in table.items() if key != "size"}
+    if size == []:
+        problems.add(("profile", "size"), "size = [] measures nothing; write size = [256, 256]")
     if isinstance(size, list) and size and not any(isinstance(side, list) for side in size):
         table = {**table, "size": [size]}
     profile: Profile = _plain_table({"profile": table}, Profile, PROFILE, problems)
@@ -183,7 +186,8 @@ def _report(raw: Table, problems: Problems) -> ReportSettings:
         elif name in report.objectives[:position]:
             problems.add(path, f"objective '{name}' is listed twice")
     if not report.objectives:
-        problems.add(("report", "objectives"), 'objectives = [] weighs nothing; write ["psnr", "latency"]')
+        text = 'objectives = [] weighs nothing; write ["psnr", "latency"]'
+        problems.add(("report", "objectives"), text)
     return report
 
 

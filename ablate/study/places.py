@@ -27,7 +27,7 @@ class Problems:
         return len(self._found)
 
     def add(self, path: Path, text: str) -> None:
-        """Note that what stands at `path` breaks a rule; `text` is the rule, the value, the mend."""
+        """Note a mistake: the rule, the value and the mend, for what stands at `path`."""
         line = self._line(path)
         where = f"{self._source}:{line}" if line else self._source
         message = ": ".join(part for part in (where, place(path), text) if part)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
+from torch import nn
 
-from ablate.mix import Mix, Network
-from ablate.network import build
+from ablate.mix import Choice, Mix, Network, Stage, Task
 from ablate.search import Point, propose
 from ablate.study.lines import Path
 from ablate.study.places import Problems
@@ -18,19 +18,20 @@ from ablate.study.rules import training_problems
 from ablate.study.study import Study
 from ablate.tasks.data import check_task
 from ablate.tasks.degradations import check
+from ablate.topologies import topologies
+from blocks import make
 
 ALL = 64  # a study of at most this many mixes is probed in full
-
-_SLOT = re.compile(r"([a-z]+)(\d*): ")
 
 
 def probe(study: Study, problems: Problems) -> None:
     """Try the study's alternatives, and note which of them cannot work."""
     mixes = [study.mix(point) for point in probed(study)]
+    networks = NetworkProbe(study, problems)
     for mix in _different(mixes, lambda mix: mix.network):
-        _probe_network(mix.network, problems)
+        networks.probe(mix.network)
     for mix in _different(mixes, lambda mix: mix.task):
-        _probe_task(mix, problems)
+        _probe_task(mix.task, problems)
     for mix in _different(mixes, lambda mix: mix.training):
         for key, text in training_problems(mix.training):
             problems.add(("training", key), text)
@@ -54,31 +55,84 @@ def _different(mixes: Sequence[Mix], part: Callable[[Mix], object]) -> Iterator[
     return iter({part(mix): mix for mix in reversed(mixes)}.values())
 
 
-def _probe_network(network: Network, problems: Problems) -> None:
+class NetworkProbe:
+    """Builds topologies and blocks on the meta device, each once for each width."""
+
+    def __init__(self, study: Study, problems: Problems) -> None:
+        self._problems = problems
+        self._filled_by = {
+            slot.name: slot.block[1] for slots in study.slots.values() for slot in slots
+        }
+        self._widths: dict[tuple[Choice, tuple[str, ...]], dict[str, int]] = {}
+        self._wrong: dict[tuple[Choice, int, int], str] = {}
+
+    def probe(self, network: Network) -> None:
+        """Note what in a network cannot be built, in every stage of it."""
+        slots = tuple(stage.slot for stage in network.stages)
+        frame = (network.topology, slots)
+        if frame not in self._widths:
+            self._widths[frame] = self._build_frame(*frame)
+        for stage in network.stages:
+            if stage.slot in self._widths[frame]:
+                self._probe_stage(stage, self._widths[frame][stage.slot])
+
+    def _build_frame(self, topology: Choice, slots: tuple[str, ...]) -> dict[str, int]:
+        """Build a topology around empty stages; the channels of each."""
+        widths: dict[str, int] = {}
+
+        def fill(slot: str, channels: int) -> nn.Module:
+            widths[slot] = channels
+            return nn.Sequential()
+
+        fills = {slot: partial(fill, slot) for slot in slots}
+        entry = topologies[topology.name]
+        wrong = _attempt(lambda: entry.make(fills, **topology.settings))
+        if wrong:
+            self._problems.add(("network",), wrong)
+        return widths
+
+    def _probe_stage(self, stage: Stage, channels: int) -> None:
+        earlier: Counter[str] = Counter()
+        for choice in stage.blocks:
+            key = (choice, channels, earlier[choice.name])
+            if key not in self._wrong:
+                self._wrong[key] = _attempt(partial(_make, *key))
+            if self._wrong[key]:
+                text = f"{choice.name}: {self._wrong[key]}"
+                self._problems.add(_block_path(self._filled_by[stage.slot]), text)
+            earlier[choice.name] += 1
+
+
+def _make(choice: Choice, channels: int, index: int) -> nn.Module:
+    return make(choice.name, channels, index, **choice.settings)
+
+
+def _attempt(build: Callable[[], object]) -> str:
+    """What is wrong with building something, in one line; nothing where it can be built."""
     try:
         with torch.device("meta"):
-            build(network)
-    except (ValueError, RuntimeError, TypeError, ArithmeticError, AssertionError) as error:
-        text = str(error).partition("\n")[0]
-        slot = _SLOT.match(text)
-        path = slot_path(slot[1], slot[2]) if slot else ("network",)
-        text = text[slot.end() :] if slot else text
-        if not isinstance(error, ValueError):
-            text = f"cannot be built: {type(error).__name__}: {text}"
-        problems.add(path, text)
+            build()
+    except ValueError as error:
+        return str(error).partition("\n")[0]
+    except (RuntimeError, TypeError, ArithmeticError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        return f"cannot be built: {type(error).__name__}: {reason}"
+    return ""
 
 
-def slot_path(name: str, position: str) -> Path:
-    """Where a slot stands in the file: ("network", "stage", 1) for stage2."""
-    return ("network", name, int(position) - 1) if position else ("network", name)
+def _block_path(slot: str) -> Path:
+    """Where a slot's block is written: ("network", "stage", 1, "block") for stage2."""
+    name = slot.rstrip("0123456789")
+    number = slot[len(name) :]
+    return ("network", name, int(number) - 1, "block") if number else ("network", name, "block")
 
 
-def _probe_task(mix: Mix, problems: Problems) -> None:
-    for test in (lambda: check_task(mix.task), lambda: check(mix.task.degradation)):
-        try:
-            test()
-        except ValueError as error:
-            problems.add(("task", "degradation"), str(error))
+def _probe_task(task: Task, problems: Problems) -> None:
+    try:
+        check_task(task)
+        check(task.degradation)
+    except ValueError as error:
+        problems.add(("task", "degradation"), str(error))
 
 
 def _probe_search(study: Study, problems: Problems) -> None:
@@ -88,6 +142,6 @@ def _probe_search(study: Study, problems: Problems) -> None:
         for question in study.questions
     )
     try:
-        propose(replace(study, questions=settled), [], study.search.name, study.search.settings)
+        propose(replace(study, questions=settled), [], study.search)
     except ValueError as error:
         problems.add(("search",), f"{study.search.name}: {error}")

@@ -13,7 +13,6 @@ from ablate.study.places import Problems
 from ablate.study.rules import SEEDS, TRAINING, WEIGHT
 from ablate.study.study import Question
 from ablate.study.tables import (
-    Table,
     as_table,
     check_bounds,
     named_table,
@@ -42,11 +41,13 @@ def read_task(raw: object, problems: Problems) -> list[Question]:
     questions = []
     if "degradation" in table:
         reader = Reader(degradations, problems)
-        questions += named_table(table, "degradation", path + ("degradation",), path, reader, ("data",))
+        questions += named_table(
+            table, "degradation", ("task", "degradation"), path, reader, ("data",)
+        )
     else:
         problems.add(path, 'degradation is missing; write degradation = "gaussian_noise"')
     reader = Reader(sources, problems)
-    return questions + named_table(data, "source", data_path, data_path, reader)
+    return questions + named_table(data, "source", ("task", "data"), data_path, reader)
 
 
 def _is_paired(source: object) -> bool:
@@ -116,7 +117,7 @@ def _loss(raw: object, problems: Problems) -> list[Question]:
 def _sums(raw: object, path: Path, reader: Reader) -> list[Losses]:
     weights: Any = {raw: 1.0} if isinstance(raw, str) else raw
     if not isinstance(weights, Mapping) or not weights:
-        example = 'a name, or weights such as { l1 = 1.0, fft_l1 = 0.1 }'
+        example = "a name, or weights such as { l1 = 1.0, fft_l1 = 0.1 }"
         reader.problems.add(path, f"loss must be {example}; got {show(raw)}")
         return []
     known = [name for name in sorted(weights) if reader.entry(name, path)]

@@ -183,7 +183,9 @@ def _patterns(raw: object, path: Path, reader: Reader) -> list[Pattern]:
         text = f'cycle takes a list of blocks, as in cycle = ["emvm", "mwsa"]; got {show(cycle)}'
         reader.problems.add(path, text)
         return []
-    options = [_turn(item, (*path, "cycle", position), reader) for position, item in enumerate(cycle)]
+    options = [
+        _turn(item, (*path, "cycle", position), reader) for position, item in enumerate(cycle)
+    ]
     return list(dict.fromkeys(_shortest(turns) for turns in reader.multiplied(options, path)))
 
 

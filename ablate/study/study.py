@@ -155,8 +155,9 @@ class Study:
     def label(self, point: Point) -> str:
         """A name for the mix, unique within the study: "rdcnn | mwsa window=16 | lama"."""
         parts = [
-            question.labels[position] if question.plain else
-            f"{question.name}={question.labels[position]}"
+            question.labels[position]
+            if question.plain
+            else f"{question.name}={question.labels[position]}"
             for question, position in zip(self._asked, point, strict=True)
         ]
         return " | ".join(parts) or self.name

@@ -52,7 +52,8 @@ def named_table(
 
 def named_settings(table: Table, key: str, path: Path, reader: Reader) -> Choice | None:
     """The same where nothing is asked: one choice with its knobs, nothing where it is wrong."""
-    choices = reader.choices({**{k: v for k, v in table.items() if k != key}, "name": table[key]}, path)
+    knobs = {name: value for name, value in table.items() if name != key}
+    choices = reader.choices({**knobs, "name": table[key]}, path)
     return choices[0] if choices else None
 
 
