@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ablate.mix import Choice, Task
-from ablate.tasks.dataset import DataError, Dataset, Photo, require_size
-from ablate.tasks.images import read_image
+from ablate.tasks.dataset import DataError, Dataset, Photo, listed, require_size
+from ablate.tasks.files import folder_at, images_in, read_all
 from blocks import Registry
 
 __all__ = ["DataError", "Dataset", "Photo", "check_task", "load", "require_size", "sources"]
 
-Source = TypeVar("Source", bound=Callable[..., Dataset])
+PHOTOS = Path(__file__).parent / "photos"
 
 sources: Registry[Callable[..., Dataset]] = Registry("data source")
-
-PHOTOS = Path(__file__).parent / "photos"
 
 
 def load(choice: Choice, base: Path) -> Dataset:
@@ -59,11 +58,152 @@ def photos(base: Path) -> Dataset:
     """Nine lossless photographs shipped with the project: six to train on, three to validate."""
     del base
     manifest = json.loads((PHOTOS / "MANIFEST.json").read_text(encoding="utf-8"))
+    names: list[str] = [item["file"] for item in manifest]
+    all_photos = [
+        (name, Photo(PurePosixPath(name).stem, image))
+        for name, image in zip(names, read_all(PHOTOS, names), strict=True)
+    ]
+    return Dataset.of(
+        (photo for name, photo in all_photos if name.startswith("train/")),
+        (photo for name, photo in all_photos if name.startswith("val/")),
+    )
 
-    def part(split: str) -> Iterator[Photo]:
-        for item in manifest:
-            if item["split"] == split:
-                file = PHOTOS / item["file"]
-                yield Photo(file.stem, read_image(file))
 
-    return Dataset.of(part("train"), part("val"))
+@sources.register(paired=False)
+def folder(base: Path, *, train: str, validation: str = "", holdout: float = 0.1) -> Dataset:
+    """A folder of clean images, with those in its sub-folders.
+
+    Args:
+        base: The folder that relative paths start from.
+        train: Folder of the images to train on.
+        validation: Folder of the images to validate on; empty holds some of `train` out, chosen
+            by a hash of their names. Frames of one video belong in one folder or the other.
+        holdout: Fraction of `train` that is held out where `validation` is empty; at least one.
+
+    Raises:
+        DataError: A folder is missing or holds no image, images cannot be read, or the two parts
+            share a picture.
+    """
+    train_folder = folder_at(base, train, "train")
+    if validation:
+        return Dataset.of(_clean(train_folder), _clean(folder_at(base, validation, "validation")))
+    return _held_out(_clean(train_folder), holdout, train_folder)
+
+
+@sources.register(paired=True)
+def pairs(
+    base: Path,
+    *,
+    input: str,
+    target: str,
+    validation_input: str = "",
+    validation_target: str = "",
+    holdout: float = 0.1,
+) -> Dataset:
+    """Folders of degraded images and of their clean twins, matched by name without its suffix.
+
+    Args:
+        base: The folder that relative paths start from.
+        input: Folder of the degraded images to train on.
+        target: Folder of the clean images to train on.
+        validation_input: Folder of the degraded images to validate on; empty, with
+            `validation_target`, holds some of the training pairs out, chosen by a hash of their
+            names.
+        validation_target: Folder of the clean images to validate on.
+        holdout: Fraction of the pairs that is held out where there are no validation folders; at
+            least one.
+
+    Raises:
+        DataError: As for a folder; or images have no twin, or one of another size.
+    """
+    if bool(validation_input) != bool(validation_target):
+        raise DataError(
+            "validation_input and validation_target must both name a folder, or both be empty;"
+            f" got validation_input='{validation_input}', validation_target='{validation_target}'"
+        )
+    input_folder = folder_at(base, input, "input")
+    train = _twins(input_folder, folder_at(base, target, "target"))
+    if not validation_input:
+        return _held_out(train, holdout, input_folder)
+    validation = _twins(
+        folder_at(base, validation_input, "validation_input"),
+        folder_at(base, validation_target, "validation_target"),
+    )
+    return Dataset.of(train, validation)
+
+
+def _clean(folder: Path) -> list[Photo]:
+    names = images_in(folder)
+    images = read_all(folder, names)
+    return [Photo(name, image) for name, image in zip(names, images, strict=True)]
+
+
+def _held_out(photos: Sequence[Photo], holdout: float, folder: Path) -> Dataset:
+    """Split by a hash of the names, so that images added later change the split little."""
+    if not 0.0 < holdout < 1.0:
+        raise DataError(f"holdout must be between 0 and 1; got holdout={holdout:g}")
+    if len(photos) < 2:
+        raise DataError(
+            f"{folder} holds 1 image, which cannot be both trained and validated on;"
+            " add images, or name a folder for validation"
+        )
+    shuffled = sorted(photos, key=lambda photo: hashlib.sha256(photo.name.encode()).digest())
+    count = min(max(round(holdout * len(photos)), 1), len(photos) - 1)
+    held = {photo.name for photo in shuffled[:count]}
+    return Dataset.of(
+        (photo for photo in photos if photo.name not in held),
+        (photo for photo in photos if photo.name in held),
+    )
+
+
+def _twins(inputs: Path, targets: Path) -> list[Photo]:
+    names = _by_stem(inputs), _by_stem(targets)
+    stems = _common(names, inputs, targets)
+    degraded, clean = (
+        read_all(folder, [by_stem[stem] for stem in stems])
+        for folder, by_stem in zip((inputs, targets), names, strict=True)
+    )
+    photos = [Photo(*row) for row in zip(stems, clean, degraded, strict=True)]
+    _require_equal_sizes(photos, inputs, targets)
+    return photos
+
+
+def _by_stem(folder: Path) -> dict[str, str]:
+    """The images of a folder by their relative name without its suffix."""
+    found: dict[str, str] = {}
+    for name in images_in(folder):
+        stem = PurePosixPath(name).with_suffix("").as_posix()
+        if stem in found:
+            raise DataError(
+                f"{folder}: {found[stem]} and {name} have one name but for the suffix,"
+                " so it is not clear which of them makes the pair"
+            )
+        found[stem] = name
+    return found
+
+
+def _common(names: tuple[dict[str, str], dict[str, str]], inputs: Path, targets: Path) -> list[str]:
+    """The names of all pairs."""
+    (degraded, clean), alone = names, list[str]()
+    for here, there, folder in ((degraded, clean, inputs), (clean, degraded, targets)):
+        lonely = [here[stem] for stem in here if stem not in there]
+        if lonely:
+            count = f"{len(lonely)} of {len(here)} images in {folder} have no twin"
+            alone.append(f"{count}: {listed(lonely)}")
+    if alone:
+        raise DataError(f"inputs and targets must have the same names; {'; '.join(alone)}")
+    return list(degraded)
+
+
+def _require_equal_sizes(photos: Sequence[Photo], inputs: Path, targets: Path) -> None:
+    unequal = [
+        f"{photo.name}: {photo.degraded.shape[1]} x {photo.degraded.shape[0]}"
+        f" against {photo.size[1]} x {photo.size[0]}"
+        for photo in photos
+        if photo.degraded is not None and photo.degraded.shape != photo.clean.shape
+    ]
+    if unequal:
+        raise DataError(
+            f"{len(unequal)} of {len(photos)} pairs differ in size"
+            f" ({inputs} against {targets}): {listed(unequal)}"
+        )

@@ -118,13 +118,13 @@ class Dataset:
             index = json.loads(data[8 : 8 + length].tobytes())
             if index["format"] != FORMAT:
                 raise ValueError("another format")
-        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else "damaged"
-            raise DataError(f"{path} is not a saved dataset ({reason})") from None
-        reader = _Reader(data, _padded(8 + length))
-        train, validation = (
-            tuple(reader.photo(item) for item in index[part]) for part in ("train", "validation")
-        )
+            reader = _Reader(data, _padded(8 + length))
+            train = tuple(map(reader.photo, index["train"]))
+            validation = tuple(map(reader.photo, index["validation"]))
+        except FileNotFoundError:
+            raise DataError(f"{path} is not a saved dataset: no such file") from None
+        except (OSError, ValueError, LookupError, TypeError, EOFError):
+            raise DataError(f"{path} is not a saved dataset, or is damaged") from None
         return cls(train, validation, index["digest"])
 
 
@@ -174,7 +174,7 @@ def _require_disjoint(
         for photo, (clean, _) in zip(parts["training"], hashes["training"], strict=True)
     }
     same = [
-        f"{names[clean]} and {photo.name}"
+        f"{names[clean]} (training) = {photo.name} (validation)"
         for photo, (clean, _) in zip(parts["validation"], hashes["validation"], strict=True)
         if clean in names
     ]

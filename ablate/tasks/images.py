@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +21,7 @@ Levels = NDArray[np.uint8] | NDArray[np.uint16]
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MOST_PIXELS: Final = 80_000_000  # below the size at which Pillow itself begins to warn
+AHEAD: Final = 32  # pictures that are decoded before they are asked for
 
 
 class ImageError(ValueError):
@@ -36,29 +41,57 @@ def read_image(path: Path) -> Levels:
     refused elsewhere: what shows through is not part of the picture.
 
     Raises:
-        ImageError: The file is damaged, too large, or of a kind that would be read wrongly.
-        OSError: The file cannot be opened.
+        ImageError: The file cannot be opened, is damaged or too large, or is of a kind that
+            would be read wrongly.
     """
+    with _pillow_warnings():
+        return _read(path)
+
+
+def read_images(paths: Sequence[Path]) -> Iterator[Levels | ImageError]:
+    """Read many pictures, several at a time, in order; one that cannot be read gives its error."""
+
+    def attempt(path: Path) -> Levels | ImageError:
+        try:
+            return _read(path)
+        except ImageError as error:
+            return error
+
+    with _pillow_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(paths), AHEAD):  # so that results do not pile up in memory
+            yield from pool.map(attempt, paths[start : start + AHEAD])
+
+
+@contextmanager
+def _pillow_warnings() -> Iterator[None]:
+    """Make an error of Pillow's warning about sheer size, and nothing of its others."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _read(path: Path) -> Levels:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if path.stat().st_size == 0:
-        raise ImageError("the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(path, formats=FORMATS) as image:
-                _require_handled(image, path)
-                image.load()
-                return _levels(ImageOps.exif_transpose(image))
+        if path.stat().st_size == 0:
+            raise ImageError("the file is empty")
+        with Image.open(path, formats=FORMATS) as image:
+            _require_handled(image, path)
+            image.load()
+            return _levels(ImageOps.exif_transpose(image))
     except ImageError:
         raise
     except UnidentifiedImageError:
         raise ImageError("not a PNG, JPEG, WebP, BMP or TIFF image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(_too_large()) from None
-    except PermissionError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, Warning) as error:
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise ImageError(str(error.strerror).lower()) from None
+    except Exception as error:  # whatever a decoder makes of damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"damaged or cut short ({reason})") from None
 

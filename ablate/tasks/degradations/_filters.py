@@ -31,7 +31,7 @@ def blurred(image: Pixels, sigma: float) -> Pixels:
 def convolved(image: Pixels, kernel: Pixels) -> Pixels:
     """(H, W) or (H, W, C) convolved with a kernel (odd, odd); edges repeat in the mirror."""
     rows, columns = (
-        np.pad(np.arange(size), reach // 2, mode="symmetric")
+        _mirrored(size, reach // 2)
         for size, reach in zip(image.shape[:2], kernel.shape, strict=True)
     )
     padded = np.atleast_3d(image)[rows][:, columns]  # (H + kernel height - 1, ..., C)
@@ -44,6 +44,12 @@ def convolved(image: Pixels, kernel: Pixels) -> Pixels:
     )
     pixels: Pixels = result[0].movedim(0, -1).contiguous().numpy()
     return pixels.reshape(image.shape)
+
+
+def _mirrored(size: int, margin: int) -> NDArray[np.int64]:
+    """Indices of a line of `size` pixels with `margin` more at both ends, seen in the mirror."""
+    place = np.arange(-margin, size + margin) % (2 * size)
+    return np.minimum(place, 2 * size - 1 - place)
 
 
 def splatted(rows: Field, columns: Field, weights: Field, shape: tuple[int, int]) -> Pixels:
@@ -62,8 +68,8 @@ def splatted(rows: Field, columns: Field, weights: Field, shape: tuple[int, int]
     image = np.zeros(frame[0] * frame[1])
     for row, share_row in ((top, 1.0 - down), (top + 1, down)):
         for column, share_column in ((left, 1.0 - right), (left + 1, right)):
-            place = np.clip(row + 1, 0, frame[0] - 1) * frame[1]
-            place += np.clip(column + 1, 0, frame[1] - 1)
+            place = np.minimum(np.maximum(row + 1, 0), frame[0] - 1) * frame[1]
+            place += np.minimum(np.maximum(column + 1, 0), frame[1] - 1)
             share = (weights * share_row * share_column).ravel()
             image += np.bincount(place.ravel(), share, minlength=image.size)
     return image.reshape(frame)[1:-1, 1:-1].astype(np.float32)
