@@ -99,7 +99,9 @@ class Registry(Generic[Made]):
         if name not in self._entries:
             hint = nearest(name, self._entries)
             known = ", ".join(sorted(self._entries))
-            raise UnknownName(f"no {self.kind} is named '{name}'{hint} ({self.kind}s: {known})")
+            raise UnknownName(
+                f"no {self.kind} is named '{name}'{hint} ({_plural(self.kind)}: {known})"
+            )
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
@@ -110,6 +112,12 @@ class Registry(Generic[Made]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _plural(kind: str) -> str:
+    if kind.endswith("y"):
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _snake(name: str) -> str:

@@ -16,7 +16,7 @@ from ablate.mix import Choice, Evaluation, Profile
 from ablate.search import strategies
 from ablate.study.alternatives import Reader
 from ablate.study.lines import Path, line_numbers
-from ablate.study.places import Problems, StudyError
+from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
 from ablate.study.recipe import DEFAULT_SEEDS, read_seeds, read_task, read_training
 from ablate.study.rules import COSTS, EVALUATION, PROFILE, evaluation_problems
@@ -25,8 +25,6 @@ from ablate.study.study import Question, ReportSettings, Study
 from ablate.study.tables import Table, as_table, named_settings, plain_table, unknown_key
 from ablate.study.values import show
 from blocks import nearest
-
-TABLES = ("task", "network", "training", "evaluation", "search", "profile", "report")
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -105,7 +103,7 @@ def _study(
     """Read all tables, then probe what they ask for."""
     for key in raw:
         if key not in ("question", "name", *TABLES):
-            problems.add((key,), unknown_key("a study", key, ("question", *TABLES)))
+            problems.add((key,), unknown_key(key, ("question", *TABLES)))
     network, slots = read_network(raw.get("network", {}), problems)
     training = as_table(raw.get("training", {}), ("training",), problems)
     questions = [*read_task(raw.get("task", {}), problems), *network]
@@ -140,7 +138,7 @@ def _question(raw: Table, problems: Problems) -> str:
     if question is None:
         problems.add((), 'question is missing; write question = "..." at the top')
     elif not isinstance(question, str) or not question.strip():
-        problems.add(("question",), f"must be a sentence; got {show(question)}")
+        problems.add(("question",), f"question must be a sentence; got {show(question)}")
     return str(question)
 
 
@@ -184,7 +182,7 @@ def _report(raw: Table, problems: Problems) -> ReportSettings:
             listed = ", ".join(known)
             problems.add(path, f"no objective is named '{name}'{hint} (objectives: {listed})")
         elif name in report.objectives[:position]:
-            problems.add(path, f"objective '{name}' is listed twice")
+            problems.add(path, f"objectives lists '{name}' twice")
     if not report.objectives:
         text = 'objectives = [] weighs nothing; write ["psnr", "latency"]'
         problems.add(("report", "objectives"), text)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from ablate.study.lines import Path
 
+TABLES = ("task", "network", "training", "evaluation", "search", "profile", "report")
+
 
 class StudyError(ValueError):
     """A study that cannot be used; `problems` has one line for every mistake in it."""
@@ -57,6 +59,6 @@ def place(path: Path) -> str:
             return slot
         case ("task", "data", *_):
             return "task.data"
-        case (str(table), *_):
+        case (str(table), *_) if table in TABLES:
             return table
     return ""

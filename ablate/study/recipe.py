@@ -83,7 +83,7 @@ def _field(key: str, raw: object, problems: Problems) -> list[Question]:
     path: Path = ("training", key)
     knobs = settings_of(Training).knobs
     if key not in knobs:
-        problems.add(path, unknown_key("training", key, [*knobs, "seeds"]))
+        problems.add(path, unknown_key(key, [*knobs, "seeds"]))
         return []
     values = Reader(Registry("value"), problems).values(raw, knobs[key].type, key, path)
     for value in values:

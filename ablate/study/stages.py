@@ -74,9 +74,9 @@ def _override(table: Table, slot: str, path: Path, problems: Problems) -> list[Q
 
 
 def _unknown_stage_key(table: Table, key: str) -> str:
-    text = unknown_key("a stage", key, ("block", "depth"))
-    name = table.get("block")
-    if isinstance(name, str) and name in blocks and key in blocks[name].knobs:
+    text = unknown_key(key, ("block", "depth"))
+    name = table["block"] if isinstance(table.get("block"), str) else "..."
+    if any(key in blocks[block].knobs for block in blocks):
         inside = f'block = {{ name = "{name}", {key} = {show(table[key])} }}'
         text += f"; a knob goes with its block: {inside}"
     return text
@@ -177,7 +177,7 @@ def _patterns(raw: object, path: Path, reader: Reader) -> list[Pattern]:
         return [(choice,) for choice in reader.choices(raw, path)]
     for key in raw:
         if key != "cycle":
-            reader.problems.add((*path, key), unknown_key("a cycle", key, ("cycle",)))
+            reader.problems.add((*path, key), unknown_key(key, ("cycle",)))
     cycle: Any = raw["cycle"]
     if not isinstance(cycle, list) or not cycle:
         text = f'cycle takes a list of blocks, as in cycle = ["emvm", "mwsa"]; got {show(cycle)}'

@@ -75,7 +75,7 @@ def plain_table(
     values = {}
     for key, raw in table.items():
         if key not in knobs:
-            problems.add((*path, key), unknown_key(str(path[-1]), key, knobs))
+            problems.add((*path, key), unknown_key(key, knobs))
             continue
         for value in reader.values(raw, knobs[key].type, key, (*path, key)):
             values[key] = value
@@ -83,9 +83,9 @@ def plain_table(
     return kind(**values)
 
 
-def unknown_key(table: str, key: str, known: Mapping[str, object] | Sequence[str]) -> str:
+def unknown_key(key: str, known: Mapping[str, object] | Sequence[str]) -> str:
     """That a table has no such key, with the nearest one."""
-    return f"{table} has no '{key}'{nearest(key, known)} (keys: {', '.join(known)})"
+    return f"no key is named '{key}'{nearest(key, known)} (keys: {', '.join(known)})"
 
 
 def check_bounds(
@@ -93,8 +93,8 @@ def check_bounds(
 ) -> None:
     """Note a number that is outside what makes sense."""
     if key in bounds and bounds[key].breaks(value):
-        each = "each item " if isinstance(value, tuple) else ""
-        problems.add(path, f"{key}: {each}must be {bounds[key].words}; got {show(value)}")
+        what = f"each item of {key}" if isinstance(value, tuple) else key
+        problems.add(path, f"{what} must be {bounds[key].words}; got {show(value)}")
 
 
 def as_table(raw: object, path: Path, problems: Problems) -> Table:
