@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from ablate.profiling._foreign import UnwrittenMemory
 from ablate.profiling._operators import ALLOCATIONS, FACTORS, FORMULAS, FREE, Work
 
 
@@ -27,8 +27,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.work: Counter[str] = Counter()
         self.uncounted: dict[str, None] = {}  # a set that keeps the order of appearance
-        self.allocations = 0
-        self.effects = 0  # operators that computed or wrote something, counted or not
+        self._memory = UnwrittenMemory()
         # Storages are kept alive, so that no other is ever found at the same address.
         self._from_image: dict[int, torch.UntypedStorage] = {}
         self._mark([image])
@@ -62,14 +61,19 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if work is None:
             self.uncounted[name] = None
         for column, amount in (work or {}).items():
-            self.work[self._kind_of_product(name, call) if column == "product" else column] += (
-                amount
-            )
+            kind = self._kind_of_product(name, call) if column == "product" else column
+            self.work[kind] += amount
         written = _written(func, call)
-        self.allocations += name in ALLOCATIONS
-        self.effects += bool(work is None or work or written)
+        self._memory.allocate(name, _tensors(output))
+        self._memory.write(written)
+        if not func.is_view and name not in ALLOCATIONS:
+            self.read(call)
         if any(self._comes_from_image(tensor) for tensor in _tensors(call)):
             self._mark([*_tensors(output), *written])
+
+    def read(self, tree: Any) -> None:
+        """Name the functions whose memory, read here, was never seen to be written."""
+        self.uncounted.update(dict.fromkeys(self._memory.read(_tensors(tree))))
 
     def _kind_of_product(self, name: str, call: Mapping[str, Any]) -> str:
         both = all(self._comes_from_image(call[factor]) for factor in FACTORS[name])
@@ -82,40 +86,6 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in tensors:
             storage = tensor.untyped_storage()
             self._from_image[storage._cdata] = storage
-
-
-@contextmanager
-def opaque_functions_named(mode: CountingMode) -> Iterator[None]:
-    """Name every autograd.Function that makes its output without any operator being seen.
-
-    Such a function hands memory to foreign code; its work would otherwise be a silent zero.
-    """
-    original = torch.autograd.Function.__dict__["apply"]
-
-    def watched(cls: type, *args: Any, **kwargs: Any) -> Any:
-        name = f"{cls.__module__}.{cls.__qualname__}"
-        allocations, effects = mode.allocations, mode.effects
-        try:
-            output = original.__func__(cls, *args, **kwargs)
-        except RuntimeError as error:
-            raise _explained(error, name) from error
-        passed_on = all(any(out is arg for arg in args) for out in _tensors(output))
-        made = mode.allocations > allocations
-        if mode.effects == effects and made and not passed_on:
-            mode.uncounted[name] = None
-        return output
-
-    setattr(torch.autograd.Function, "apply", classmethod(watched))  # noqa: B010
-    try:
-        yield
-    finally:
-        setattr(torch.autograd.Function, "apply", original)  # noqa: B010
-
-
-def _explained(error: RuntimeError, name: str) -> RuntimeError:
-    if "data pointer" not in str(error):
-        return error
-    return RuntimeError(f"{name} hands memory to foreign code; make it an operator (torch.library)")
 
 
 def _work(func: Any, name: str, call: Mapping[str, Any], output: Any) -> Work | None:

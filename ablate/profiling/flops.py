@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ablate.profiling._counting import CountingMode, opaque_functions_named
+from ablate.profiling._counting import CountingMode
+from ablate.profiling._foreign import reason
 from ablate.profiling._replica import replica
 
 MAC_CLASSES = ("conv", "linear", "matmul", "scan", "other")
@@ -77,14 +78,13 @@ def count_forward(module: nn.Module, shape: tuple[int, ...]) -> MacCount:
     copy.eval()
     with torch.no_grad(), fake, _fast_path_off():
         image = torch.empty(shape)
-        with CountingMode(image) as counting, opaque_functions_named(counting):
-            try:
-                copy(image)
-            except Exception as error:
-                reason = f"{error}".partition("\n")[0] or type(error).__name__
-                raise CountError(
-                    f"multiply-adds over {tuple(shape)} cannot be counted: {reason}"
-                ) from error
+        counting = CountingMode(image)
+        try:
+            with counting:
+                counting.read(copy(image))
+        except Exception as error:
+            why = f"multiply-adds over {tuple(shape)} cannot be counted: {reason(error)}"
+            raise CountError(why) from error
     return _summary(counting)
 
 
