@@ -28,7 +28,7 @@ class MultiWindowAttention(nn.Module):
     x: (B, C, H, W) -> (B, C, H, W).
     y = x + Linear(softmax(q k^T / sqrt(d)) v), with q, k, v = Linear(norm(x)) in each window and
     head of d = C / heads channels; out = y + MLP(norm(y)), GELU inside.
-    Cost: (4 + 2 mlp_ratio) C^2 + 2 C window^2 multiply-adds a pixel; reach: window pixels.
+    Cost: (4 + 2 mlp_ratio) C^2 + 2 C window^2 multiply-adds a pixel; reach: the window.
     As released there is no bias of position, no shift and no mask: where the window does not
     divide H or W, zeros are added after the right and bottom edge, and these pixels take part.
     What only such pixels need is not computed. Linear weights start from a normal of 0.02 cut at

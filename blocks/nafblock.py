@@ -17,8 +17,8 @@ class NonlinearActivationFree(nn.Module):
     gate(a, b) = a * b, the halves of the channels; attend(a) = a * conv1x1(mean of a over H, W).
     y = x + beta * conv1x1(attend(gate(depthwise3x3(conv1x1(norm(x))))));
     out = y + gamma * conv1x1(gate(conv1x1(norm(y)))).
-    Cost: about 6 C^2 H W multiply-adds with both expansions 2; reach: 3 pixels, and the image
-    through the mean.
+    Cost: about 6 C^2 H W multiply-adds with both expansions 2; reach: 3 x 3 pixels, and the
+    image through the mean.
     beta and gamma start at 0, so an untrained block is the identity; all convolutions have a bias.
     Left out: the local means (TLC) that the authors put in for testing on large images, and
     dropout, which is 0 in every released setting.

@@ -15,7 +15,7 @@ class ResidualDepthwise(nn.Module):
 
     x: (B, C, H, W) -> (B, C, H, W).
     y = GELU(norm(conv3x3(x))); z = norm(conv1x1(depthwise3x3(y))); out = GELU(z + x).
-    Cost: (10 C^2 + 9 C) H W multiply-adds; reach: 5 pixels.
+    Cost: (10 C^2 + 9 C) H W multiply-adds; reach: 5 x 5 pixels.
     Paper and code: the paper's figure shows neither GELU, the released code has both.
     Convolutions start Kaiming-normal (fan out), norms at 1 and 0: no branch starts at zero.
 
