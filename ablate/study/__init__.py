@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ablate.study.loading import load_study, shipped_studies
 from ablate.study.places import StudyError
+from ablate.study.schema import schema
 from ablate.study.study import Axis, ReportSettings, Study
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Study",
     "StudyError",
     "load_study",
+    "schema",
     "shipped_studies",
 ]

@@ -27,8 +27,8 @@ def read_network(raw: object, problems: Problems) -> tuple[list[Question], Slots
     """Questions in the order of the axes, and the places to fill for each topology."""
     path: Path = ("network",)
     table = {"topology": "unet", **as_table(raw, path, problems)}
-    extras = {str(e) for name in topologies for e in _extras(name)}
-    others = (*SIDES, *sorted(extras))
+    extras = all_extras()
+    others = (*SIDES, *extras)
     reader = Reader(topologies, problems)
     questions = named_table(table, "topology", ("network", "topology"), path, reader, others)
     names = [choice.name for choice in questions[0].answers] if questions else []
@@ -108,6 +108,11 @@ def _extra(raw: object, slot: str, names: Sequence[str], problems: Problems) -> 
             has = ", ".join(_extras(name)) or "none"
             problems.add(path, f"{name} has no {slot}; leave [network.{slot}] out (it has: {has})")
     return _stage(as_table(raw, path, problems), slot, path, problems)
+
+
+def all_extras() -> tuple[str, ...]:
+    """The optional places of all topologies."""
+    return tuple(sorted({extra for name in topologies for extra in _extras(name)}))
 
 
 def _extras(topology: str) -> tuple[str, ...]:

@@ -1,0 +1,127 @@
+"""The JSON schema of a study file, so that editors complete and check names, knobs and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablate.metrics import metrics
+from ablate.mix import Evaluation, Profile, Training
+from ablate.search import strategies
+from ablate.study.recipe import DEFAULT_SEEDS
+from ablate.study.rules import COSTS, DEPTH, EVALUATION, PROFILE, SEEDS, TRAINING, WEIGHT, Bounds
+from ablate.study.schema_parts import (
+    Schema,
+    asked,
+    choice_schema,
+    knob_schema,
+    limits_of,
+    list_of,
+    named_schema,
+    table_of,
+)
+from ablate.study.stages import SIDES, all_extras
+from ablate.study.study import ReportSettings
+from ablate.study.tables import settings_of
+from ablate.tasks.data import sources
+from ablate.tasks.degradations import degradations
+from ablate.topologies import topologies
+from ablate.training.losses import losses
+from blocks import Registry, blocks
+
+
+def schema() -> Schema:
+    """The schema (draft 2020-12) of what is registered now, plug-ins included."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ablate study",
+        "description": "A question about the blocks of an image-restoration network.",
+        **table_of(
+            {
+                "question": {"type": "string", "minLength": 1, "description": "What is asked."},
+                "name": {"type": "string", "description": "Only where there is no file name."},
+                "task": _task(),
+                "network": _network(),
+                "training": _training(),
+                "evaluation": _settings(Evaluation, EVALUATION),
+                "search": named_schema(strategies, "strategy", asks=False),
+                "profile": _profile(),
+                "report": _report(),
+            },
+            required=["question", "network"],
+        ),
+        "$defs": {
+            "block": choice_schema(blocks, blocks),
+            "degradation": choice_schema(degradations, degradations),
+            "stage": _stage(["block"]),
+            "decoder": _stage([]),
+        },
+    }
+
+
+def _task() -> Schema:
+    data = {**named_schema(sources, "source"), "description": "Where images come from."}
+    task = named_schema(degradations, "degradation", others={"data": data})
+    return {**task, "description": "What is done to which images."}
+
+
+def _network() -> Schema:
+    stages = {side: list_of({"$ref": f"#/$defs/{side}"}) for side in SIDES}
+    extras = {extra: {"$ref": "#/$defs/stage"} for extra in all_extras()}
+    network = named_schema(topologies, "topology", others={**stages, **extras})
+    return {**network, "required": ["stage"], "description": "Stages and how they are joined."}
+
+
+def _stage(required: Sequence[str]) -> Schema:
+    block = {"$ref": "#/$defs/block"}
+    cycle = {**list_of(asked(block)), "description": "Blocks that fill the positions in turn."}
+    fill = {"anyOf": [block, table_of({"cycle": cycle}, required=["cycle"])]}
+    depth = {**asked({"type": "integer", **limits_of(DEPTH)}), "default": 1}
+    return table_of(
+        {
+            "block": {**asked(fill), "description": "What fills the stage; a list is a question."},
+            "depth": {**depth, "description": "How many blocks."},
+        },
+        required,
+    )
+
+
+def _training() -> Schema:
+    table = _settings(Training, TRAINING, asks=True)
+    weight = asked({"type": "number", **limits_of(WEIGHT)})
+    weights = {**table_of(dict.fromkeys(losses, weight)), "minProperties": 1}
+    loss = asked({"anyOf": [{"enum": list(losses)}, weights]})
+    described = settings_of(Training).knobs["loss"].doc
+    table["properties"]["loss"] = {**loss, "description": described, "default": "l1"}
+    seeds = {"type": "integer", **limits_of(SEEDS), "default": DEFAULT_SEEDS}
+    table["properties"]["seeds"] = {**seeds, "description": "How many seeds train each mix."}
+    return table
+
+
+def _settings(kind: type[Any], bounds: Mapping[str, Bounds], *, asks: bool = False) -> Schema:
+    """A table of plain settings."""
+    nothing: Registry[Any] = Registry("value")
+    return table_of(
+        {
+            knob.name: knob_schema(knob, nothing, asks=asks, bounds=bounds.get(knob.name))
+            for knob in settings_of(kind).knobs.values()
+            if knob.name != "loss"
+        }
+    )
+
+
+def _profile() -> Schema:
+    table = _settings(Profile, PROFILE)
+    several = table["properties"]["size"]
+    table["properties"]["size"] = {
+        **asked(several["items"]),
+        "description": several["description"],
+    }
+    return table
+
+
+def _report() -> Schema:
+    table = _settings(ReportSettings, {})
+    names = {"enum": sorted([*metrics, *COSTS])}
+    table["properties"]["objectives"] |= {**list_of(names), "uniqueItems": True}
+    return table
