@@ -36,7 +36,7 @@ def convolved(image: Pixels, kernel: Pixels) -> Pixels:
     )
     padded = np.atleast_3d(image)[rows][:, columns]  # (H + kernel height - 1, ..., C)
     channels = padded.shape[2]
-    weight = torch.from_numpy(np.ascontiguousarray(kernel[::-1, ::-1]))
+    weight = torch.from_numpy(kernel[::-1, ::-1].copy())
     result = functional.conv2d(
         torch.from_numpy(padded).movedim(-1, 0)[None],  # (1, C, H + ..., W + ...)
         weight.expand(channels, 1, *kernel.shape),

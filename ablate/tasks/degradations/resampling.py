@@ -62,7 +62,7 @@ def downscale(clean: Pixels, rng: np.random.Generator, *, scale: int = 2) -> Pix
     require("scale", scale, 2, 16, "times")
     size = (clean.shape[0], clean.shape[1])
     small = (-(-size[0] // scale), -(-size[1] // scale))
-    image = torch.from_numpy(np.ascontiguousarray(clean)).movedim(-1, 0)[None]  # (1, 3, H, W)
+    image = torch.from_numpy(clean.copy()).movedim(-1, 0)[None]  # (1, 3, H, W)
     for target in (small, size):
         image = functional.interpolate(image, target, mode="bicubic", antialias=True).clamp(0, 1)
     restored: Pixels = image[0].movedim(0, -1).contiguous().numpy()
