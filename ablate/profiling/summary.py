@@ -124,7 +124,7 @@ def _estimates(samples: Sequence[LatencySample], seed: int) -> tuple[Array, Arra
 
 def _warning(flagged: float, by_cpu: bool) -> str:
     how = "least CPU time is given" if by_cpu else "wall time is given all the same"
-    return f"the machine was busy: {flagged:.0%} of the timed visits were disturbed; {how}"
+    return f"the machine was busy: {100 * flagged:.0f} % of the timed visits were disturbed; {how}"
 
 
 def _tables(samples: Sequence[LatencySample]) -> tuple[list[str], list[Array], list[Array]]:
@@ -141,10 +141,11 @@ def _tables(samples: Sequence[LatencySample]) -> tuple[list[str], list[Array], l
                 f"round {number} of process {process} lacks '{missing[0]}'; "
                 "every round of a sitting visits every network"
             )
-    processes = sorted({process for process, _ in rounds})
-    rows = {p: [visits for (q, _), visits in rounds.items() if q == p] for p in processes}
-    wall = [np.array([[v[s].seconds for s in subjects] for v in rows[p]]) for p in processes]
-    cpu = [np.array([[v[s].cpu_seconds for s in subjects] for v in rows[p]]) for p in processes]
+    processes: dict[int, list[dict[str, LatencySample]]] = {}
+    for (process, _), visits in sorted(rounds.items(), key=lambda item: item[0]):
+        processes.setdefault(process, []).append(visits)
+    wall = [np.array([[v[s].seconds for s in subjects] for v in p]) for p in processes.values()]
+    cpu = [np.array([[v[s].cpu_seconds for s in subjects] for v in p]) for p in processes.values()]
     return subjects, wall, cpu
 
 
