@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,21 @@ class Found:
         """One number of the table; NaN where it is absent."""
         if column not in self.table:
             return math.nan
-        return float(self.table[column].astype(float).to_dict()[mix])
+        return float(self.table[column].to_numpy()[self._row[mix]])
 
     def label(self, mix: str) -> str:
         """The label of a mix."""
-        return str(self.table["label"].to_dict()[mix])
+        return str(self.table["label"].to_numpy()[self._row[mix]])
 
-    @property
+    def status(self, mix: str) -> str:
+        """How its trials ended; see `results`."""
+        return str(self.table["status"].to_numpy()[self._row[mix]])
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {str(key): at for at, key in enumerate(self.table.index)}
+
+    @cached_property
     def letters(self) -> dict[str, str]:
         """A, B, C ... for the mixes on the front, in the order of the first cost, cheapest first.
 

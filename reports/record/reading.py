@@ -112,6 +112,10 @@ class Reading:
             (trial,),
         )
 
+    def pictured(self) -> set[str]:
+        """Keys of the trials that left pictures."""
+        return {key for (key,) in self._connection.execute("SELECT trial FROM pictures")}
+
     def _table(self, query: str, values: tuple[object, ...] = ()) -> pd.DataFrame:
         cursor = self._connection.execute(query, values)
         names = [column[0] for column in cursor.description]

@@ -1,0 +1,238 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.answer import Answer, cost_metric, quality_metric, scale
+from reports.families import LOOKS, OTHER, SEVERAL, look
+from reports.health import Finding
+from reports.results import DRAWS, Found
+from reports.sections.choices import Choices
+from reports.sections.learning import Learning
+from reports.sections.method import Method
+from reports.sections.mixes import Table, numbers
+from reports.sections.pictures import Strip
+from reports.sections.scatter import Scatter
+from reports.units import count, plain, title
+
+TEMPLATES = Path(__file__).parent / "templates"
+HEIGHT = 440  # pixels of the scatter
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All sections of a report as plain data."""
+
+    found: Found
+    said: Answer
+    health: tuple[Finding, ...]
+    scatter: Scatter
+    table: Table
+    choices: Choices
+    learning: Learning
+    strips: tuple[Strip, ...]
+    method: Method
+
+
+def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
+    """The page.
+
+    Args:
+        parts: The sections.
+        files: Name and description of the files beside it.
+    """
+    style, script = (_text(f"report.{ending}") for ending in ("css", "js"))
+    cards = mix_cards(parts)
+    picked = parts.said.best or next(iter(parts.found.letters), "")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            study=plain(parts.found.facts.get("study_name", "")),
+            date=parts.found.facts.get("created", "")[:10],
+            question=parts.found.facts.get("question", ""),
+            said=parts.said,
+            strip=strip(parts.found, parts.said),
+            health=parts.health,
+            scatter=parts.scatter,
+            scatter_title=_scatter_title(parts),
+            objectives=" and ".join(title(name) for name in parts.found.objectives),
+            baselines=baselines(parts.found),
+            height=HEIGHT,
+            picked=_picked(cards, picked),
+            choices=parts.choices,
+            explained=explained(parts.choices),
+            strips=parts.strips,
+            table=parts.table,
+            table_intro=table_intro(parts.found),
+            learning=parts.learning,
+            all_curves="".join(
+                svg_path(line.points) for panel in parts.learning.panels for line in panel.lines
+            ),
+            method=parts.method,
+            draws=DRAWS,
+            files=list(files),
+            all_looks=[*LOOKS.values(), SEVERAL, OTHER],
+            path=svg_path,
+            data=_json({"mixes": cards, "families": _slugs(parts.scatter)}),
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+
+
+def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
+    """The few numbers at the top: title, number, addition."""
+    mixes = int((~found.table["baseline"]).sum())
+    done = int((found.trials["status"] == "done").sum())
+    items = [
+        ("Mixes", str(mixes), f"{len(found.letters)} on the front" if found.letters else ""),
+        ("Trials finished", str(done), f"of {len(found.trials)} tried"),
+    ]
+    if said.best:
+        quality, cost = quality_metric(found), cost_metric(found)
+        shown = scale(found, quality)
+        items.append((f"Best mean {shown.title}", shown.text(found.number(said.best, quality)), ""))
+        if "gain" in found.table:
+            gain = scale(found, "gain")
+            items.append((gain.title, gain.signed(found.number(said.best, "gain")), "the same mix"))
+        if cost:
+            across = scale(found, cost)
+            low, high = found.ranked[cost].min(), found.ranked[cost].max()
+            spread = f"{across.number(low)}–{across.number(high)} {across.unit}"
+            items.append((f"{across.title}, all mixes", spread.strip(), ""))
+    return items
+
+
+def mix_cards(parts: Parts) -> dict[str, dict[str, object]]:
+    """What a click on a mix shows."""
+    found = parts.found
+    stages: dict[str, list[tuple[str, str, str]]] = {}
+    for mix, slot, blocks, family, _ in found.stages.to_numpy().tolist():
+        stages.setdefault(mix, []).append((plain(slot), blocks, look(family).slug))
+    cards: dict[str, dict[str, object]] = {}
+    for key in map(str, found.table.index):
+        shown = numbers(found, key)
+        cards[key] = {
+            "label": found.label(key),
+            "letter": found.letters.get(key, ""),
+            "stages": stages.get(key, []),
+            "numbers": shown,
+            "short": " · ".join(text for _, text in _objectives(found, key)),
+        }
+    return cards
+
+
+def _objectives(found: Found, mix: str) -> list[tuple[str, str]]:
+    names = dict.fromkeys([quality_metric(found), cost_metric(found)])
+    shown = [scale(found, name) for name in names if name in found.table]
+    return [(each.title, each.text(found.number(mix, each.metric))) for each in shown]
+
+
+def baselines(found: Found) -> str:
+    """The zeros of the scale in words: the degraded input, and networks that do nothing."""
+    words = []
+    if "input_psnr" in found.table and found.table["input_psnr"].notna().any():
+        shown = scale(found, "input_psnr")
+        values = found.table["input_psnr"].dropna()
+        low, high = float(values.min()), float(values.max())
+        same = shown.text(low) == shown.text(high)
+        words.append(
+            f"the degraded input at {shown.text(low) if same else shown.spread(low, high) + ' dB'}"
+        )
+    quality = quality_metric(found)
+    for key in found.table.index[found.table["baseline"]]:
+        texts = [text for _, text in _objectives(found, str(key))]
+        if quality in found.table and found.number(str(key), f"{quality}_n") > 0:
+            words.append(f"{found.label(str(key))} at {', '.join(texts)}")
+    return " and ".join(words)
+
+
+def explained(choices: Choices) -> str:
+    """How far the mean effects go."""
+    if choices.explained != choices.explained:
+        return ""
+    return (
+        f"Adding up these mean effects explains {choices.explained:.0%} of the variance between "
+        "mixes; what is left is how the choices interact, and noise."
+    )
+
+
+def table_intro(found: Found) -> str:
+    """What the numbers of the table are."""
+    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
+    text = f"Means over {count(seeds, 'seed')}. " if seeds else "Nothing has been trained yet. "
+    if seeds > 2:
+        text += "± is half the 95 % interval over seeds. "
+    if found.letters:
+        text += "Letters mark the front. "
+    if found.table["front_probability"].notna().any():
+        text += (
+            "The front probability says how often a mix is on the front when seeds and latencies "
+            "are drawn again. "
+        )
+    return text.strip()
+
+
+def svg_path(points: Iterable[tuple[float, float]]) -> str:
+    """Points as a path in a field of 1000 by 1000."""
+    return "M" + "L".join(f"{1000 * x:.0f} {1000 * y:.0f}" for x, y in points)
+
+
+def _scatter_title(parts: Parts) -> str:
+    if not parts.scatter.panels:
+        return "Accuracy against cost"
+    first = parts.scatter.panels[0]
+    return f"{scale(parts.found, quality_metric(parts.found)).title} against {first.title.lower()}"
+
+
+def _picked(cards: dict[str, dict[str, object]], key: str) -> dict[str, object]:
+    """The card that is open at first; drawn by the template, so with whole looks."""
+    if key not in cards:
+        return {}
+    by_slug = {each.slug: each for each in (*LOOKS.values(), SEVERAL, OTHER)}
+    card = dict(cards[key], key=key)
+    stages = card["stages"]
+    assert isinstance(stages, list)
+    return {**card, "stages": [(slot, blocks, by_slug[slug]) for slot, blocks, slug in stages]}
+
+
+def _slugs(scatter: Scatter) -> dict[str, dict[str, str]]:
+    return {
+        slot: {mix: each.slug for mix, each in of.items()} for slot, of in scatter.families.items()
+    }
+
+
+def _json(data: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode()
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,151 @@
+"""What each choice does on average at each stage: to the quality and to the cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
+from reports.axes import Axis, axis
+from reports.effects import Effect, Effects
+from reports.families import Look, look
+from reports.results import Found
+from reports.units import Scale, plain
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One effect, placed along its lane from 0 (left) to 1 (right).
+
+    Args:
+        text: The effect with its sign and unit.
+        interval: Its interval in words; "" without one.
+        at: Where the dot is.
+        ends: Where the interval begins and ends; empty without one.
+        zero: Where no effect is.
+        claimed: Whether a difference is claimed; otherwise the dot is hollow.
+    """
+
+    text: str
+    interval: str
+    at: float
+    ends: tuple[float, ...]
+    zero: float
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of an axis.
+
+    Args:
+        name: The level.
+        look: Its family, where the axis decides what fills a stage.
+        mixes: Mixes with this level.
+        lanes: Its effect on the quality, then on the cost; None where it can't be estimated.
+    """
+
+    name: str
+    look: Look | None
+    mixes: int
+    lanes: tuple[Lane | None, ...]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The figure.
+
+    Args:
+        headings: What the lanes are: name and unit.
+        axes: Axis by axis its levels, the best first.
+        claims: Whether there are enough seeds to claim anything.
+        explained: Share of the variance that adding up the effects explains; NaN if unknown.
+        complete: Whether every combination was measured.
+    """
+
+    headings: tuple[str, ...]
+    axes: tuple[tuple[str, tuple[Level, ...]], ...]
+    claims: bool
+    explained: float
+    complete: bool
+
+
+def choices(found: Found) -> Choices:
+    """The effects on the quality and on the first cost, side by side."""
+    quality, cost = quality_metric(found), cost_metric(found)
+    effects = [quality_effects(found)] if quality in found.table else []
+    if cost:
+        effects.append(choice_costs(found, cost))
+    effects = [each for each in effects if each.effects]
+    scales = [_scale(found, each) for each in effects]
+    lanes = [_lanes(each, shown) for each, shown in zip(effects, scales, strict=True)]
+    axes = dict.fromkeys(effect.axis for each in effects for effect in each.effects)
+    first = effects[0] if effects else Effects("", (), math.nan, True)
+    return Choices(
+        headings=tuple(shown.heading for shown in scales),
+        axes=tuple((plain(name), _levels(found, name, effects, lanes)) for name in axes),
+        claims=any(effect.n > 2 for effect in first.effects),
+        explained=first.explained,
+        complete=first.complete,
+    )
+
+
+def families_of_levels(found: Found, name: str) -> dict[str, Look]:
+    """Level -> how its family is drawn, where the axis alone decides what fills a stage."""
+    for _, rows in found.stages.groupby("slot", sort=False):
+        of_mix = rows.set_index("mix")
+        joined = found.levels[[name]].join(of_mix[["blocks", "family"]], how="inner").dropna()
+        decided = (joined.groupby(name)["blocks"].nunique() == 1).all()
+        if len(joined) and decided and joined["blocks"].nunique() > 1:
+            pairs = joined.drop_duplicates(name)
+            levels = zip(pairs[name], pairs["family"], strict=True)
+            return {str(level): look(str(family)) for level, family in levels}
+    return {}
+
+
+def _scale(found: Found, effects: Effects) -> Scale:
+    """The metric's own unit, with a digit more than its values."""
+    shown = scale(found, effects.metric)
+    return Scale(shown.metric, shown.factor, shown.unit, max(shown.decimals, 2))
+
+
+def _levels(
+    found: Found, name: str, effects: list[Effects], lanes: list[dict[tuple[str, str], Lane]]
+) -> tuple[Level, ...]:
+    """Ordered by quality, best first, whichever direction is better."""
+    shown = families_of_levels(found, name)
+    members = list(effects[0].of(name) or effects[-1].of(name))
+    lower = found.metrics[effects[0].metric].better == "lower"
+    members.sort(key=lambda effect: effect.value, reverse=not lower)
+    return tuple(
+        Level(
+            effect.level,
+            shown.get(effect.level),
+            effect.mixes,
+            tuple(lane.get((name, effect.level)) for lane in lanes),
+        )
+        for effect in members
+    )
+
+
+def _lanes(effects: Effects, shown: Scale) -> dict[tuple[str, str], Lane]:
+    """All effects on one metric, along one axis."""
+    inside = [effect.value for effect in effects.effects]
+    reach = 1.6 * max(abs(value) for value in inside)
+    for effect in effects.effects:  # an interval may stretch the axis, but not at will
+        ends = [end for end in (effect.low, effect.high) if not math.isnan(end)]
+        inside += [min(max(end, -reach), reach) for end in ends]
+    along = axis([*inside, 0.0], pad=0.08)
+    return {(each.axis, each.level): _lane(each, along, shown) for each in effects.effects}
+
+
+def _lane(effect: Effect, along: Axis, shown: Scale) -> Lane:
+    known = not math.isnan(effect.low) and effect.n != 2
+    return Lane(
+        text=shown.signed(effect.value).removesuffix(f" {shown.unit}"),
+        interval=shown.spread(effect.low, effect.high) if known else "",
+        at=along.clipped(effect.value),
+        ends=(along.clipped(effect.low), along.clipped(effect.high)) if known else (),
+        zero=along.at(0.0),
+        claimed=effect.claimed,
+    )

@@ -1,0 +1,151 @@
+"""How the mixes learned: one small plot for each level of the choice that matters most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.answer import quality_effects, quality_metric, scale, strongest
+from reports.axes import Axis, axis
+from reports.families import Look
+from reports.results import Found
+from reports.sections.choices import families_of_levels
+from reports.statistics import Numbers
+from reports.units import count, plain, title
+
+MOST_PANELS = 12
+MOST_POINTS = 40
+
+
+@dataclass(frozen=True)
+class Line:
+    """One mix's curve, its mean over seeds: points across and down, from 0 to 1."""
+
+    mix: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The mixes with one level.
+
+    Args:
+        title: The level.
+        look: Its family, if it has one.
+        says: How many mixes, and where they end.
+        lines: Their curves.
+    """
+
+    title: str
+    look: Look | None
+    says: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The figure; without panels before anything was recorded.
+
+    Args:
+        heading: What goes up, with its unit.
+        axis: The axis the panels stand for; "" for one panel of all.
+        panels: One for each level.
+        xticks: Positions and labels: steps.
+        yticks: Positions and labels.
+    """
+
+    heading: str
+    axis: str
+    panels: tuple[Panel, ...]
+    xticks: tuple[tuple[float, str], ...]
+    yticks: tuple[tuple[float, str], ...]
+
+
+def learning(found: Found, name: str = "") -> Learning:
+    """Validation quality over training, or the loss where quality was scored only once.
+
+    Args:
+        found: What was found.
+        name: The curve; by default the quality, else the curve with the most points.
+    """
+    name = name or _curve_name(found)
+    curves = mean_curves(found, name)
+    if curves.empty:
+        return Learning(name, "", (), (), ())
+    steps = [float(step) for step in curves.columns]
+    across = axis(steps, ticks=4, pad=0.0)
+    values = curves.to_numpy(dtype=float)
+    low, high = np.nanquantile(values, [0.04, 1.0] if _rises(found, name) else [0.0, 0.96])
+    down = axis([float(low), float(high)], ticks=4)
+    lines = {
+        str(mix): Line(str(mix), _places(steps, row, across, down))
+        for mix, row in zip(curves.index, values, strict=True)
+    }
+    split = strongest(quality_effects(found))
+    unit = found.metrics[name].unit if name in found.metrics else ""
+    heading = f"{title(name)}, {unit}" if unit else title(name)
+    return Learning(
+        heading=heading,
+        axis=plain(split),
+        panels=_panels(found, split, name, curves, lines),
+        xticks=tuple((across.at(tick), across.label(tick)) for tick in across.ticks),
+        yticks=tuple((1 - down.at(tick), down.label(tick)) for tick in down.ticks),
+    )
+
+
+def mean_curves(found: Found, name: str) -> pd.DataFrame:
+    """Rows mixes, columns steps: means over seeds of one curve, thinned where it is long."""
+    trials = found.trials.rename(columns={"key": "trial"})[["trial", "mix"]]
+    rows = found.curve[found.curve["name"] == name].merge(trials, on="trial")
+    curves = rows.pivot_table(index="mix", columns="step", values="value", aggfunc="mean")
+    every = max(1, -(-curves.shape[1] // MOST_POINTS))
+    return curves.iloc[:, ::-1].iloc[:, ::every].iloc[:, ::-1]  # the last step stays
+
+
+def _curve_name(found: Found) -> str:
+    """The quality over training where it was scored more than once; else the longest curve."""
+    steps = found.curve.groupby("name")["step"].nunique()
+    quality = quality_metric(found)
+    for wanted in (quality, f"validation_{quality}", f"val_{quality}"):
+        if steps.get(wanted, 0) > 1:
+            return wanted
+    return str(steps.idxmax()) if len(steps) else quality
+
+
+def _rises(found: Found, name: str) -> bool:
+    return name in found.metrics and found.metrics[name].better == "higher"
+
+
+def _places(
+    steps: list[float], row: Numbers, across: Axis, down: Axis
+) -> tuple[tuple[float, float], ...]:
+    return tuple(
+        (across.at(step), 1.0 - down.clipped(value))
+        for step, value in zip(steps, row, strict=True)
+        if not np.isnan(value)
+    )
+
+
+def _panels(
+    found: Found, split: str, name: str, curves: pd.DataFrame, lines: dict[str, Line]
+) -> tuple[Panel, ...]:
+    if not split:
+        return (Panel("All mixes", None, count(len(lines), "mix"), tuple(lines.values())),)
+    shown = families_of_levels(found, split)
+    levels = found.levels[split].dropna()
+    panels = []
+    for level in list(dict.fromkeys(levels))[:MOST_PANELS]:
+        members = [str(mix) for mix in levels.index[levels == level] if str(mix) in lines]
+        if members:
+            ends = curves.loc[members].ffill(axis=1).iloc[:, -1]
+            says = f"{count(len(members), 'mix')}, {_ending(found, name, float(ends.mean()))}"
+            own = tuple(lines[mix] for mix in members)
+            panels.append(Panel(str(level), shown.get(str(level)), says, own))
+    return tuple(panels)
+
+
+def _ending(found: Found, name: str, value: float) -> str:
+    text = scale(found, name).text(value) if name in found.table else f"{value:.3g}"
+    return f"ending at {text} on average"

@@ -1,0 +1,84 @@
+"""How it was measured: protocols, machine, versions and everything else a number depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.results import Found, main_mode
+from reports.units import count, plain, title
+
+OWN = ("study_name", "study_text", "question", "objectives")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What stands under the numbers.
+
+    Args:
+        protocols: Metric, unit, direction, protocol and what it was measured on.
+        facts: Facts of the run: versions, machine, commit.
+        trials: Facts of the trials, each with the values that occurred.
+        notes: Remarks, by topic.
+        study: The study file.
+    """
+
+    protocols: tuple[tuple[str, str, str, str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    trials: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...]
+    study: str
+
+
+def method(found: Found) -> Method:
+    """Everything the record says about how."""
+    known = found.facts.items()
+    return Method(
+        protocols=tuple(_protocol(found, name) for name in found.metrics),
+        facts=tuple((_readable(name), text) for name, text in known if name not in OWN and text),
+        trials=_trial_facts(found),
+        notes=tuple(
+            (plain(topic).capitalize(), text)
+            for topic, text in found.notes[["topic", "text"]].drop_duplicates().to_numpy().tolist()
+        ),
+        study=found.facts.get("study_text", ""),
+    )
+
+
+def _protocol(found: Found, name: str) -> tuple[str, str, str, str, str]:
+    metric = found.metrics[name]
+    rows = found.measurements[found.measurements["metric"] == name]
+    sizes = [mode.replace("x", "×") for mode in dict.fromkeys(rows["mode"]) if mode]
+    main = main_mode(rows).get(name, "").replace("x", "×")
+    sizes.sort(key=lambda size: size != main)
+    where = [", ".join(sizes)] if sizes else []
+    for column in ("device", "backend"):
+        where += [" and ".join(value for value in dict.fromkeys(rows[column]) if value)]
+    better = "" if metric.better == "none" else f"{metric.better} is better"
+    placed = ", ".join(part for part in where if part)
+    return title(name), metric.unit, better, metric.protocol, placed
+
+
+def _trial_facts(found: Found) -> tuple[tuple[str, str], ...]:
+    rows = []
+    seeds = sorted(found.trials["seed"].unique())
+    if seeds:
+        rows.append(("Seeds", ", ".join(str(seed) for seed in seeds)))
+        hours = float(found.trials["seconds"].sum())
+        rows.append(("Training time, all trials", _duration(hours)))
+    for name, of_name in found.trial_facts.groupby("name", sort=False):
+        values = list(of_name["value"].unique())
+        text = ", ".join(values[:3]) if len(values) <= 3 else count(len(values), "different value")
+        rows.append((_readable(str(name)), text))
+    return tuple(rows)
+
+
+def _readable(name: str) -> str:
+    """machine.cpu -> Machine: cpu."""
+    group, _, rest = plain(name).partition(".")
+    return f"{group.capitalize()}: {rest}" if rest else group.capitalize()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

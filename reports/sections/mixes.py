@@ -1,0 +1,186 @@
+"""The table of mixes: every number with its unit and its spread, the degraded input below."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.answer import quality_metric, scale
+from reports.results import Found
+from reports.statistics import FEWEST_SEEDS
+from reports.units import ABSENT, Scale
+
+SHOWN = ("psnr", "gain", "ssim")
+HIDDEN = ("input_psnr", "input_ssim")
+DEGRADED = "degraded input"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers.
+
+    Args:
+        metric: Name in the table.
+        title: What it is.
+        unit: Unit shown.
+        spread: What stands beside the number: "± 95 %", "95 %" or "".
+    """
+
+    metric: str
+    title: str
+    unit: str
+    spread: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number as it is shown, the spread beside it, and what it is sorted by ("" is last)."""
+
+    text: str
+    spread: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A mix, or the degraded input (its key is "").
+
+    Args:
+        mix: Its key.
+        label: Its label.
+        letter: Its letter on the front.
+        probability: How often it is on the front when seeds and latencies are drawn again.
+        status: done, partial, diverged, failed, waiting, baseline or input.
+        cells: One for each column.
+    """
+
+    mix: str
+    label: str
+    letter: str
+    probability: Cell
+    status: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table: best quality first, then what has no quality, then the degraded input."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def mixes(found: Found) -> Table:
+    """All mixes and the degraded input."""
+    scales = [scale(found, metric) for metric in shown_metrics(found)]
+    columns = tuple(_column(found, shown) for shown in scales)
+    quality = quality_metric(found)
+    order = found.table
+    if quality in order:
+        up = found.metrics[quality].better == "lower"
+        order = order.sort_values(quality, ascending=up, na_position="last", kind="stable")
+    rows = [_row(found, str(mix), scales) for mix in order.index]
+    return Table(columns, (*rows, *_inputs(found, scales)))
+
+
+def shown_metrics(found: Found) -> list[str]:
+    """Quality first, then costs; only what was measured."""
+    trial = [name for name in found.per_seed if name not in (*SHOWN, *HIDDEN)]
+    names = [*SHOWN, *trial, *found.cost_metrics]
+    sizes = [str(name) for name in found.table if "@" in str(name)]
+    names += [name for name in sizes if not name.endswith(("_low", "_high"))]
+    first = [name for name in found.objectives if name in found.per_seed]
+    return [name for name in dict.fromkeys(first + names) if name in found.table]
+
+
+def numbers(found: Found, mix: str) -> list[tuple[str, str]]:
+    """Every number of a mix as title and text, for its card."""
+    pairs = []
+    for metric in shown_metrics(found):
+        shown = scale(found, metric)
+        cell = _cell(found, mix, shown)
+        if cell.text != ABSENT:
+            unit = f" {shown.unit}" if shown.unit else ""
+            spread = f" ({cell.spread})" if cell.spread else ""
+            pairs.append((shown.title, f"{cell.text}{unit}{spread}"))
+    probability = found.number(mix, "front_probability")
+    if not math.isnan(probability):
+        pairs.append(("Front probability", f"{probability:.0%}"))
+    return pairs
+
+
+def _column(found: Found, shown: Scale) -> Column:
+    spread = ""
+    if shown.metric in found.per_seed:
+        seeds = found.per_seed[shown.metric].shape[1]
+        spread = "± 95 %" if seeds >= FEWEST_SEEDS else ""
+    elif f"{shown.metric}_low" in found.table:
+        spread = "95 %"
+    return Column(shown.metric, shown.title, shown.unit, spread)
+
+
+def _row(found: Found, mix: str, scales: list[Scale]) -> Row:
+    probability = found.number(mix, "front_probability")
+    baseline = bool(found.number(mix, "baseline"))
+    status = found.status(mix)
+    return Row(
+        mix=mix,
+        label=found.label(mix),
+        letter=found.letters.get(mix, ""),
+        probability=Cell(ABSENT)
+        if math.isnan(probability)
+        else Cell(f"{probability:.0%}", sort=repr(probability)),
+        status="baseline" if baseline and status == "done" else status,
+        cells=tuple(_cell(found, mix, shown) for shown in scales),
+    )
+
+
+def _cell(found: Found, mix: str, shown: Scale) -> Cell:
+    value = found.number(mix, shown.metric)
+    if math.isnan(value):
+        return Cell(ABSENT)
+    low, high = (found.number(mix, f"{shown.metric}_{end}") for end in ("low", "high"))
+    spread = ""
+    if shown.metric not in found.per_seed:
+        spread = shown.spread(low, high).replace(" to ", "–")
+    elif found.number(mix, f"{shown.metric}_n") >= FEWEST_SEEDS:
+        spread = "±" + shown.number((high - low) / 2)
+    return Cell(shown.number(value), spread, repr(value))
+
+
+def _inputs(found: Found, scales: list[Scale]) -> list[Row]:
+    """What was there before any restoration; a row for each different input."""
+    names = [name for name in HIDDEN if name in found.table]
+    if not names:
+        return []
+    inputs = found.table[names].dropna().round(6)
+    rows = []
+    for values in inputs.drop_duplicates().to_numpy(dtype=float).tolist():
+        members = [str(mix) for mix in inputs.index[(inputs == values).all(axis=1)]]
+        known = dict(zip(names, values, strict=True))
+        cells = tuple(_input_cell(shown, known) for shown in scales)
+        rows.append(Row("", _which(found, members, inputs), "", Cell(ABSENT), "input", cells))
+    return rows
+
+
+def _which(found: Found, members: list[str], inputs: pd.DataFrame) -> str:
+    """The degraded input, and whose it is where mixes had different ones."""
+    if len(members) == len(inputs):
+        return DEGRADED
+    more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+    return f"{DEGRADED} of {found.label(members[0])}{more}"
+
+
+def _input_cell(shown: Scale, known: dict[str, float]) -> Cell:
+    if shown.metric == "gain":
+        return Cell(shown.number(0.0), sort="0.0")
+    value = known.get(f"input_{shown.metric}", math.nan)
+    return Cell(shown.number(value), sort="" if math.isnan(value) else repr(value))
+
+
+def heading(column: Column) -> str:
+    """Title, unit and spread in one line, for tables without two-line headings."""
+    unit = f", {column.unit}" if column.unit else ""
+    return f"{column.title}{unit}" + (f" ({column.spread})" if column.spread else "")

@@ -1,0 +1,180 @@
+"use strict";
+(() => {
+  const all = (query, root = document) => [...root.querySelectorAll(query)];
+  const one = (query) => document.querySelector(query);
+  const data = JSON.parse(one("#data").textContent);
+  const make = (tag, text, name) => {
+    const node = document.createElement(tag);
+    if (text) node.textContent = text;
+    if (name) node.className = name;
+    return node;
+  };
+
+  // Light and dark: the reader's choice before the system's.
+  const theme = one("#theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (document.documentElement.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
+  const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    nameTheme();
+  });
+  system.addEventListener("change", nameTheme);
+  nameTheme();
+
+  // Which cost is across, and which stage colours the points.
+  all(".controls").forEach((node) => { node.hidden = false; });
+  const press = (button, kind) => all(`button[data-${kind}]`).forEach((other) => {
+    other.setAttribute("aria-pressed", String(other === button));
+  });
+  all("button[data-panel]").forEach((button) => button.addEventListener("click", () => {
+    press(button, "panel");
+    all("figure[data-panel]").forEach((figure) => { figure.hidden = figure.dataset.panel !== button.dataset.panel; });
+  }));
+  const slugs = new Set(Object.values(data.families).flatMap((of) => Object.values(of)));
+  all("button[data-slot]").forEach((button) => button.addEventListener("click", () => {
+    const slot = button.dataset.slot;
+    press(button, "slot");
+    all("[data-legend]").forEach((legend) => { legend.hidden = legend.dataset.legend !== slot; });
+    all(".point").forEach((point) => {
+      const slug = data.families[slot][point.dataset.mix];
+      point.classList.remove(...slugs);
+      point.classList.add(slug);
+      point.querySelector("use").setAttribute("href", `#shape-${slug}`);
+    });
+  }));
+
+  // A mix is picked in the plot, the table or the pictures, and shown in all of them.
+  const swatch = (slug) => {
+    const space = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(space, "svg");
+    const use = document.createElementNS(space, "use");
+    svg.setAttribute("class", `swatch ${slug}`);
+    svg.setAttribute("viewBox", "-8 -8 16 16");
+    svg.setAttribute("aria-hidden", "true");
+    use.setAttribute("href", `#shape-${slug}`);
+    svg.append(use);
+    return svg;
+  };
+  const card = one("#card");
+  const describe = (mix) => {
+    const label = make("p", "", "card-label");
+    if (mix.letter) label.append(make("span", mix.letter, "letter"), " ");
+    label.append(mix.label);
+    const stages = make("table", "", "stages");
+    const body = stages.appendChild(make("tbody"));
+    mix.stages.forEach(([slot, blocks, slug]) => {
+      const row = body.insertRow();
+      const head = row.appendChild(make("th", slot));
+      head.scope = "row";
+      const cell = row.insertCell();
+      cell.append(swatch(slug), blocks);
+    });
+    const numbers = make("dl");
+    mix.numbers.forEach(([name, text]) => {
+      const pair = numbers.appendChild(make("div"));
+      pair.append(make("dt", name), make("dd", text));
+    });
+    card.replaceChildren(label, stages, numbers);
+  };
+  const pick = (key, from) => {
+    if (!data.mixes[key]) return;
+    all(".picked").forEach((node) => node.classList.remove("picked"));
+    all(`[data-mix="${CSS.escape(key)}"]`).forEach((node) => node.classList.add("picked"));
+    all(".point.picked").forEach((node) => node.parentNode.append(node));
+    if (card) describe(data.mixes[key]);
+    const row = one(`tr[data-mix="${CSS.escape(key)}"]`);
+    if (from !== "row" && row) {
+      const box = row.closest(".scroll");
+      box.scrollTop = row.offsetTop - box.clientHeight / 2;
+    }
+  };
+  const near = (key, on) => all(`[data-mix="${CSS.escape(key)}"]`).forEach((node) => node.classList.toggle("near", on));
+
+  const tip = one("#tip");
+  const showTip = (point) => {
+    const mix = data.mixes[point.dataset.mix];
+    const line = (mix.letter ? `${mix.letter}: ` : "") + mix.label;
+    tip.replaceChildren(make("b", line), make("span", mix.short));
+    tip.hidden = false;
+    const frame = tip.parentNode.getBoundingClientRect();
+    const dot = point.querySelector(".halo").getBoundingClientRect();
+    const left = Math.min(Math.max(dot.left - frame.left + 20, 0), Math.max(frame.width - tip.offsetWidth, 0));
+    const above = dot.top - frame.top - tip.offsetHeight - 10;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${above < 0 ? dot.bottom - frame.top + 10 : above}px`;
+  };
+  const points = all(".point");
+  points.forEach((point) => {
+    const key = point.dataset.mix;
+    const enter = () => { near(key, true); showTip(point); };
+    const leave = () => { near(key, false); tip.hidden = true; };
+    point.addEventListener("mouseenter", enter);
+    point.addEventListener("mouseleave", leave);
+    point.addEventListener("focus", enter);
+    point.addEventListener("blur", leave);
+    point.addEventListener("click", () => pick(key, "point"));
+  });
+
+  // One tab stop for each plot; arrow keys walk along the cost, Enter picks.
+  all("figure[data-panel]").forEach((figure) => {
+    const own = all(".point", figure);
+    let at = Math.max(own.findIndex((point) => point.classList.contains("picked")), 0);
+    if (own[at]) own[at].tabIndex = 0;
+    figure.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (step) {
+        own[at].tabIndex = -1;
+        at = (at + step + own.length) % own.length;
+        own[at].tabIndex = 0;
+        own[at].focus();
+      } else if (event.key === "Enter" || event.key === " ") {
+        pick(own[at].dataset.mix, "point");
+      } else {
+        return;
+      }
+      event.preventDefault();
+    });
+    own.forEach((point, index) => point.addEventListener("focus", () => {
+      own[at].tabIndex = -1;
+      at = index;
+      point.tabIndex = 0;
+    }));
+  });
+
+  // The table: rows pick, headings sort; what has no value stays last.
+  all("tr[data-mix]").forEach((row) => {
+    row.tabIndex = 0;
+    row.addEventListener("click", () => pick(row.dataset.mix, "row"));
+    row.addEventListener("mouseenter", () => near(row.dataset.mix, true));
+    row.addEventListener("mouseleave", () => near(row.dataset.mix, false));
+    row.addEventListener("keydown", (event) => { if (event.key === "Enter") pick(row.dataset.mix, "row"); });
+  });
+  all(".crops [data-mix]").forEach((figure) => figure.addEventListener("click", () => pick(figure.dataset.mix, "picture")));
+  const heads = all(".mixes thead th");
+  heads.forEach((head, column) => {
+    const button = make("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") !== "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const body = one(".mixes tbody");
+      const value = (row) => {
+        const cell = row.cells[column];
+        if (head.dataset.kind === "text") return cell.textContent;
+        return cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
+      };
+      const sign = down ? -1 : 1;
+      const order = (one, two) => {
+        const [a, b] = [value(one), value(two)];
+        if (a === null || b === null) return (a === null) - (b === null);
+        return sign * (typeof a === "string" ? a.localeCompare(b) : a - b);
+      };
+      body.append(...all("tr", body).sort(order));
+    });
+  });
+})();
