@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Literal, Union
+from typing import Any, Literal, Union
 
 Value = Union[bool, int, float, str, None, "Choice", tuple["Value", ...]]
 
@@ -195,11 +195,11 @@ def _canonical(thing: object) -> str:
     return json.dumps(asdict(thing), sort_keys=True, separators=(",", ":"))  # type: ignore[call-overload]
 
 
-def _choice(raw: dict[str, object]) -> Choice:
-    return Choice(name=str(raw["name"]), knobs=_frozen(raw["knobs"]))  # type: ignore[arg-type]
+def _choice(raw: dict[str, Any]) -> Choice:
+    return Choice(name=raw["name"], knobs=_frozen(raw["knobs"]))
 
 
-def _frozen(raw: object) -> object:
+def _frozen(raw: Any) -> Any:
     """JSON's lists as tuples, its objects as choices."""
     if isinstance(raw, dict):
         return _choice(raw)

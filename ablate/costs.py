@@ -1,0 +1,137 @@
+"""What mixes cost: counted and forecast before training, timed side by side after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ablate.engines.job import Reporter
+from ablate.mix import Mix, Profile, mix_from_json
+from ablate.network import build
+from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
+from ablate.profiling.latency import LatencySample, measure_process, summarise
+from ablate.profiling.memory import peak_inference, peak_training
+from blocks.scan import backend_for
+from reports.record import Measurement, Metric, Note, Sample
+
+MACS_PROTOCOL = (
+    "multiply-adds of convolution, linear, matmul and einsum for one image, plus the selective "
+    "scan as 9 B L D N + B D L; padding that the network does is counted"
+)
+COST_METRICS = (
+    Metric("params", "", "lower", "numbers in all parameters"),
+    Metric("macs", "MAC", "lower", MACS_PROTOCOL),
+    *(Metric(f"macs_{name}", "MAC", "none", f"share of {name} in macs") for name in MAC_CLASSES),
+    Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
+    Metric("elementwise", "OP", "none", "activations, additions, interpolation; not in macs"),
+    Metric("norm", "OP", "none", "normalisation operators, 5 per element; not in macs"),
+    Metric("fft", "OP", "none", "Fourier transforms; not in macs"),
+    Metric("peak_memory", "byte", "lower", "peak of one inference call, weights included"),
+    Metric("training_memory", "byte", "lower", "peak of one training step, optimiser included"),
+    Metric("latency", "s", "lower", "median of one call over interleaved rounds of all mixes"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyJob:
+    """One process of a sitting: which networks to time side by side, and how."""
+
+    mixes: tuple[str, ...]  # Mix.to_json, one per network
+    size: tuple[int, int]
+    profile: Profile
+    process: int
+    device: str
+
+
+def mode_name(size: tuple[int, int], profile: Profile) -> str:
+    """What a cost was measured on: height, width, and whatever is not the default."""
+    name = f"{size[0]}x{size[1]}"
+    if profile.batch > 1:
+        name += f" batch {profile.batch}"
+    return name if profile.precision == "float32" else f"{name} {profile.precision}"
+
+
+def count_mix(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement], list[Note]]:
+    """Parameters, multiply-adds and memory of a mix; nothing is computed on the CPU for it.
+
+    Raises:
+        CountError: The network cannot be counted.
+    """
+    with torch.device("meta" if device == "cpu" else device):
+        model = build(mix.network)
+    rows = [Measurement(mix.key, "params", count_parameters(model))]
+    notes: list[Note] = []
+    for size in profile.size:
+        count = count_macs(model, size)
+        mode = f"{size[0]}x{size[1]}"
+        numbers = {"macs": count.total, "scan_strict": count.scan_strict}
+        numbers |= {f"macs_{name}": value for name, value in count.by_class.items()}
+        numbers |= {"elementwise": count.elementwise, "norm": count.norm, "fft": count.fft}
+        rows += [Measurement(mix.key, name, value, mode=mode) for name, value in numbers.items()]
+        notes += [Note(mix.key, "uncounted", name) for name in count.uncounted]
+    return rows + _memory(mix, model, profile, device), notes
+
+
+def time_networks(job: LatencyJob, report: Reporter) -> list[LatencySample]:
+    """Time networks side by side in this process (a job for a fresh one)."""
+    steady_allocator()
+    device = torch.device(job.device)
+    torch.manual_seed(0)
+    models = {mix.network.key: build(mix.network) for mix in map(mix_from_json, job.mixes)}
+    return measure_process(
+        models,
+        size=job.size,
+        profile=job.profile,
+        process=job.process,
+        seed=job.process,
+        device=device,
+        report=lambda done, rounds: report(done),
+    )
+
+
+def latency_rows(
+    mixes: Sequence[Mix],
+    samples: Sequence[LatencySample],
+    size: tuple[int, int],
+    profile: Profile,
+    device: str,
+    sitting: str,
+) -> tuple[list[Measurement], list[Sample], list[Note]]:
+    """A sitting's samples as rows: mixes that are the same network share its timings."""
+    summaries = summarise(samples, seed=0)
+    mode, backend = mode_name(size, profile), backend_for(torch.device(device))
+    measurements, raw, notes = [], [], []
+    for mix in mixes:
+        timed = summaries[mix.network.key]
+        row = Measurement(
+            mix.key, "latency", timed.seconds, timed.low, timed.high, timed.n,
+            mode, backend, device, sitting,
+        )  # fmt: skip
+        measurements.append(row)
+        if timed.note:
+            notes.append(Note(mix.key, "latency", timed.note))
+        raw += [
+            Sample(mix.key, "latency", mode, sitting, s.process, s.round, s.seconds)
+            for s in samples
+            if s.subject == mix.network.key
+        ]
+    return measurements, raw, notes
+
+
+def _memory(mix: Mix, model: nn.Module, profile: Profile, device: str) -> list[Measurement]:
+    """Peaks of an inference call at each size and of a training step."""
+    place, training = torch.device(device), mix.training
+    rows = []
+    for size in profile.size:
+        peak = peak_inference(model, size, profile.batch, place, profile.precision)
+        mode = mode_name(size, profile)
+        rows.append(Measurement(mix.key, "peak_memory", peak, mode=mode, device=device))
+    crop = (training.crop, training.crop)
+    peak = peak_training(model, crop, training.batch, place, training.precision)
+    mode = f"{training.batch} crops of {training.crop}x{training.crop}"
+    rows.append(Measurement(mix.key, "training_memory", peak, mode=mode, device=device))
+    return rows

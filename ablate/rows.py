@@ -1,0 +1,84 @@
+"""A study's mixes and their results as rows of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import blocks
+from ablate.metrics import metrics, protocol
+from ablate.mix import Evaluation, Mix, Stage
+from ablate.trial import TrialResult
+from reports.record import CurvePoint, Measurement, Metric, MixRow, Picture, StageRow, TrialRow
+
+
+def mix_row(mix: Mix, label: str, levels: Mapping[str, str]) -> MixRow:
+    """A mix with what a reader of the record needs to know of it without torch."""
+    used = {block.name for stage in mix.network.stages for block in stage.blocks}
+    return MixRow(
+        key=mix.key,
+        label=label,
+        spec=mix.to_json(),
+        levels=levels,
+        stages=tuple(_stage_row(stage) for stage in mix.network.stages),
+        baseline=used <= {"identity"},
+    )
+
+
+def _stage_row(stage: Stage) -> StageRow:
+    names = [block.name for block in stage.blocks]
+    cycle = names[: _period(names)]
+    families = dict.fromkeys(str(blocks.blocks[name].facts["family"]) for name in cycle)
+    return StageRow(
+        slot=stage.slot,
+        blocks=" + ".join(cycle) or "empty",
+        family=" + ".join(families) or "none",
+        depth=len(names),
+    )
+
+
+def _period(names: list[str]) -> int:
+    """Length of the shortest cycle that gives these names."""
+    for length in range(1, len(names)):
+        if all(name == names[i % length] for i, name in enumerate(names)):
+            return length
+    return len(names)
+
+
+def metric_definitions(evaluation: Evaluation) -> tuple[Metric, ...]:
+    """The accuracy metrics with their protocol, and the same of the degraded input."""
+    defined = []
+    for name in metrics:
+        facts, words = metrics[name].facts, protocol(evaluation, name)
+        unit, better = str(facts["unit"]), facts["better"]
+        assert better == "higher" or better == "lower"
+        defined.append(Metric(name, unit, better, words))
+        defined.append(Metric(f"input_{name}", unit, "none", f"of the degraded input; {words}"))
+    return tuple(defined)
+
+
+def trial_rows(
+    key: str, mix: str, seed: int, result: TrialResult, device: str
+) -> tuple[TrialRow, list[Measurement], list[CurvePoint], list[Picture]]:
+    """Everything that a finished trial adds to the record."""
+    row = TrialRow(
+        key=key,
+        mix=mix,
+        seed=seed,
+        status=result.status,  # type: ignore[arg-type]
+        reason=result.reason,
+        seconds=result.seconds,
+        facts={**result.facts, "device": device},
+    )
+    values = [Measurement(key, name, value) for name, value in result.values.items()]
+    curve = [CurvePoint(key, name, step, value) for name, step, value in result.curve]
+    pictures = [
+        Picture(key, image, kind, png)  # type: ignore[arg-type]
+        for image, kind, png in result.pictures
+    ]
+    return row, values, curve, pictures
+
+
+def failed_row(key: str, mix: str, seed: int, reason: str, evidence: str) -> TrialRow:
+    """A trial that did not come to its end: it stands in the record so that the run can go on."""
+    facts = {"evidence": evidence} if evidence else {}
+    return TrialRow(key=key, mix=mix, seed=seed, status="failed", reason=reason, facts=facts)

@@ -1,0 +1,145 @@
+"""One trial: a mix trained with one seed and scored on unseen images, in a worker process."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ablate.checkpoint import save_weights
+from ablate.engines.job import Reporter
+from ablate.mix import Evaluation, Mix, digest, mix_from_json
+from ablate.network import build
+from ablate.profiling.allocator import steady_allocator
+from ablate.restoring import evaluate, evaluate_inputs, restore
+from ablate.tasks.data import Dataset
+from ablate.tasks.sampling import Pair, training_batch, validation_pairs
+from ablate.training.loop import Trained, train
+
+CURVE_IMAGES = 8  # validation images behind each point of a validation curve
+PICTURES = 3  # validation images whose restoration is kept for the report
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialJob:
+    """What a worker needs to know: plain values, so that it can be sent anywhere."""
+
+    key: str
+    mix: str  # Mix.to_json
+    seed: int
+    evaluation: Evaluation
+    data: str  # path of the prepared data set
+    checkpoint: str  # path for the trained weights
+    device: str
+    pictures: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """What came of it; `values` is empty when the trial diverged."""
+
+    status: str
+    reason: str
+    seconds: float
+    values: Mapping[str, float]
+    curve: tuple[tuple[str, int, float], ...]
+    pictures: tuple[tuple[str, str, bytes], ...]
+    facts: Mapping[str, str]
+
+
+def trial_key(mix: Mix, seed: int, data: str, evaluation: Evaluation) -> str:
+    """What defines a trial: mix, seed, data and how it is scored."""
+    text = " ".join((mix.key, str(seed), data, digest(evaluation)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
+    """Train the mix, score it, keep its weights and a few restored crops."""
+    steady_allocator()
+    start = time.perf_counter()
+    mix, device = mix_from_json(job.mix), torch.device(job.device)
+    dataset = Dataset.read(Path(job.data))
+    pairs = validation_pairs(dataset, mix.task.degradation, job.evaluation)
+    torch.manual_seed(job.seed)
+    model = build(mix.network)
+    trained = _train(mix, model, dataset, pairs, job, report)
+    values: dict[str, float] = {}
+    pictures: tuple[tuple[str, str, bytes], ...] = ()
+    facts: dict[str, str] = {}
+    if trained.status == "done":
+        values = _score(model, pairs, job, mix)
+        facts["weights_sha256"] = save_weights(model, Path(job.checkpoint))
+        pictures = _pictures(model, pairs, device) if job.pictures else ()
+    return TrialResult(
+        status=trained.status,
+        reason=trained.reason,
+        seconds=time.perf_counter() - start,
+        values=values,
+        curve=tuple((point.name, point.step, point.value) for point in trained.curve),
+        pictures=pictures,
+        facts=facts,
+    )
+
+
+def _train(
+    mix: Mix,
+    model: nn.Module,
+    dataset: Dataset,
+    pairs: Sequence[Pair],
+    job: TrialJob,
+    report: Reporter,
+) -> Trained:
+    device = torch.device(job.device)
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        return training_batch(dataset, mix.task.degradation, mix.training, job.seed, step)
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        few = pairs[:: max(1, len(pairs) // CURVE_IMAGES)]  # a curve needs no more than a glance
+        return evaluate(network, few, job.evaluation, device, mix.training.channels_last)[0]
+
+    return train(model, batches, mix.training, device=device, validate=validate, report=report)
+
+
+def _score(model: nn.Module, pairs: Sequence[Pair], job: TrialJob, mix: Mix) -> dict[str, float]:
+    """The metrics of the restored images, and of the degraded ones as `input_...`."""
+    device, layout = torch.device(job.device), mix.training.channels_last
+    means, _ = evaluate(model, pairs, job.evaluation, device, layout)
+    before, _ = evaluate_inputs(pairs, job.evaluation)
+    return means | {f"input_{name}": value for name, value in before.items()}
+
+
+def _pictures(
+    model: nn.Module, pairs: Sequence[Pair], device: torch.device
+) -> tuple[tuple[str, str, bytes], ...]:
+    """(image, kind, PNG) of a few validation images: degraded, clean and restored."""
+    chosen = pairs[:: max(1, len(pairs) // PICTURES)][:PICTURES]
+    pictures = []
+    for pair in chosen:
+        restored = restore(model, _middle(pair.degraded), device=device)
+        kinds = {"input": _middle(pair.degraded), "target": _middle(pair.clean)}
+        for kind, image in (kinds | {"restored": restored}).items():
+            pictures.append((pair.name, kind, to_png(image)))
+    return tuple(pictures)
+
+
+def _middle(image: Tensor, side: int = 128) -> Tensor:
+    """The middle of a large image: pictures in a report are small."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
+    return image[:, top : top + side, left : left + side]
+
+
+def to_png(image: Tensor) -> bytes:
+    """An image (3, H, W) in [0, 1], rounded to 8 bits, as a PNG file."""
+    from PIL import Image
+
+    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return file.getvalue()
