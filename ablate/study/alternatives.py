@@ -54,7 +54,7 @@ class Reader:
     def entry(self, name: object, path: Path) -> Entry[Any] | None:
         """What is registered under a name."""
         try:
-            return self.registry[name] if isinstance(name, str) else None
+            return self.registry[name if isinstance(name, str) else show(name)]
         except UnknownName as error:
             self.problems.add(path, str(error))
             return None

@@ -29,6 +29,12 @@ def choice_labels(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[s
     return pattern_labels([(choice,) for choice in choices], registry)
 
 
+def value_labels(values: Sequence[Value], registry: Registry[Any]) -> tuple[str, ...]:
+    """The same for the values of a knob, which may hold choices."""
+    shown = _telling([values], registry)
+    return tuple(_inner(value, shown) for value in values)
+
+
 def value_label(value: object) -> str:
     """A knob's value: 25, 0.5, true, linear, [8, 8]."""
     match value:
@@ -36,8 +42,6 @@ def value_label(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return number(value)
-        case Choice():
-            return _choice(value, {(value.name, knob) for knob, _ in value.knobs})
         case tuple():
             return f"[{', '.join(value_label(item) for item in value)}]"
     return str(value)
@@ -61,7 +65,7 @@ def _inner(value: Value, shown: Shown) -> str:
     return _choice(value, shown) if isinstance(value, Choice) else value_label(value)
 
 
-def _telling(patterns: Iterable[Iterable[Choice]], registry: Registry[Any]) -> Shown:
+def _telling(patterns: Iterable[Iterable[Value]], registry: Registry[Any]) -> Shown:
     """The knobs to show: those that differ; of a block that has none, those off their default."""
     values: dict[str, dict[str, set[Value]]] = {}
     for choice in _all(item for pattern in patterns for item in pattern):

@@ -49,7 +49,7 @@ def load_study(source: str | pathlib.Path | Mapping[str, Any]) -> Study:
     if isinstance(source, Mapping):
         raw = _plain(source)
         text = json.dumps(raw, indent=2, default=str)
-        return _study(raw, str(raw.get("name", "study")), None, text, Problems("study"))
+        return _study(raw, "study", None, text, Problems("study"))
     path = _find(source)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -112,6 +112,7 @@ def _study(
     for key, wrong in evaluation_problems(evaluation):
         problems.add(("evaluation", key), wrong)
     arguments = {
+        "name": _name(raw, name, problems),
         "question": _question(raw, problems),
         "search": _search(raw, problems),
         "seeds": read_seeds(training.get("seeds", DEFAULT_SEEDS), problems),
@@ -121,7 +122,6 @@ def _study(
     }
     problems.raise_if_any()
     study = Study(
-        name=name,
         path=path,
         text=text,
         questions=_named_apart(questions),
@@ -140,6 +140,14 @@ def _question(raw: Table, problems: Problems) -> str:
     elif not isinstance(question, str) or not question.strip():
         problems.add(("question",), f"question must be a sentence; got {show(question)}")
     return str(question)
+
+
+def _name(raw: Table, default: str, problems: Problems) -> str:
+    name = raw.get("name", default)
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w .-]*", name):
+        rule = "must start with a letter or digit and be fit for a folder's name"
+        problems.add(("name",), f"name {rule}; got {show(name)}")
+    return str(name)
 
 
 def _search(raw: Table, problems: Problems) -> Choice:

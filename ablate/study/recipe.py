@@ -51,7 +51,7 @@ def read_task(raw: object, problems: Problems) -> list[Question]:
 
 
 def _is_paired(source: object) -> bool:
-    return source in sources and bool(sources[str(source)].facts.get("paired"))
+    return isinstance(source, str) and source in sources and bool(sources[source].facts["paired"])
 
 
 def read_seeds(raw: object, problems: Problems) -> int:

@@ -51,7 +51,7 @@ class Bounds:
 
 
 SEEDS = Bounds(low=1)
-DEPTH = Bounds(low=0)
+DEPTH = Bounds(low=0, high=1000)
 WEIGHT = Bounds(above=0)
 
 TRAINING: Mapping[str, Bounds] = {

@@ -39,12 +39,12 @@ def schema() -> Schema:
         **table_of(
             {
                 "question": {"type": "string", "minLength": 1, "description": "What is asked."},
-                "name": {"type": "string", "description": "Only where there is no file name."},
+                "name": {"type": "string", "description": "Instead of the name of the file."},
                 "task": _task(),
                 "network": _network(),
                 "training": _training(),
                 "evaluation": _settings(Evaluation, EVALUATION),
-                "search": named_schema(strategies, "strategy", asks=False),
+                "search": named_schema(strategies, "strategy", asks=False, default="grid"),
                 "profile": _profile(),
                 "report": _report(),
             },
@@ -60,7 +60,10 @@ def schema() -> Schema:
 
 
 def _task() -> Schema:
-    data = {**named_schema(sources, "source"), "description": "Where images come from."}
+    data = {
+        **named_schema(sources, "source", default="photos"),
+        "description": "Where images come from.",
+    }
     task = named_schema(degradations, "degradation", others={"data": data})
     return {**task, "description": "What is done to which images."}
 
@@ -68,7 +71,7 @@ def _task() -> Schema:
 def _network() -> Schema:
     stages = {side: list_of({"$ref": f"#/$defs/{side}"}) for side in SIDES}
     extras = {extra: {"$ref": "#/$defs/stage"} for extra in all_extras()}
-    network = named_schema(topologies, "topology", others={**stages, **extras})
+    network = named_schema(topologies, "topology", default="unet", others={**stages, **extras})
     return {**network, "required": ["stage"], "description": "Stages and how they are joined."}
 
 

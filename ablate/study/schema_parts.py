@@ -119,9 +119,10 @@ def named_schema(
     key: str,
     *,
     asks: bool = True,
+    default: str = "",
     others: Mapping[str, Schema] | None = None,
 ) -> Schema:
-    """A table with a name under `key`, its knobs, and other keys."""
+    """A table with a name under `key` (without it the default), its knobs, and other keys."""
     others = others or {}
     names = choice_schema(registry, registry) if asks else {"enum": list(registry)}
     union: dict[str, Schema] = {}
@@ -131,16 +132,18 @@ def named_schema(
             alternatives.append(knob_schema(knob, registry, asks=asks))
     name = {**(asked(names) if asks else names), "description": _listed(registry)}
     table = table_of({key: name, **union, **others})
-    exact = [_exactly(entry, key, registry, asks, others) for entry in _entries(registry)]
+    exact = []
+    for entry in _entries(registry):
+        chosen: Schema = {"properties": {key: {"const": entry.name}}}
+        if entry.name != default:
+            chosen["required"] = [key]
+        exact.append({"if": chosen, "then": _only(entry, key, registry, asks, others)})
     return {**table, "allOf": exact}
 
 
-def _exactly(
+def _only(
     entry: Entry[Any], key: str, registry: Registry[Any], asks: bool, others: Iterable[str]
 ) -> Schema:
-    """When this name is chosen, only its own knobs may stand beside it."""
+    """That only the knobs of this entry stand beside its name."""
     knobs = {knob.name: knob_schema(knob, registry, asks=asks) for knob in entry.knobs.values()}
-    return {
-        "if": {"properties": {key: {"const": entry.name}}, "required": [key]},
-        "then": {"properties": knobs, "propertyNames": {"enum": [key, *knobs, *others]}},
-    }
+    return {"properties": knobs, "propertyNames": {"enum": [key, *knobs, *others]}}

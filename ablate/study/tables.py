@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ablate.mix import Choice
 from ablate.study.alternatives import Reader, unknown_knob
-from ablate.study.labels import choice_labels, value_label
+from ablate.study.labels import choice_labels, value_labels
 from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import Bounds
@@ -52,6 +52,8 @@ def named_table(
 
 def named_settings(table: Table, key: str, path: Path, reader: Reader) -> Choice | None:
     """The same where nothing is asked: one choice with its knobs, nothing where it is wrong."""
+    if reader.entry(table[key], (*path, key)) is None:
+        return None
     knobs = {name: value for name, value in table.items() if name != key}
     choices = reader.choices({**knobs, "name": table[key]}, path)
     return choices[0] if choices else None
@@ -136,5 +138,5 @@ def _knob_beside(
             place=(*place, name),
             name=f"data.{name}" if place[-1] == "data" else name,
             answers=tuple(values),
-            labels=tuple(value_label(value) for value in values),
+            labels=value_labels(values, reader.registry),
         )

@@ -1,0 +1,79 @@
+"""The studies that come with the project load, can be built, and are what they say."""
+
+from __future__ import annotations
+
+import tomllib
+
+import jsonschema
+import pytest
+
+from ablate.network import build
+from ablate.search import propose
+from ablate.study import load_study, schema, shipped_studies
+from blocks import blocks
+
+every_study = pytest.mark.parametrize("name", shipped_studies())
+
+
+def families(slot_blocks: set[str]) -> set[object]:
+    return {blocks[name].facts["family"] for name in slot_blocks}
+
+
+@every_study
+def test_a_shipped_study_loads_by_its_name(name: str) -> None:
+    study = load_study(name)
+    assert study.name == name and study.size >= 2
+    assert study.question.endswith(("?", "."))
+
+
+@every_study
+def test_a_shipped_study_fits_the_schema(name: str) -> None:
+    with shipped_studies()[name].open("rb") as file:
+        raw = tomllib.load(file)
+    jsonschema.Draft202012Validator(schema()).validate(raw)
+
+
+@every_study
+def test_a_shipped_study_has_labels_that_tell_its_mixes_apart(name: str) -> None:
+    study = load_study(name)
+    assert len({study.label(point) for point in study.points()}) == study.size
+
+
+@every_study
+def test_a_shipped_study_explains_itself(name: str) -> None:
+    lines = shipped_studies()[name].read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert max(len(line) for line in lines) <= 100
+
+
+def test_the_quickstart_compares_all_families_with_two_seeds() -> None:
+    study = load_study("quickstart")
+    mixes = [study.mix(point) for point in propose(study, [], study.search)]
+    used = [{block.name for stage in mix.network.stages for block in stage.blocks} for mix in mixes]
+    real = [names for names in used if "identity" not in names]
+    assert len(real) >= 8 and study.seeds == 2
+    assert families(set().union(*real)) == {"cnn", "mamba", "attention", "linear_attention"}
+    assert all(max(size) <= 128 for size in study.profile.size)
+
+
+def test_restormixer_at_its_published_size_has_its_published_parameters() -> None:
+    with shipped_studies()["restormixer_stage_mix"].open("rb") as file:
+        raw = tomllib.load(file)
+    raw["network"]["width"] = 32
+    raw["network"]["stage"][0]["depth"] = 4
+    study = load_study(raw)
+    mix = study.mix((0, 0))
+    assert study.label((0, 0)) == "emvm+mwsa | emvm+mwsa heads=8"
+    assert sum(p.numel() for p in build(mix.network).parameters()) == 3_195_406
+
+
+def test_windows_do_not_grow_where_their_size_is_the_question() -> None:
+    study = load_study("how_large_must_windows_be")
+    stages = study.mix((2, 0)).network.stages
+    assert [block.settings["grow"] for block in stages[1].blocks] == [False, False]
+    assert [block.settings["window"] for block in stages[1].blocks] == [16, 16]
+
+
+def test_pairs_bring_their_own_degradation() -> None:
+    task = load_study("my_pairs").mix((0, 0)).task
+    assert (task.data.name, task.degradation.name) == ("pairs", "given")
