@@ -166,6 +166,13 @@ def test_the_exif_orientation_is_applied_once(suffix: str, tmp_path: Path) -> No
     assert np.abs(levels.astype(int) - upright).max() < 12
 
 
+def test_a_jpeg_that_carries_further_pictures_is_its_first(tmp_path: Path) -> None:
+    first, second = (np.full((16, 16, 3), level, np.uint8) for level in (60, 200))
+    more = [Image.fromarray(second)]
+    Image.fromarray(first).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=more)
+    assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - first).max() <= 2
+
+
 def test_levels_of_eight_and_sixteen_bits_become_the_same_fractions() -> None:
     eight = as_float(np.array([[[0, 51, 255]]], np.uint8))
     sixteen = as_float(np.array([[[0, 13107, 65535]]], np.uint16))
@@ -178,25 +185,27 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, more: bytes = b"") -> bytes:
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + png_chunk(b"IHDR", head)
+        + more
         + png_chunk(b"IDAT", zlib.compress(rows))
         + png_chunk(b"IEND", b"")
     )
 
 
-def tiff(pixels: np.ndarray, order: str) -> bytes:
+def tiff(pixels: np.ndarray, order: str, *, bits: int = 16, black: int = 1, form: int = 1) -> bytes:
     """An uncompressed TIFF of one strip, 16 bits, grey or RGB."""
     height, width = pixels.shape[:2]
     samples = 1 if pixels.ndim == 2 else 3
     body = pixels.astype(np.dtype(np.uint16).newbyteorder(order)).tobytes()
     start = 8 + len(body)
-    entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, samples, 16), (259, 3, 1, 1)]
-    entries += [(262, 3, 1, 1 if samples == 1 else 2), (273, 4, 1, 8), (277, 3, 1, samples)]
+    entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, samples, bits), (259, 3, 1, 1)]
+    entries += [(262, 3, 1, black if samples == 1 else 2), (273, 4, 1, 8), (277, 3, 1, samples)]
     entries += [(278, 4, 1, height), (279, 4, 1, len(body))]
+    entries += [(339, 3, 1, form)]
     depths = start + 2 + 12 * len(entries) + 4
     table = struct.pack(order + "H", len(entries))
     for tag, kind, count, value in entries:
@@ -289,6 +298,7 @@ def deep_rows(channels: int) -> bytes:
 
 
 DEEP = np.arange(4 * 4 * 3, dtype=np.uint16).reshape(4, 4, 3) * 1000
+TRANSPARENT_DEEP = png(4, 4, 16, 0, deep_rows(1), png_chunk(b"tRNS", b"\0\1"))
 BOMB = png(100_000, 100_000, 8, 2, b"")
 LARGE = png(10_000, MOST_PIXELS // 10_000 + 1, 8, 0, b"")
 
@@ -307,8 +317,12 @@ REFUSED = [
     (write_bytes("a.png", png(4, 4, 16, 6, deep_rows(4))), "16-bit colour; save it with 8 bits"),
     (write_bytes("a.png", png(4, 4, 16, 4, deep_rows(2))), "16-bit colour; save it with 8 bits"),
     (write_bytes("a.tif", tiff(DEEP, "<")), "16-bit colour; save it with 8 bits"),
-    (float_tiff, "32-bit colour; save it with 8 bits"),
-    (int_tiff, "32-bit integers; save it with 8 or 16 bits"),
+    (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", bits=12)), "12-bit grey; save it with 8 or 16"),
+    (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", black=0)), "16-bit grey whose zero is white;"),
+    (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", form=2)), "signed levels; save it with 8 bits"),
+    (write_bytes("a.png", TRANSPARENT_DEEP), "16-bit grey with a transparent level"),
+    (float_tiff, "floating-point levels; save it with 8 bits, or 16 bits grey"),
+    (int_tiff, "signed levels; save it with 8 bits, or 16 bits grey"),
     (transparent, "partly transparent; save it without an alpha channel"),
     (transparent_palette, "partly transparent"),
     (transparent_colour, "partly transparent"),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 
 from ablate.tasks.images import Levels
+from ablate.tasks.storage import read_arrays, write_arrays
 
 NAMED: Final = 5  # files that an error names; the others are counted
-FORMAT: Final = "ablate dataset 1"
-ALIGNMENT: Final = 64  # bytes; so that 16-bit images can be viewed in place
 
 
 class DataError(ValueError):
@@ -79,31 +77,15 @@ class Dataset:
         return all(photo.degraded is not None for photo in (*self.train, *self.validation))
 
     def save(self, path: Path) -> None:
-        """Write everything to one file, all or nothing, from which `read` maps it.
-
-        The file is a one-dimensional NumPy array of bytes: the length of an index, the index
-        (JSON), then each image at an aligned place.
-        """
+        """Write everything to one file, all or nothing, from which `read` maps it."""
         photos = (*self.train, *self.validation)
         images = [i for photo in photos for i in (photo.clean, photo.degraded) if i is not None]
-        index = {
-            "format": FORMAT,
+        facts = {
             "digest": self.digest,
             "train": [_described(photo) for photo in self.train],
             "validation": [_described(photo) for photo in self.validation],
         }
-        head = json.dumps(index).encode()
-        chunks = [len(head).to_bytes(8, "little"), head]
-        total = sum(map(_padded, (8 + len(head), *(image.nbytes for image in images))))
-
-        def write(file: BinaryIO) -> None:
-            description = {"descr": "|u1", "fortran_order": False, "shape": (total,)}
-            np.lib.format.write_array_header_1_0(file, description)
-            _write_padded(file, b"".join(chunks))
-            for image in images:
-                _write_padded(file, np.ascontiguousarray(image).data)
-
-        _replace(path, write)
+        write_arrays(path, facts, images)
 
     @classmethod
     def read(cls, path: Path) -> Dataset:
@@ -113,19 +95,16 @@ class Dataset:
             DataError: The file is missing or is not a whole saved dataset.
         """
         try:
-            data = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-            length = int.from_bytes(data[:8].tobytes(), "little")
-            index = json.loads(data[8 : 8 + length].tobytes())
-            if index["format"] != FORMAT:
-                raise ValueError("another format")
-            reader = _Reader(data, _padded(8 + length))
-            train = tuple(map(reader.photo, index["train"]))
-            validation = tuple(map(reader.photo, index["validation"]))
+            facts, images = read_arrays(path)
+            train, validation = (
+                tuple(Photo(name, *(next(images) for _ in range(count))) for name, count in part)
+                for part in (facts["train"], facts["validation"])
+            )
         except FileNotFoundError:
             raise DataError(f"{path} is not a saved dataset: no such file") from None
         except (OSError, ValueError, LookupError, TypeError, EOFError):
             raise DataError(f"{path} is not a saved dataset, or is damaged") from None
-        return cls(train, validation, index["digest"])
+        return cls(train, validation, str(facts["digest"]))
 
 
 def require_size(dataset: Dataset, crop: int, evaluation_crop: int) -> None:
@@ -193,54 +172,6 @@ def _identity(
     }
 
 
-def _described(photo: Photo) -> dict[str, object]:
-    images = [photo.clean] if photo.degraded is None else [photo.clean, photo.degraded]
-    return {
-        "name": photo.name,
-        "images": [[image.dtype.name, list(image.shape)] for image in images],
-    }
-
-
-class _Reader:
-    """Takes images out of the mapped bytes, one after the other."""
-
-    def __init__(self, data: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], start: int) -> None:
-        self.data = data
-        self.place = start
-
-    def photo(self, item: dict[str, object]) -> Photo:
-        images = [self._image(dtype, shape) for dtype, shape in item["images"]]  # type: ignore[attr-defined]
-        return Photo(str(item["name"]), *images)
-
-    def _image(self, dtype: str, shape: list[int]) -> Levels:
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        start, self.place = self.place, self.place + _padded(size)
-        return self.data[start : start + size].view(dtype).reshape(shape)
-
-
-def _padded(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def _write_padded(file: BinaryIO, content: bytes | memoryview) -> None:
-    size = len(content) if isinstance(content, bytes) else content.nbytes
-    file.write(content)
-    file.write(b"\0" * (_padded(size) - size))
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file all or nothing: a temporary one beside it, synced, then moved over it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _described(photo: Photo) -> tuple[str, int]:
+    """A picture's name, and how many arrays it is made of."""
+    return photo.name, 1 if photo.degraded is None else 2

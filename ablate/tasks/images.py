@@ -21,6 +21,7 @@ Levels = NDArray[np.uint8] | NDArray[np.uint16]
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MOST_PIXELS: Final = 80_000_000  # below the size at which Pillow itself begins to warn
+BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
 AHEAD: Final = 32  # pictures that are decoded before they are asked for
 
 
@@ -106,12 +107,25 @@ def _require_handled(image: Image.Image, path: Path) -> None:
         raise ImageError(_too_large())
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise ImageError("several frames or pages in one file")
-    deep = _bits(image, path) > 8
-    if deep and image.mode not in ("I;16", "I;16B", "I;16L", "I"):
-        raise ImageError(f"{_bits(image, path)}-bit colour; save it with 8 bits per channel")
-    if image.mode == "I" and not (deep and _bits(image, path) == 16):
-        raise ImageError("32-bit integers; save it with 8 or 16 bits")
-    if image.mode.startswith("I") and "transparency" in image.info:
+    _require_known_levels(image, _bits(image, path))
+
+
+def _require_known_levels(image: Image.Image, bits: int) -> None:
+    """Refuse levels that would be clipped, wrapped, inverted or cut to 8 bits."""
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "F":
+        raise ImageError("floating-point levels; save it with 8 bits, or 16 bits grey")
+    if tags.get(SAMPLE_FORMAT, (1,))[0] != 1:
+        raise ImageError("signed levels; save it with 8 bits, or 16 bits grey")
+    if bits <= 8:
+        return
+    if not image.mode.startswith("I"):
+        raise ImageError(f"{bits}-bit colour; save it with 8 bits per channel")
+    if bits != 16:
+        raise ImageError(f"{bits}-bit grey; save it with 8 or 16 bits")
+    if tags.get(PHOTOMETRIC, 1) == 0:
+        raise ImageError("16-bit grey whose zero is white; save it with black as zero")
+    if "transparency" in image.info:
         raise ImageError("16-bit grey with a transparent level")
 
 
@@ -121,7 +135,7 @@ def _bits(image: Image.Image, path: Path) -> int:
         with path.open("rb") as file:
             return file.read(25)[24]  # signature 8, chunk head 8, width 4, height 4, depth 1
     if image.format == "TIFF":
-        samples = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]  # BitsPerSample
+        samples = image.tag_v2.get(BITS_PER_SAMPLE, (1,))  # type: ignore[attr-defined]
         return int(max(samples)) if isinstance(samples, tuple) else int(samples)
     return 16 if image.mode.startswith("I;16") else 8
 
