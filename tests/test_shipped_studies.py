@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from ablate.network import build
 from ablate.search import propose
 from ablate.study import load_study, schema, shipped_studies
+from ablate.study.lines import Path, line_numbers
 from blocks import blocks
 
 every_study = pytest.mark.parametrize("name", shipped_studies())
@@ -77,3 +79,23 @@ def test_windows_do_not_grow_where_their_size_is_the_question() -> None:
 def test_pairs_bring_their_own_degradation() -> None:
     task = load_study("my_pairs").mix((0, 0)).task
     assert (task.data.name, task.degradation.name) == ("pairs", "given")
+
+
+def paths(value: object, path: Path = ()) -> Iterator[Path]:
+    """Every table, key and list item."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[call-overload]
+    for key, item in inner:
+        yield (*path, key)
+        if isinstance(item, dict | list):
+            yield from paths(item, (*path, key))
+
+
+@every_study
+def test_every_key_of_a_shipped_study_has_its_line(name: str) -> None:
+    text = shipped_studies()[name].read_text(encoding="utf-8")
+    lines, written = line_numbers(text), text.splitlines()
+    for path in paths(tomllib.loads(text)):
+        if isinstance(path[-1], str):
+            assert path[-1] in written[lines[path] - 1], path
+        else:
+            assert path in lines

@@ -11,18 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablate.metrics import metrics
-from ablate.mix import Choice, Evaluation, Profile
-from ablate.search import strategies
-from ablate.study.alternatives import Reader
-from ablate.study.lines import Path, line_numbers
+from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
 from ablate.study.recipe import DEFAULT_SEEDS, read_seeds, read_task, read_training
-from ablate.study.rules import COSTS, EVALUATION, PROFILE, evaluation_problems
+from ablate.study.settings import read_evaluation, read_profile, read_report, read_search
 from ablate.study.stages import read_network
-from ablate.study.study import Question, ReportSettings, Study
-from ablate.study.tables import Table, as_table, named_settings, plain_table, unknown_key
+from ablate.study.study import Question, Study
+from ablate.study.tables import Table, as_table, unknown_key
 from ablate.study.values import show
 from blocks import nearest
 
@@ -108,26 +104,20 @@ def _study(
     training = as_table(raw.get("training", {}), ("training",), problems)
     questions = [*read_task(raw.get("task", {}), problems), *network]
     questions += read_training(training, problems)
-    evaluation = _plain_table(raw, Evaluation, EVALUATION, problems)
-    for key, wrong in evaluation_problems(evaluation):
-        problems.add(("evaluation", key), wrong)
-    arguments = {
-        "name": _name(raw, name, problems),
-        "question": _question(raw, problems),
-        "search": _search(raw, problems),
-        "seeds": read_seeds(training.get("seeds", DEFAULT_SEEDS), problems),
-        "evaluation": evaluation,
-        "profile": _profile(raw, problems),
-        "report": _report(raw, problems),
-    }
-    problems.raise_if_any()
     study = Study(
+        name=_name(raw, name, problems),
         path=path,
         text=text,
+        question=_question(raw, problems),
         questions=_named_apart(questions),
         slots=slots,
-        **arguments,
+        search=read_search(raw, problems),
+        seeds=read_seeds(training.get("seeds", DEFAULT_SEEDS), problems),
+        evaluation=read_evaluation(raw, problems),
+        profile=read_profile(raw, problems),
+        report=read_report(raw, problems),
     )
+    problems.raise_if_any()
     probe(study, problems)
     problems.raise_if_any()
     return study
@@ -144,57 +134,10 @@ def _question(raw: Table, problems: Problems) -> str:
 
 def _name(raw: Table, default: str, problems: Problems) -> str:
     name = raw.get("name", default)
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w .-]*", name):
+    if "name" in raw and not (isinstance(name, str) and re.fullmatch(r"\w[\w .-]*", name)):
         rule = "must start with a letter or digit and be fit for a folder's name"
         problems.add(("name",), f"name {rule}; got {show(name)}")
     return str(name)
-
-
-def _search(raw: Table, problems: Problems) -> Choice:
-    path: Path = ("search",)
-    table = {"strategy": "grid", **as_table(raw.get("search", {}), path, problems)}
-    reader = Reader(strategies, problems, asks=False)
-    return named_settings(table, "strategy", path, reader) or Choice(name="grid")
-
-
-def _plain_table(raw: Table, kind: type[Any], bounds: Mapping[str, Any], problems: Problems) -> Any:
-    path: Path = (kind.__name__.lower(),)
-    table = as_table(raw.get(str(path[0]), {}), path, problems)
-    return plain_table(table, kind, bounds, path, problems)
-
-
-def _profile(raw: dict[str, Any], problems: Problems) -> Profile:
-    """The profile table; one size may be written without the outer brackets."""
-    table = raw.get("profile", {})
-    size = table.get("size") if isinstance(table, Mapping) else None
-    if isinstance(size, int):
-        text = f"size is height and width; write size = [{size}, {size}]; got {size}"
-        problems.add(("profile", "size"), text)
-        table = {key: value for key, value in table.items() if key != "size"}
-    if size == []:
-        problems.add(("profile", "size"), "size = [] measures nothing; write size = [256, 256]")
-    if isinstance(size, list) and size and not any(isinstance(side, list) for side in size):
-        table = {**table, "size": [size]}
-    profile: Profile = _plain_table({"profile": table}, Profile, PROFILE, problems)
-    return replace(profile, size=tuple(dict.fromkeys(profile.size)))
-
-
-def _report(raw: Table, problems: Problems) -> ReportSettings:
-    table = as_table(raw.get("report", {}), ("report",), problems)
-    report = plain_table(table, ReportSettings, {}, ("report",), problems)
-    known = sorted([*metrics, *COSTS])
-    for position, name in enumerate(report.objectives):
-        path: Path = ("report", "objectives", position)
-        if name not in known:
-            hint = nearest(name, known)
-            listed = ", ".join(known)
-            problems.add(path, f"no objective is named '{name}'{hint} (objectives: {listed})")
-        elif name in report.objectives[:position]:
-            problems.add(path, f"objectives lists '{name}' twice")
-    if not report.objectives:
-        text = 'objectives = [] weighs nothing; write ["psnr", "latency"]'
-        problems.add(("report", "objectives"), text)
-    return report
 
 
 def _named_apart(questions: list[Question]) -> tuple[Question, ...]:

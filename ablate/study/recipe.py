@@ -51,7 +51,9 @@ def read_task(raw: object, problems: Problems) -> list[Question]:
 
 
 def _is_paired(source: object) -> bool:
-    return isinstance(source, str) and source in sources and bool(sources[source].facts["paired"])
+    return (
+        isinstance(source, str) and source in sources and bool(sources[source].facts.get("paired"))
+    )
 
 
 def read_seeds(raw: object, problems: Problems) -> int:

@@ -1,0 +1,77 @@
+"""The tables that ask nothing: search, evaluation, profile and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ablate.metrics import metrics
+from ablate.mix import Choice, Evaluation, Profile
+from ablate.search import strategies
+from ablate.study.alternatives import Reader
+from ablate.study.lines import Path
+from ablate.study.places import Problems
+from ablate.study.rules import COSTS, EVALUATION, PROFILE, Bounds, evaluation_problems
+from ablate.study.study import ReportSettings
+from ablate.study.tables import Table, as_table, named_settings, plain_table
+from blocks import nearest
+
+
+def read_search(raw: Table, problems: Problems) -> Choice:
+    """The strategy and its knobs."""
+    path: Path = ("search",)
+    table = {"strategy": "grid", **as_table(raw.get("search", {}), path, problems)}
+    reader = Reader(strategies, problems, asks=False)
+    return named_settings(table, "strategy", path, reader) or Choice(name="grid")
+
+
+def read_evaluation(raw: Table, problems: Problems) -> Evaluation:
+    """The evaluation table."""
+    evaluation: Evaluation = _plain_table(raw, Evaluation, EVALUATION, problems)
+    for key, wrong in evaluation_problems(evaluation):
+        problems.add(("evaluation", key), wrong)
+    return evaluation
+
+
+def read_profile(raw: Table, problems: Problems) -> Profile:
+    """The profile table; one size may be written without the outer brackets."""
+    table = raw.get("profile", {})
+    size = table.get("size") if isinstance(table, Mapping) else None
+    if isinstance(size, int):
+        text = f"size is height and width; write size = [{size}, {size}]; got {size}"
+        problems.add(("profile", "size"), text)
+        table = {key: value for key, value in table.items() if key != "size"}
+    if size == []:
+        problems.add(("profile", "size"), "size = [] measures nothing; write size = [256, 256]")
+    if isinstance(size, list) and size and not any(isinstance(side, list) for side in size):
+        table = {**table, "size": [size]}
+    profile: Profile = _plain_table({"profile": table}, Profile, PROFILE, problems)
+    return replace(profile, size=tuple(dict.fromkeys(profile.size)))
+
+
+def read_report(raw: Table, problems: Problems) -> ReportSettings:
+    """The report table; objectives are metrics or costs."""
+    table = as_table(raw.get("report", {}), ("report",), problems)
+    report = plain_table(table, ReportSettings, {}, ("report",), problems)
+    known = sorted([*metrics, *COSTS])
+    for position, name in enumerate(report.objectives):
+        path: Path = ("report", "objectives", position)
+        if name not in known:
+            hint = nearest(name, known)
+            listed = ", ".join(known)
+            problems.add(path, f"no objective is named '{name}'{hint} (objectives: {listed})")
+        elif name in report.objectives[:position]:
+            problems.add(path, f"objectives lists '{name}' twice")
+    if not report.objectives:
+        text = 'objectives = [] weighs nothing; write ["psnr", "latency"]'
+        problems.add(("report", "objectives"), text)
+    return report
+
+
+def _plain_table(
+    raw: Table, kind: type[Any], bounds: Mapping[str, Bounds], problems: Problems
+) -> Any:
+    path: Path = (kind.__name__.lower(),)
+    table = as_table(raw.get(str(path[0]), {}), path, problems)
+    return plain_table(table, kind, bounds, path, problems)
