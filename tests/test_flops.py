@@ -14,8 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import register_flop_formula
 
+import blocks
+from ablate.mix import Network
+from ablate.network import build
 from ablate.profiling.flops import CountError, MacCount, count_forward, count_macs, count_parameters
 from blocks.scan import selective_scan
+from tests.test_network import nafnet, restormixer
 
 CHANNELS, SIDE = 8, 6
 PIXELS = SIDE * SIDE
@@ -485,3 +489,55 @@ def test_fvcore_agrees_on_convolutions_and_linear_layers():
         theirs = analysis.by_operator()
     ours = count_macs(model, (8, 8))
     assert ours.by_class == {"conv": theirs["conv"], "linear": theirs["linear"]}
+
+
+@pytest.mark.parametrize("name", list(blocks.blocks))
+def test_nothing_in_a_block_is_left_uncounted(name):
+    counted = count_forward(blocks.make(name, 24), (1, 24, 20, 12))
+    assert counted.uncounted == ()
+    assert (counted.total > 0) is (name != "identity")
+
+
+BLOCK_WIDTH, BLOCK_SIDE = 48, 16
+BLOCK_IMAGE = (1, BLOCK_WIDTH, BLOCK_SIDE, BLOCK_SIDE)
+
+
+def test_a_nafblock_takes_six_square_widths_and_eighteen_widths_a_pixel():
+    pixels, c = BLOCK_SIDE**2, BLOCK_WIDTH
+    expected = pixels * (6 * c * c + 18 * c) + c * c  # the last for the pooled channels
+    assert count_forward(blocks.make("nafblock", c), BLOCK_IMAGE).by_class == {"conv": expected}
+
+
+def test_window_attention_multiplies_each_token_with_its_window_twice():
+    counted = count_forward(blocks.make("mwsa", BLOCK_WIDTH, window=8), BLOCK_IMAGE)
+    assert counted.by_class["matmul"] == 2 * BLOCK_SIDE**2 * 8**2 * BLOCK_WIDTH
+
+
+def test_linear_attention_multiplies_by_a_matrix_per_head_and_a_normaliser():
+    counted = count_forward(blocks.make("lama", BLOCK_WIDTH, heads=4), BLOCK_IMAGE)
+    assert counted.by_class["matmul"] == BLOCK_SIDE**2 * BLOCK_WIDTH * (2 * BLOCK_WIDTH // 4 + 1)
+
+
+def on_meta(network: Network) -> nn.Module:
+    with torch.device("meta"):
+        return build(network)
+
+
+def test_nafnet_has_its_published_multiply_adds():
+    counted = count_macs(on_meta(nafnet(32, [1, 1, 1, 28], 1, [1, 1, 1, 1])), (256, 256))
+    assert counted.total == counted.by_class["conv"]
+    assert counted.total / 1e9 == pytest.approx(15.956, abs=5e-4)
+
+
+def test_restormixer_has_the_multiply_adds_of_its_released_code():
+    """fvcore's 11.271 + 10.100 + 2.013 + 0.939 G, less two heads that only training asks for.
+
+    The einsum of 0.939 G has a weight for one factor. fvcore cannot count the scan.
+    """
+    counted = count_macs(on_meta(restormixer()), (256, 256))
+    heads = 9 * 3 * (64 * 128**2 + 128 * 64**2)
+    assert (counted.by_class["conv"] + heads) / 1e9 == pytest.approx(11.271, abs=5e-4)
+    assert counted.by_class["linear"] / 1e9 == pytest.approx(10.100 + 0.939, abs=1e-3)
+    assert counted.by_class["matmul"] / 1e9 == pytest.approx(2.013, abs=5e-4)
+    assert counted.by_class["scan"] / 1e9 == pytest.approx(3.193, abs=5e-4)
+    assert counted.uncounted == ()
