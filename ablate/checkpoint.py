@@ -38,11 +38,15 @@ def load_weights(model: nn.Module, path: Path, sha256: str) -> None:
         CheckpointError: The file is missing, or its contents are not those that were saved.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: the weights are missing; run the study again to train them")
+        raise CheckpointError(
+            f"{path}: the weights are missing; put the file back, "
+            "or run the study again into another folder"
+        )
     if (found := _sha256(path)) != sha256:
         raise CheckpointError(
             f"{path}: the weights are not those that were saved "
-            f"(SHA-256 {found[:12]}, expected {sha256[:12]}); delete the file and run the study again"
+            f"(SHA-256 {found[:12]}, expected {sha256[:12]}); put the right file back, "
+            "or run the study again into another folder"
         )
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 

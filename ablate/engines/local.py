@@ -65,8 +65,14 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Event]:
 
 def _start(job: Job) -> _Worker:
     ours, theirs = Pipe()
-    errors = tempfile.TemporaryFile()
-    command = [sys.executable, "-m", "ablate.engines.worker", str(theirs.fileno()), str(os.getpid())]
+    errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
+    command = [
+        sys.executable,
+        "-m",
+        "ablate.engines.worker",
+        str(theirs.fileno()),
+        str(os.getpid()),
+    ]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

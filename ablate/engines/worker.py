@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent(parent: int) -> None:
-    """No worker outlives a killed run: Linux ends it; elsewhere the broken pipe does, a step later."""
+    """No worker outlives a killed run: Linux ends it, elsewhere a broken pipe a step later."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

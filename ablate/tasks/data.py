@@ -86,8 +86,10 @@ def folder(base: Path, *, train: str, validation: str = "", holdout: float = 0.1
     """
     train_folder = folder_at(base, train, "train")
     if validation:
-        return Dataset.of(_clean(train_folder), _clean(folder_at(base, validation, "validation")))
-    return _held_out(_clean(train_folder), holdout, train_folder)
+        return Dataset.of(
+            clean_photos(train_folder), clean_photos(folder_at(base, validation, "validation"))
+        )
+    return _held_out(clean_photos(train_folder), holdout, train_folder)
 
 
 @sources.register(paired=True)
@@ -122,17 +124,22 @@ def pairs(
             f" got validation_input='{validation_input}', validation_target='{validation_target}'"
         )
     input_folder = folder_at(base, input, "input")
-    train = _twins(input_folder, folder_at(base, target, "target"))
+    train = paired_photos(input_folder, folder_at(base, target, "target"))
     if not validation_input:
         return _held_out(train, holdout, input_folder)
-    validation = _twins(
+    validation = paired_photos(
         folder_at(base, validation_input, "validation_input"),
         folder_at(base, validation_target, "validation_target"),
     )
     return Dataset.of(train, validation)
 
 
-def _clean(folder: Path) -> list[Photo]:
+def clean_photos(folder: Path) -> list[Photo]:
+    """Every image of a folder and its sub-folders, as clean photographs.
+
+    Raises:
+        DataError: It holds no image, or some cannot be read; the files are named.
+    """
     names = images_in(folder)
     images = read_all(folder, names)
     return [Photo(name, image) for name, image in zip(names, images, strict=True)]
@@ -156,7 +163,12 @@ def _held_out(photos: Sequence[Photo], holdout: float, folder: Path) -> Dataset:
     )
 
 
-def _twins(inputs: Path, targets: Path) -> list[Photo]:
+def paired_photos(inputs: Path, targets: Path) -> list[Photo]:
+    """The images of two folders that have the same name, degraded and clean.
+
+    Raises:
+        DataError: As `clean_photos`; or images have no twin, or one of another size.
+    """
     names = _by_stem(inputs), _by_stem(targets)
     stems = _common(names, inputs, targets)
     degraded, clean = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import torch
-from reports.build import write_report
 
 from ablate import costs
 from ablate.engines.job import Done, Failed, Job, Message
@@ -36,10 +36,11 @@ from ablate.profiling.machine import describe
 from ablate.rows import failed_row, metric_definitions, mix_row, trial_rows
 from ablate.search import Point, Seen, propose
 from ablate.study import Study
-from ablate.tasks.data import load, require_size
+from ablate.tasks.data import Dataset, load, require_size
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult, trial_key
 from reports.answer import answer
+from reports.build import write_report
 from reports.record import Record
 from reports.results import read
 
@@ -84,8 +85,7 @@ def run(
     """
     place = RunFolder(Path(folder or Path("runs") / study.name))
     chosen = choose_device(study, device)
-    dataset = load(_first_mix(study).task.data, study.path.parent if study.path else Path.cwd())
-    require_size(dataset, _largest_crop(study), study.evaluation.crop)
+    dataset = prepare_data(study)
     with place.held(), contextlib.closing(_record(study, place, dataset.digest)) as record:
         if not place.data.exists() or record.facts().get("data_digest") != dataset.digest:
             dataset.save(place.data)
@@ -93,8 +93,20 @@ def run(
         runner.search(worker_count(workers, chosen))
         runner.time()
         report = write_report(place.record, place.path)
-        listener(Ended(place.path, report["html"], answer(read(place.record)).sentence))
+        listener(Ended(place.path, report["report.html"], answer(read(place.record)).sentence))
     return place
+
+
+def prepare_data(study: Study) -> Dataset:
+    """The images of a study, found usable before anything is trained.
+
+    Raises:
+        DataError: They cannot be used; the message names files.
+    """
+    base = study.path.parent if study.path else Path.cwd()
+    dataset = load(_first_mix(study).task.data, base)
+    require_size(dataset, _largest_crop(study), study.evaluation.crop)
+    return dataset
 
 
 def choose_device(study: Study, asked: str) -> str:
@@ -360,9 +372,9 @@ def _words(study: Study) -> dict[str, str]:
     """How the study trains and profiles, for the report's account of methods."""
     first = _first_mix(study)
     return {
-        "training": repr(first.training),
-        "evaluation": repr(study.evaluation),
-        "profile": repr(study.profile),
+        "training": json.dumps(asdict(first.training)),
+        "evaluation": json.dumps(asdict(study.evaluation)),
+        "profile": json.dumps(asdict(study.profile)),
         "search": study.search.name,
         "seeds": str(study.seeds),
     }

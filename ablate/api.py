@@ -1,0 +1,41 @@
+"""What `import ablate` offers to notebooks and scripts, gathered in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablate import running
+from ablate.events import Listener, silence
+from ablate.plugins import load_plugins
+from ablate.results import Run, load_model
+from ablate.study import Study, StudyError, load_study
+
+__all__ = ["Run", "StudyError", "load_model", "load_plugins", "load_study", "run"]
+
+
+def run(
+    study: Study,
+    folder: Path | str | None = None,
+    *,
+    workers: running.Workers = "auto",
+    device: str = "auto",
+    plugins: Sequence[str] = (),
+    listener: Listener = silence,
+) -> Run:
+    """Run a study, or go on with it where it was interrupted.
+
+    Args:
+        study: From `load_study`.
+        folder: Where the run lies; runs/NAME where it is not given.
+        workers: Processes that train at a time; auto is one per core.
+        device: cpu, cuda, or auto.
+        plugins: Files with blocks of your own, for the workers to load.
+        listener: Called with each event of `ablate.events`.
+
+    Raises:
+        RunError: The folder holds another study, is in use, or the device is not there.
+        DataError: The images cannot be used.
+    """
+    settings = {"workers": workers, "device": device, "plugins": plugins, "listener": listener}
+    return Run(running.run(study, folder, **settings).path)  # type: ignore[arg-type]

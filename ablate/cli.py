@@ -1,0 +1,160 @@
+"""The command line: write a study, see what it would do, run it, look at the report."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, TypeAlias
+
+from rich.console import Console
+
+from ablate import __version__, commands
+
+Command = Callable[[argparse.Namespace, Console], None]
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+BAD_INPUT = 2
+INTERRUPTED, TERMINATED = 130, 143  # 128 + the number of the signal, as shells have it
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command; bad input is one clear line for each mistake and exit code 2."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `ablate run ... &` ignores it else
+    signal.signal(signal.SIGTERM, _terminated)
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        options.command(options, console)
+        code = 0
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command goes on from here")
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        code = 0
+    except ValueError as error:
+        for line in getattr(error, "problems", None) or [" ".join(str(error).split())]:
+            _complain(line)
+        code = BAD_INPUT
+    raise SystemExit(code)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM as an exception, so that workers end with the run."""
+    raise SystemExit(TERMINATED)
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ablate", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"ablate {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_new, _add_plan, _add_run, _add_report, _add_blocks, _add_schema):
+        add(subparsers)
+    for add in (_add_restore, _add_evaluate):
+        add(subparsers)
+    return parser
+
+
+def _add(subparsers: Subparsers, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_new(subparsers: Subparsers) -> None:
+    parser = _add(subparsers, "new", commands.new, "write a commented study file to edit")
+    parser.add_argument("file", type=Path, help="where to write it, such as my_study.toml")
+    parser.add_argument("--like", default="template", help="start from this shipped study instead")
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", help="a study file, or the name of a shipped study")
+    parser.add_argument(
+        "--workers", default="auto", help="trials at a time (default: one per core)"
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    _add_plugins(parser)
+
+
+def _add_plugins(parser: argparse.ArgumentParser) -> None:
+    text = "a Python file with blocks of your own; may be given several times"
+    parser.add_argument("--plugin", action="append", default=[], metavar="FILE", help=text)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    loudness.add_argument("--json", action="store_true", help="speak JSON, for programs")
+
+
+def _add_plan(subparsers: Subparsers) -> None:
+    text = "what a study would do: mixes, parameters, MACs, time and memory; trains nothing"
+    parser = _add(subparsers, "plan", commands.plan, text)
+    _add_study(parser)
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+
+
+def _add_run(subparsers: Subparsers) -> None:
+    text = "run a study; after an interruption the same command goes on"
+    parser = _add(subparsers, "run", commands.run, text)
+    _add_study(parser)
+    _add_output(parser)
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+
+
+def _add_report(subparsers: Subparsers) -> None:
+    parser = _add(
+        subparsers, "report", commands.report, "write a run's report again, without training"
+    )
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    _add_output(parser)
+
+
+def _add_blocks(subparsers: Subparsers) -> None:
+    parser = _add(
+        subparsers, "blocks", commands.blocks, "what can fill a stage, or one block in full"
+    )
+    parser.add_argument("name", nargs="?", help="a block")
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+    _add_plugins(parser)
+
+
+def _add_schema(subparsers: Subparsers) -> None:
+    text = "print the JSON schema of study files, for editors"
+    _add_plugins(_add(subparsers, "schema", commands.schema, text))
+
+
+def _add_mix(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    parser.add_argument("mix", help="label of a mix as the report shows it, or its key")
+    parser.add_argument("--seed", type=int, default=0, help="which of its trials (default: 0)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    _add_plugins(parser)
+    _add_output(parser)
+
+
+def _add_restore(subparsers: Subparsers) -> None:
+    parser = _add(subparsers, "restore", commands.restore, "restore pictures with a trained mix")
+    _add_mix(parser)
+    parser.add_argument("images", type=Path, nargs="+", help="pictures to restore")
+    parser.add_argument("--out", type=Path, default=Path("restored"), help="folder for the results")
+    parser.add_argument("--tile", type=int, help="side of a tile in pixels, 0 for none")
+    parser.add_argument("--overlap", type=int, default=64, help="overlap of tiles, in pixels")
+
+
+def _add_evaluate(subparsers: Subparsers) -> None:
+    text = "score a trained mix on other pictures, whole and in crops"
+    parser = _add(subparsers, "evaluate", commands.evaluate, text)
+    _add_mix(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--data", type=Path, help="folder of clean pictures")
+    metavar = ("DEGRADED", "CLEAN")
+    source.add_argument("--pairs", type=Path, nargs=2, metavar=metavar, help="folders of pairs")

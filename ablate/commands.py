@@ -1,0 +1,242 @@
+"""What each command of the command line does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ablate import running
+from ablate.applying import restore_files, score_images
+from ablate.catalogue import Description, describe_block, list_blocks
+from ablate.console import Bars, JsonLines, PlainLines, duration, shown
+from ablate.events import Listener, PhaseBegan, PhaseStep, silence
+from ablate.folder import RunError
+from ablate.plan import Plan, make_plan
+from ablate.plugins import load_plugins
+from ablate.results import Run
+from ablate.running import Workers, choose_device, prepare_data, worker_count
+from ablate.study import load_study, shipped_studies
+from ablate.study.schema import schema as study_schema
+
+
+def new(options: argparse.Namespace, console: Console) -> None:
+    """Write a copy of a shipped study."""
+    studies = shipped_studies()
+    if options.like not in studies:
+        known = ", ".join(sorted(studies))
+        raise RunError(f"--like: no shipped study is named '{options.like}' (studies: {known})")
+    if options.file.exists():
+        raise RunError(f"{options.file}: exists already; choose another name or remove it")
+    if not options.file.parent.is_dir():
+        raise RunError(f"{options.file}: the folder {options.file.parent} does not exist")
+    options.file.write_text(studies[options.like].read_text(encoding="utf-8"), encoding="utf-8")
+    say(console, f"{options.file}: edit it, then: ablate plan {options.file}")
+
+
+def plan(options: argparse.Namespace, console: Console) -> None:
+    """Show what a study would do and take."""
+    plugins = load_plugins(options.plugin)
+    study = load_study(options.study)
+    device = choose_device(study, options.device)
+    workers = worker_count(_workers(options.workers), device)
+    prepare_data(study)
+    with _listening(options, console) as listener:
+        report = _phases(listener)
+        planned = make_plan(study, workers=workers, device=device, plugins=plugins, report=report)
+    if options.json:
+        say(console, json.dumps(asdict(planned), indent=2))
+    else:
+        _show_plan(planned, study.question, console)
+
+
+def run(options: argparse.Namespace, console: Console) -> None:
+    """Run a study or go on with it."""
+    plugins = load_plugins(options.plugin)
+    study = load_study(options.study)
+    with _listening(options, console) as listener:
+        running.run(
+            study,
+            options.out,
+            workers=_workers(options.workers),
+            device=options.device,
+            plugins=plugins,
+            listener=listener,
+        )
+
+
+def report(options: argparse.Namespace, console: Console) -> None:
+    """Write a run's report again from its record."""
+    page = Run(options.run).report()
+    if options.json:
+        say(console, json.dumps({"report": str(page)}))
+    elif not options.quiet:
+        say(console, f"report: {shown(page)}")
+
+
+def blocks(options: argparse.Namespace, console: Console) -> None:
+    """List what can fill a stage, or describe one block."""
+    load_plugins(options.plugin)
+    listed = [describe_block(options.name)] if options.name else list_blocks()
+    if options.json:
+        say(console, json.dumps([asdict(block) for block in listed], indent=2))
+    elif options.name:
+        _show_block(listed[0], console)
+    else:
+        table = _table("block", "family", "parameters", "GMACs", "what it is")
+        for block in listed:
+            macs = f"{block.macs / 1e9:.3f}"
+            table.add_row(block.name, block.family, f"{block.params:,}", macs, block.summary)
+        console.print(table)
+        say(console, f"{listed[0].at}; more on one of them: ablate blocks NAME")
+
+
+def schema(options: argparse.Namespace, console: Console) -> None:
+    """Print the JSON schema of study files."""
+    load_plugins(options.plugin)
+    say(console, json.dumps(study_schema(), indent=2))
+
+
+def restore(options: argparse.Namespace, console: Console) -> None:
+    """Restore pictures with a trained mix."""
+    load_plugins(options.plugin)
+    restored = restore_files(
+        Run(options.run),
+        options.mix,
+        options.images,
+        options.out,
+        seed=options.seed,
+        tile=options.tile,
+        overlap=options.overlap,
+        device=options.device,
+    )
+    for picture in restored:
+        facts = {"source": str(picture.source), "target": str(picture.target)}
+        if options.json:
+            say(console, json.dumps({**facts, "seconds": picture.seconds}))
+        elif not options.quiet:
+            say(console, f"{picture.target}  ({duration(picture.seconds)})")
+
+
+def evaluate(options: argparse.Namespace, console: Console) -> None:
+    """Score a trained mix on other pictures."""
+    load_plugins(options.plugin)
+    pairs = tuple(options.pairs) if options.pairs else None
+    scores = score_images(
+        Run(options.run),
+        options.mix,
+        options.data,
+        pairs=pairs,
+        seed=options.seed,
+        device=options.device,
+    )
+    if options.json:
+        say(console, json.dumps([asdict(score) for score in scores], indent=2))
+        return
+    table = _table("scored on", "images", "PSNR / dB", "gain / dB", "SSIM", "input SSIM")
+    for score in scores:
+        value = score.values
+        gain = value["psnr"] - value["input_psnr"]
+        numbers = (f"{value['psnr']:.2f}", f"{gain:+.2f}", f"{value['ssim']:.4f}")
+        table.add_row(score.what, str(score.count), *numbers, f"{value['input_ssim']:.4f}")
+    console.print(table)
+
+
+def say(console: Console, text: str) -> None:
+    """Print text as it is, however wide the terminal."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _workers(text: str) -> Workers:
+    if text == "auto":
+        return "auto"
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    raise RunError(f"--workers: expected auto or a whole number from 1; got '{text}'")
+
+
+def _listening(options: argparse.Namespace, console: Console) -> AbstractContextManager[Listener]:
+    """Bars in a terminal, lines in a log, JSON or nothing where that was asked for."""
+    if getattr(options, "quiet", False):
+        return nullcontext(silence)
+    if options.json:
+        return nullcontext(silence if options.command is plan else JsonLines(console))
+    return Bars(console) if console.is_terminal else nullcontext(PlainLines(console))
+
+
+def _phases(listener: Listener) -> Callable[[str, int, int], None]:
+    """A plan's progress as events of phases."""
+    begun: set[str] = set()
+
+    def report(phase: str, done: int, total: int) -> None:
+        if phase not in begun:
+            begun.add(phase)
+            listener(PhaseBegan(phase, total))
+        listener(PhaseStep(phase, done, total))
+
+    return report
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        left = heading in ("mix", "block", "family", "what it is", "scored on", "knob")
+        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+    return table
+
+
+def _show_plan(planned: Plan, question: str, console: Console) -> None:
+    say(console, question)
+    table = _table("mix", "parameters", "GMACs", "inference", "training", "one trial")
+    for mix in planned.mixes:
+        table.add_row(
+            mix.label,
+            _or_dash(mix.params, "{:,}"),
+            _or_dash(mix.macs, "{:.3f}", 1e9),
+            _or_dash(mix.peak_memory, "{:.0f} MiB", 2**20),
+            _or_dash(mix.training_memory, "{:.0f} MiB", 2**20),
+            "-" if mix.seconds is None else duration(mix.seconds),
+        )
+    console.print(table)
+    for line in _plan_lines(planned):
+        say(console, line)
+
+
+def _plan_lines(planned: Plan) -> list[str]:
+    trials = planned.total * planned.seeds
+    lines = [f"{planned.total} mixes x {planned.seeds} seeds = {trials} trials"]
+    if len(planned.mixes) < planned.total:
+        lines[0] += f" ({len(planned.mixes)} of the mixes are shown)"
+    if planned.size > planned.total:
+        lines.append(f"out of {planned.size:,} possible mixes")
+    if planned.training_seconds is not None and planned.latency_seconds is not None:
+        training, latency = planned.training_seconds, planned.latency_seconds
+        lines.append(
+            f"about {duration(training + latency)} in all: training {duration(training)} with "
+            f"{planned.workers} at a time, timing {duration(latency)} (forecast)"
+        )
+    if planned.memory is not None:
+        lines.append(f"about {planned.memory / 2**20:,.0f} MiB of memory for training (forecast)")
+    return lines
+
+
+def _or_dash(value: int | None, form: str, unit: float = 1) -> str:
+    return "-" if value is None else form.format(value / unit if unit != 1 else value)
+
+
+def _show_block(block: Description, console: Console) -> None:
+    say(console, f"{block.name}: {block.summary}\n")
+    say(console, block.text)
+    say(console, f"\nfamily: {block.family}\nsource: {block.source}")
+    say(console, f"{block.at}: {block.params:,} parameters, {block.macs / 1e9:.3f} GMACs\n")
+    if block.knobs:
+        table = _table("knob", "type", "default", "what it is")
+        for knob in block.knobs:
+            table.add_row(knob.name, knob.type, knob.default, knob.text)
+        console.print(table)

@@ -1,0 +1,223 @@
+"""What a study would do and take: counted where it can be, forecast from rehearsals where not."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ablate import costs
+from ablate.engines.job import Done, Failed, Job, Reporter
+from ablate.engines.local import run_jobs
+from ablate.mix import Mix, mix_from_json
+from ablate.network import build
+from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.latency import forecast_seconds
+from ablate.search import Point, propose
+from ablate.study import Study
+from ablate.training.loop import Progress, train
+
+COUNTED = 64  # mixes that are counted one by one; of more, as many spread evenly
+REHEARSED = 24  # mixes whose training step is tried out
+STEPS = 3  # of a rehearsal, the first of which is not timed
+START_SECONDS = 3.0  # of a worker: the interpreter, torch, the data
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedMix:
+    """A mix and what it is expected to take; what is not known is None."""
+
+    label: str
+    key: str
+    params: int | None
+    macs: int | None
+    peak_memory: int | None  # bytes, of an inference call
+    training_memory: int | None  # bytes
+    seconds: float | None  # of one trial, wall time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a study would do.
+
+    Args:
+        mixes: The first batch that the strategy proposes, or a sample of it.
+        total: Mixes in that batch.
+        size: Points of the whole space.
+        seeds: Trials per mix.
+        workers: Processes that train at a time.
+        training_seconds: Forecast of the wall time of all trials.
+        latency_seconds: Forecast of the wall time of the timing at the end.
+        memory: Bytes that the workers need together, at most.
+    """
+
+    mixes: tuple[PlannedMix, ...]
+    total: int
+    size: int
+    seeds: int
+    workers: int
+    training_seconds: float | None
+    latency_seconds: float | None
+    memory: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """Mixes whose training step is to be timed in one process."""
+
+    mixes: tuple[str, ...]
+    device: str
+
+
+def make_plan(
+    study: Study,
+    *,
+    workers: int,
+    device: str,
+    plugins: Sequence[str] = (),
+    report: Callable[[str, int, int], None] = lambda phase, done, total: None,
+) -> Plan:
+    """Count a study's mixes, and rehearse a few training steps of them on noise.
+
+    Args:
+        study: What is asked.
+        workers: Processes that would train at a time.
+        device: Where they would train.
+        plugins: Files that workers load first.
+        report: Told the phase, what is done of it and of how much.
+    """
+    points = propose(study, [], study.search)
+    shown = _spread(points, COUNTED)
+    rehearsed = _spread(shown, REHEARSED)
+    steps = _rehearse([study.mix(p) for p in rehearsed], workers, device, plugins, report)
+    mixes = []
+    for done, point in enumerate(shown, 1):
+        mixes.append(_planned(study, point, device, steps))
+        report("costs", done, len(shown))
+    return _summed(study, mixes, len(points), workers, steps)
+
+
+def rehearse(job: Rehearsal, report: Reporter) -> dict[str, float]:
+    """Seconds of one training step of each mix, by key (a job for a worker)."""
+    steady_allocator()
+    seconds = {}
+    for done, text in enumerate(job.mixes, 1):
+        mix = mix_from_json(text)
+        seconds[mix.key] = _step_seconds(mix, torch.device(job.device))
+        report(done)
+    return seconds
+
+
+def _step_seconds(mix: Mix, device: torch.device) -> float:
+    torch.manual_seed(0)
+    model, times = build(mix.network), list[float]()
+    settings = replace(mix.training, steps=STEPS, validate=0)
+    crop = (settings.batch, 3, settings.crop, settings.crop)
+
+    def noise(step: int) -> tuple[Tensor, Tensor]:
+        return torch.rand(crop), torch.rand(crop)
+
+    def note(progress: Progress) -> None:
+        times.append(progress.seconds)
+
+    train(model, noise, settings, device=device, validate=lambda network: {}, report=note)
+    if len(times) < STEPS:  # it diverged on noise, which says nothing of its speed
+        return math.nan
+    return min(later - sooner for sooner, later in itertools.pairwise(times))
+
+
+def _rehearse(
+    mixes: Sequence[Mix],
+    workers: int,
+    device: str,
+    plugins: Sequence[str],
+    report: Callable[[str, int, int], None],
+) -> dict[str, float]:
+    """With as many workers at a time as the run will have, because they slow each other down."""
+    jobs = []
+    for number in range(min(workers, len(mixes))):
+        share = tuple(mix.to_json() for mix in mixes[number::workers])
+        jobs.append(
+            Job(
+                name=f"rehearsal {number}",
+                function="ablate.plan:rehearse",
+                payload=Rehearsal(mixes=share, device=device),
+                plugins=tuple(plugins),
+            )
+        )
+    seconds: dict[str, float] = {}
+    done = 0
+    for event in run_jobs(jobs, workers):
+        if isinstance(event, Done):
+            assert isinstance(event.result, dict)
+            seconds |= event.result
+        elif not isinstance(event, Failed):
+            done += 1
+            report("rehearsal", done, len(mixes))
+    return {key: value for key, value in seconds.items() if math.isfinite(value)}
+
+
+def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -> PlannedMix:
+    mix = study.mix(point)
+    rows, _ = costs.count_mix(mix, study.profile, device)
+    first = {row.metric: int(row.value) for row in reversed(rows)}
+    step = steps.get(mix.key)
+    return PlannedMix(
+        label=study.label(point),
+        key=mix.key,
+        params=first.get("params"),
+        macs=first.get("macs"),
+        peak_memory=first.get("peak_memory"),
+        training_memory=first.get("training_memory"),
+        seconds=None if step is None else _trial_seconds(study, mix, step),
+    )
+
+
+def _trial_seconds(study: Study, mix: Mix, step: float) -> float:
+    training, evaluation = mix.training, study.evaluation
+    pixels = max(evaluation.crops, 1) * (evaluation.crop or 512) ** 2
+    glances = 1 + training.validate / 3  # the curve looks at a third of the images
+    scoring = _forward_seconds(mix, step, pixels) * glances
+    return START_SECONDS + step * training.steps + scoring
+
+
+def _forward_seconds(mix: Mix, step: float, pixels: int) -> float:
+    """A forward pass is about a third of a training step, pixel for pixel."""
+    return step / 3 * pixels / (mix.training.batch * mix.training.crop**2)
+
+
+def _summed(
+    study: Study, mixes: list[PlannedMix], total: int, workers: int, steps: dict[str, float]
+) -> Plan:
+    known = [mix.seconds for mix in mixes if mix.seconds is not None]
+    memory = [mix.training_memory for mix in mixes if mix.training_memory is not None]
+    training = latency = None
+    if known:
+        training = sum(known) / len(known) * total * study.seeds / workers
+        first = study.mix(study.at(0))
+        step = sum(steps.values()) / len(steps)
+        latency = sum(
+            forecast_seconds(_forward_seconds(first, step, h * w), study.profile, total)
+            for h, w in study.profile.size
+        )
+    return Plan(
+        mixes=tuple(mixes),
+        total=total,
+        size=study.size,
+        seeds=study.seeds,
+        workers=workers,
+        training_seconds=training,
+        latency_seconds=latency,
+        memory=sum(sorted(memory)[-workers:]) if memory else None,
+    )
+
+
+def _spread(points: Sequence[Point], most: int) -> list[Point]:
+    """At most so many of the points, evenly spread."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
