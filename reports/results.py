@@ -54,8 +54,12 @@ class Found:
 
     @property
     def cost_metrics(self) -> tuple[str, ...]:
-        """Metrics of mixes that are in the table, those of the front first."""
-        names = [name for name in self.metrics if name not in self.per_seed]
+        """What mixes are weighed by beside accuracy, as far as measured; the objectives first."""
+        names = [
+            name
+            for name, metric in self.metrics.items()
+            if metric.better != "none" and name not in self.per_seed
+        ]
         first = [name for name in self.objectives if name in names]
         return tuple(name for name in dict.fromkeys(first + names) if name in self.table)
 
