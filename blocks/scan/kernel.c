@@ -29,7 +29,8 @@
 #define LANES 4
 #endif
 #define TILE 32
-#define STATES 4
+#define GROUP 4 /* vectors that go through the same operations side by side */
+#define EACH for (int i = 0; i < GROUP; i++)
 #define LOG2_E 1.44269504088896340736f
 #define LN_2 0.69314718055994530942f
 #define INLINE static inline __attribute__((always_inline))
@@ -82,43 +83,39 @@ INLINE vec clamp(vec x, vec limit)
     return choose(x < -limit, -limit, x);
 }
 
-/* 2^(d * rate), for |d * rate| <= 126: d * rate is rounded to an integer n by adding 1.5 * 2^23,
- * 2^rest is a polynomial with relative error 1e-7, and n is added to its exponent. */
-INLINE vec power_of_two(vec d, vec rate)
+/* out = 2^(a * b) for GROUP pairs, |a * b| <= 126: the product is rounded to an integer n by
+ * adding 1.5 * 2^23, 2^rest is a polynomial with relative error 1e-7, and n is added to its
+ * exponent. All pairs take each operation together, so that none waits for its own result. */
+INLINE void powers_of_two(const vec *a, int a_apart, const vec *b, int b_apart, vec *out)
 {
+    static const float poly[] = {0.009671512991189957f, 0.05550733581185341f,
+                                 0.24022242426872253f, 0.6931470036506653f, 1.0f};
     const vec shift = splat(12582912.0f);
-    vec n = d * rate + shift;
-    vec rest = d * rate - (n - shift);
-    vec p = splat(0.001326472731307149f);
-    p = p * rest + 0.009671512991189957f;
-    p = p * rest + 0.05550733581185341f;
-    p = p * rest + 0.24022242426872253f;
-    p = p * rest + 0.6931470036506653f;
-    p = p * rest + 1.0f;
-    return (vec)((words)p + ((words)n << 23));
+    vec n[GROUP], rest[GROUP], p[GROUP];
+    EACH n[i] = a[i * a_apart] * b[i * b_apart] + shift;
+    EACH rest[i] = a[i * a_apart] * b[i * b_apart] - (n[i] - shift);
+    EACH p[i] = 0.001326472731307149f * rest[i] + poly[0];
+    for (int k = 1; k < 5; k++) EACH p[i] = p[i] * rest[i] + poly[k];
+    EACH out[i] = (vec)((words)p[i] + ((words)n[i] << 23));
 }
 
-/* log(1 + exp(x)), relative error 2e-7; if asked, also its derivative. */
-INLINE vec softplus(vec x, vec *derivative)
+/* x = log(1 + exp(x)) for GROUP vectors, relative error 2e-7; if asked, also its derivative. */
+INLINE void softplus(vec *x, vec *derivative)
 {
-    vec size = (vec)magnitude(x);
-    vec z = power_of_two(size, splat(-LOG2_E));
-    ints negative = (ints)x >> 31;
-    z = (vec)((ints)z & ~(size > 87.0f)); /* too small to count, and past what is computed right */
-    vec q = splat(0.005364823155105114f);
-    q = q * z - 0.030065787956118584f;
-    q = q * z + 0.07920452952384949f;
-    q = q * z - 0.13753801584243774f;
-    q = q * z + 0.191536545753479f;
-    q = q * z - 0.24857163429260254f;
-    q = q * z + 0.3332132399082184f;
-    q = q * z - 0.49999648332595825f;
-    q = q * z + 1.0f;
-    if (derivative) {
-        vec sigmoid = 1.0f / (1.0f + z);
-        *derivative = choose(negative, z * sigmoid, sigmoid);
-    }
-    return q * z + (vec)((ints)x & ~negative);
+    static const float poly[] = {-0.030065787956118584f, 0.07920452952384949f,
+                                 -0.13753801584243774f,  0.191536545753479f,
+                                 -0.24857163429260254f,  0.3332132399082184f,
+                                 -0.49999648332595825f,  1.0f};
+    const vec rate = splat(-LOG2_E);
+    vec size[GROUP], z[GROUP], q[GROUP];
+    EACH size[i] = (vec)magnitude(x[i]);
+    powers_of_two(size, 1, &rate, 0, z);
+    EACH z[i] = (vec)((ints)z[i] & ~(size[i] > 87.0f)); /* nil, and past what is computed right */
+    EACH q[i] = 0.005364823155105114f * z[i] + poly[0];
+    for (int k = 1; k < 8; k++) EACH q[i] = q[i] * z[i] + poly[k];
+    if (derivative)
+        EACH derivative[i] = choose((ints)x[i] >> 31, z[i], splat(1.0f)) / (1.0f + z[i]);
+    EACH x[i] = q[i] * z[i] + (vec)((ints)x[i] & ~((ints)x[i] >> 31));
 }
 
 /* LANES x LANES: out[c] holds element c of every row. */
@@ -168,10 +165,13 @@ INLINE vec lane_sums(const vec *row)
 }
 
 /* TILE steps of LANES channels, `stride` floats apart, into one vector per step; what lies past
- * the `live` channels and `steps` steps that exist reads as zero. */
-INLINE void read_tile(vec *out, const float *from, size_t stride, int live, int steps)
+ * the `live` channels and `steps` steps that exist reads as zero. Fetches the tile that is `next`
+ * floats away ahead of its turn: a processor cannot foresee so many short runs. */
+INLINE void read_tile(vec *out, const float *from, size_t stride, int live, int steps, int next)
 {
     float edge[LANES][TILE];
+    for (int r = 0; r < live; r++)
+        for (int t = 0; t < TILE; t += 16) __builtin_prefetch(from + r * stride + next + t);
     if (live < LANES || steps < TILE) {
         memset(edge, 0, sizeof edge);
         for (int r = 0; r < live; r++) memcpy(edge[r], from + r * stride, 4 * (size_t)steps);
@@ -184,8 +184,10 @@ INLINE void read_tile(vec *out, const float *from, size_t stride, int live, int 
     }
 }
 
-INLINE void write_tile(const vec *in, float *to, size_t stride, int live, int steps)
+INLINE void write_tile(const vec *in, float *to, size_t stride, int live, int steps, int next)
 {
+    for (int r = 0; r < live; r++)
+        for (int t = 0; t < TILE; t += 16) __builtin_prefetch(to + r * stride + next + t, 1);
     float edge[LANES][TILE];
     int whole = live == LANES && steps == TILE;
     float *target = whole ? to : edge[0];
@@ -213,25 +215,25 @@ INLINE void write_channels(vec in, float *to, size_t stride, int live)
     for (int r = 0; r < live; r++) to[r * stride] = in[r];
 }
 
-/* (states, length) <-> (tiles, states, TILE), so that a tile is one run of memory. */
-static void pack(const float *from, float *to, int states, int length)
+/* Steps from `begin` on of (states, length) -> (tiles, states, TILE), so that a tile is one run of
+ * memory; filled up with zeros. */
+static void pack(const float *from, float *to, int states, int length, int begin, int tiles)
 {
-    int tiles = (length + TILE - 1) / TILE;
-    for (int k = 0; k < tiles; k++)
+    for (int k = 0; k < tiles; k++, begin += TILE)
         for (int n = 0; n < states; n++, to += TILE) {
-            int steps = length - k * TILE < TILE ? length - k * TILE : TILE;
-            memcpy(to, from + (size_t)n * length + k * TILE, 4 * (size_t)steps);
+            int steps = length - begin < TILE ? length - begin : TILE;
+            memcpy(to, from + (size_t)n * length + begin, 4 * (size_t)steps);
             if (steps < TILE) memset(to + steps, 0, 4 * (size_t)(TILE - steps));
         }
 }
 
-static void unpack(const float *from, float *to, int states, int length)
+/* And back. */
+static void unpack(const float *from, float *to, int states, int length, int begin, int tiles)
 {
-    int tiles = (length + TILE - 1) / TILE;
-    for (int k = 0; k < tiles; k++)
+    for (int k = 0; k < tiles; k++, begin += TILE)
         for (int n = 0; n < states; n++, from += TILE) {
-            int steps = length - k * TILE < TILE ? length - k * TILE : TILE;
-            memcpy(to + (size_t)n * length + k * TILE, from, 4 * (size_t)steps);
+            int steps = length - begin < TILE ? length - begin : TILE;
+            memcpy(to + (size_t)n * length + begin, from, 4 * (size_t)steps);
         }
 }
 
@@ -245,39 +247,58 @@ typedef struct {
     int batch, groups, channels, states, length, softplus, slices, threads;
 } problem;
 
-/* Where one block of channels lies. */
+/* One block of channels: where it lies, and what it carries from tile to tile. */
 typedef struct {
-    int first, live; /* first channel, how many exist */
-    size_t rows;     /* offset of its rows in u, delta, y */
-    float *saved;    /* its states, (tiles, states, LANES), or null */
+    vec limit, bias, skip; /* the longest step whose decays need no care */
+    vec d_skip, d_bias;
+    vec *rate, *state, *d_rate; /* per state; `state` is its gradient on the way back */
+    float *saved;               /* the states at the start of every tile, or null */
+    size_t rows;                /* offset of its rows in u, delta, y */
+    int first, live;            /* first channel, how many exist */
 } block;
 
 INLINE int tiles_of(const problem *p) { return (p->length + TILE - 1) / TILE; }
 INLINE int group_size(const problem *p) { return p->channels / p->groups; }
 INLINE int blocks_of(const problem *p) { return (group_size(p) + LANES - 1) / LANES; }
 
-INLINE block block_at(const problem *p, int item, int group, int index)
+/* Tiles that all blocks of a slice go through before the next ones: what B and C have there
+ * stays in the second cache. */
+INLINE int chunk_of(const problem *p)
 {
-    block b;
-    int left = group_size(p) - index * LANES;
-    b.first = group * group_size(p) + index * LANES;
-    b.live = left < LANES ? left : LANES;
-    b.rows = ((size_t)item * p->channels + b.first) * p->length;
-    size_t place = ((size_t)item * p->groups + group) * blocks_of(p) + index;
-    b.saved = p->saved ? p->saved + place * tiles_of(p) * p->states * LANES : NULL;
-    return b;
+    int tiles = 256 / (p->states + 1) < 4 ? 4 : 256 / (p->states + 1);
+    return tiles < tiles_of(p) ? tiles : tiles_of(p);
 }
 
-/* Decay rates of a block, in powers of two; returns the step up to which none of them leaves the
- * range of power_of_two. */
-INLINE vec read_rates(const problem *p, const block *b, vec *rate)
+static void open_block(const problem *p, block *b, int item, int group, int index, vec *room)
 {
+    int left = group_size(p) - index * LANES;
+    size_t place = ((size_t)item * p->groups + group) * blocks_of(p) + index;
     vec fastest = {0};
+    memset(b, 0, sizeof *b);
+    memset(room, 0, 3 * p->states * sizeof(vec));
+    b->rate = room, b->state = room + p->states, b->d_rate = room + 2 * p->states;
+    b->first = group * group_size(p) + index * LANES;
+    b->live = left < LANES ? left : LANES;
+    b->rows = ((size_t)item * p->channels + b->first) * p->length;
+    b->saved = p->saved ? p->saved + place * tiles_of(p) * p->states * LANES : NULL;
+    b->bias = read_channels(p->bias ? p->bias + b->first : NULL, 1, b->live);
+    b->skip = read_channels(p->D ? p->D + b->first : NULL, 1, b->live);
     for (int n = 0; n < p->states; n++) {
-        rate[n] = LOG2_E * read_channels(p->A + (size_t)b->first * p->states + n, p->states, b->live);
-        fastest = choose((vec)magnitude(rate[n]) > fastest, (vec)magnitude(rate[n]), fastest);
+        const float *A = p->A + (size_t)b->first * p->states + n;
+        b->rate[n] = LOG2_E * read_channels(A, p->states, b->live);
+        vec speed = (vec)magnitude(b->rate[n]);
+        fastest = choose(speed > fastest, speed, fastest);
     }
-    return 126.0f / fastest;
+    b->limit = 126.0f / fastest;
+}
+
+static void close_block(const problem *p, const block *b, int item)
+{
+    size_t channel = (size_t)item * p->channels + b->first;
+    for (int n = 0; n < p->states; n++)
+        write_channels(b->d_rate[n], p->d_A + channel * p->states + n, p->states, b->live);
+    write_channels(b->d_skip, p->d_D + channel, 1, b->live);
+    write_channels(b->d_bias, p->d_bias + channel, 1, b->live);
 }
 
 /* Whether a step of the tile is longer than that, or no number: rare, and then decays take care. */
@@ -293,65 +314,81 @@ INLINE int has_long_steps(const vec *step, vec limit)
     return found;
 }
 
-INLINE vec decay(vec step, vec rate, int careful)
+/* Decays of GROUP pairs of step and rate. */
+INLINE void decays(const vec *step, int step_apart, const vec *rate, int rate_apart, vec *out,
+                   int careful)
 {
-    if (careful) return power_of_two(clamp(step * rate, splat(126.0f)), splat(1.0f));
-    return power_of_two(step, rate);
+    const vec one = splat(1.0f);
+    vec x[GROUP];
+    if (!careful) {
+        powers_of_two(step, step_apart, rate, rate_apart, out);
+        return;
+    }
+    EACH x[i] = clamp(step[i * step_apart] * rate[i * rate_apart], splat(126.0f));
+    powers_of_two(x, 1, &one, 0, out);
 }
 
-/* y += C h over a tile, for `count` states from h on. */
-INLINE void advance(const vec *step, const vec *inflow, vec *y, const float *B, const float *C,
-                    vec *state, const vec *rate, int careful, int count)
+/* y += C h over a tile, for GROUP states. */
+INLINE void advance_group(const vec *step, const vec *inflow, vec *y, const float *B,
+                          const float *C, vec *state, const vec *rate, int careful)
 {
-    vec h[STATES];
-    for (int j = 0; j < count; j++) h[j] = state[j];
+    vec h[GROUP], a[GROUP];
+    EACH h[i] = state[i];
     for (int t = 0; t < TILE; t++) {
         vec sum = y[t];
-        for (int j = 0; j < count; j++) {
-            h[j] = decay(step[t], rate[j], careful) * h[j] + inflow[t] * B[j * TILE + t];
-            sum += h[j] * C[j * TILE + t];
-        }
+        decays(step + t, 0, rate, 1, a, careful);
+        EACH h[i] = a[i] * h[i] + inflow[t] * B[i * TILE + t];
+        EACH sum += h[i] * C[i * TILE + t];
         y[t] = sum;
     }
-    for (int j = 0; j < count; j++) state[j] = h[j];
+    EACH state[i] = h[i];
 }
 
-INLINE void advance_all(const vec *step, const vec *inflow, vec *y, const float *B,
-                        const float *C, vec *state, const vec *rate, int careful, int states)
+/* The same for one state: GROUP steps side by side. */
+INLINE void advance_one(const vec *step, const vec *inflow, vec *y, const float *B, const float *C,
+                        vec *state, const vec *rate, int careful)
+{
+    vec h = *state, a[GROUP];
+    for (int t = 0; t < TILE; t += GROUP) {
+        decays(step + t, 1, rate, 0, a, careful);
+        EACH {
+            h = a[i] * h + inflow[t + i] * B[t + i];
+            y[t + i] += h * C[t + i];
+        }
+    }
+    *state = h;
+}
+
+INLINE void advance(const vec *step, const vec *inflow, vec *y, const float *B, const float *C,
+                    vec *state, const vec *rate, int careful, int states)
 {
     int n = 0;
-    for (; n + STATES <= states; n += STATES)
-        advance(step, inflow, y, B + n * TILE, C + n * TILE, state + n, rate + n, careful, STATES);
+    for (; n + GROUP <= states; n += GROUP)
+        advance_group(step, inflow, y, B + n * TILE, C + n * TILE, state + n, rate + n, careful);
     for (; n < states; n++)
-        advance(step, inflow, y, B + n * TILE, C + n * TILE, state + n, rate + n, careful, 1);
+        advance_one(step, inflow, y, B + n * TILE, C + n * TILE, state + n, rate + n, careful);
 }
 
-INLINE void forward_block(const problem *p, const block *b, const float *B, const float *C,
-                          vec *h, vec *rate, int softplus_on)
+INLINE void forward_tile(const problem *p, block *b, int k, const float *B, const float *C,
+                         int softplus_on)
 {
     vec u[TILE], step[TILE], y[TILE];
-    vec bias = read_channels(p->bias ? p->bias + b->first : NULL, 1, b->live);
-    vec skip = read_channels(p->D ? p->D + b->first : NULL, 1, b->live);
-    vec limit = read_rates(p, b, rate);
-    memset(h, 0, (size_t)p->states * sizeof(vec));
-    for (int k = 0; k < tiles_of(p); k++) {
-        int left = p->length - k * TILE, steps = left < TILE ? left : TILE;
-        size_t at = b->rows + (size_t)k * TILE;
-        const float *Bk = B + (size_t)k * p->states * TILE, *Ck = C + (size_t)k * p->states * TILE;
-        if (b->saved) memcpy(b->saved + (size_t)k * p->states * LANES, h, p->states * sizeof(vec));
-        read_tile(u, p->u + at, p->length, b->live, steps);
-        read_tile(step, p->delta + at, p->length, b->live, steps);
-        for (int t = 0; t < TILE; t++) {
-            step[t] = softplus_on ? softplus(step[t] + bias, NULL) : step[t] + bias;
-            y[t] = skip * u[t];
-            u[t] *= step[t];
-        }
-        if (has_long_steps(step, limit))
-            advance_all(step, u, y, Bk, Ck, h, rate, 1, p->states);
-        else
-            advance_all(step, u, y, Bk, Ck, h, rate, 0, p->states);
-        write_tile(y, p->y + at, p->length, b->live, steps);
+    int left = p->length - k * TILE, steps = left < TILE ? left : TILE;
+    size_t at = b->rows + (size_t)k * TILE, size = p->states * sizeof(vec);
+    if (b->saved) memcpy(b->saved + (size_t)k * p->states * LANES, b->state, size);
+    read_tile(u, p->u + at, p->length, b->live, steps, TILE);
+    read_tile(step, p->delta + at, p->length, b->live, steps, TILE);
+    for (int t = 0; t < TILE; t++) step[t] += b->bias;
+    for (int t = 0; t < TILE && softplus_on; t += GROUP) softplus(step + t, NULL);
+    for (int t = 0; t < TILE; t++) {
+        y[t] = b->skip * u[t];
+        u[t] *= step[t];
     }
+    if (has_long_steps(step, b->limit))
+        advance(step, u, y, B, C, b->state, b->rate, 1, p->states);
+    else
+        advance(step, u, y, B, C, b->state, b->rate, 0, p->states);
+    write_tile(y, p->y + at, p->length, b->live, steps, TILE);
 }
 
 /* One tile of the backward pass, by step. */
@@ -360,113 +397,127 @@ typedef struct {
     vec through_inflow[TILE], through_rate[TILE];
 } tile;
 
-/* The gradients of `count` states over one tile. `ahead` is the gradient of the state after the
- * tile on entry, of the state before it on return. B's and C's are added to d_B, d_C. */
-INLINE void retreat(tile *x, const float *B, const float *C, float *d_B, float *d_C,
-                    const float *saved, vec *ahead, vec *d_rate, const vec *rate, int careful,
-                    int count)
+/* What one state went through in a tile: its decay at every step, and h[t], the state before
+ * step t. Turned, on the way back, into what each step adds to the gradients of B and C. */
+typedef struct {
+    vec decay[TILE], h[TILE + 1];
+} course;
+
+/* The first half: recompute. */
+INLINE void replay_group(const tile *x, course *c, const float *B, const vec *rate, int careful)
 {
-    vec a[STATES][TILE], kept[STATES][TILE]; /* decay, decay * state before */
-    vec h[STATES];
-    for (int j = 0; j < count; j++) memcpy(h + j, saved + j * LANES, sizeof(vec));
-    for (int t = 0; t < TILE; t++)
-        for (int j = 0; j < count; j++) {
-            a[j][t] = decay(x->step[t], rate[j], careful);
-            kept[j][t] = a[j][t] * h[j];
-            h[j] = kept[j][t] + x->inflow[t] * B[j * TILE + t];
-        }
-    for (int j = 0; j < count; j++) h[j] = ahead[j];
+    vec h[GROUP], a[GROUP];
+    EACH h[i] = c[i].h[0];
+    for (int t = 0; t < TILE; t++) {
+        decays(x->step + t, 0, rate, 1, a, careful);
+        EACH c[i].decay[t] = a[i];
+        EACH c[i].h[t + 1] = h[i] = a[i] * h[i] + x->inflow[t] * B[i * TILE + t];
+    }
+}
+
+INLINE void replay_one(const tile *x, course *c, const float *B, const vec *rate, int careful)
+{
+    vec h = c->h[0];
+    for (int t = 0; t < TILE; t += GROUP) {
+        vec a[GROUP];
+        decays(x->step + t, 1, rate, 0, a, careful);
+        EACH c->decay[t + i] = a[i];
+        EACH c->h[t + i + 1] = h = a[i] * h + x->inflow[t + i] * B[t + i];
+    }
+}
+
+/* The second half, for `count` states: from the last step to the first, then sums over lanes. */
+INLINE void retreat_some(tile *x, course *c, const float *B, const float *C, float *d_B,
+                         float *d_C, vec *ahead, vec *d_rate, const vec *rate, int count)
+{
+    vec after[GROUP], sum[GROUP];
+    for (int i = 0; i < count; i++) after[i] = ahead[i], sum[i] = splat(0.0f);
     for (int t = TILE - 1; t >= 0; t--) {
         vec through_inflow = x->through_inflow[t], through_rate = x->through_rate[t];
-        for (int j = 0; j < count; j++) {
-            vec b = splat(B[j * TILE + t]);
-            vec g = h[j] + x->grad[t] * C[j * TILE + t];
-            vec exponent = g * kept[j][t];
-            vec state_now = kept[j][t] + x->inflow[t] * b;
-            h[j] = g * a[j][t];
-            through_inflow += g * b;
-            through_rate += exponent * rate[j];
-            d_rate[j] += exponent * x->step[t];
-            a[j][t] = g * x->inflow[t];
-            kept[j][t] = state_now * x->grad[t];
+        for (int i = 0; i < count; i++) {
+            vec g = after[i] + x->grad[t] * C[i * TILE + t];
+            after[i] = g * c[i].decay[t];
+            vec exponent = after[i] * c[i].h[t];
+            through_inflow += g * B[i * TILE + t];
+            through_rate += exponent * rate[i];
+            sum[i] += exponent * x->step[t];
+            c[i].decay[t] = g * x->inflow[t];
+            c[i].h[t + 1] *= x->grad[t];
         }
         x->through_inflow[t] = through_inflow, x->through_rate[t] = through_rate;
     }
-    for (int j = 0; j < count; j++) {
-        ahead[j] = h[j];
+    for (int i = 0; i < count; i++) {
+        ahead[i] = after[i], d_rate[i] += sum[i];
         for (int t = 0; t < TILE; t += LANES) {
-            *(vec_unaligned *)(d_B + j * TILE + t) += lane_sums(a[j] + t);
-            *(vec_unaligned *)(d_C + j * TILE + t) += lane_sums(kept[j] + t);
+            *(vec_unaligned *)(d_B + i * TILE + t) += lane_sums(c[i].decay + t);
+            *(vec_unaligned *)(d_C + i * TILE + t) += lane_sums(c[i].h + t + 1);
         }
     }
 }
 
-INLINE void retreat_all(tile *x, const float *B, const float *C, float *d_B, float *d_C,
-                        const float *saved, vec *ahead, vec *d_rate, const vec *rate, int careful,
-                        int states)
+/* The gradients of all states over one tile. `ahead` is the gradient of the state after the tile
+ * on entry, of the state before it on return. B's and C's are added to d_B, d_C. */
+INLINE void retreat(tile *x, const float *B, const float *C, float *d_B, float *d_C,
+                    const float *saved, vec *ahead, vec *d_rate, const vec *rate, int careful,
+                    int states)
 {
+    course c[GROUP];
     int n = 0;
-    for (; n + STATES <= states; n += STATES)
-        retreat(x, B + n * TILE, C + n * TILE, d_B + n * TILE, d_C + n * TILE, saved + n * LANES,
-                ahead + n, d_rate + n, rate + n, careful, STATES);
-    for (; n < states; n++)
-        retreat(x, B + n * TILE, C + n * TILE, d_B + n * TILE, d_C + n * TILE, saved + n * LANES,
-                ahead + n, d_rate + n, rate + n, careful, 1);
+    for (; n + GROUP <= states; n += GROUP, saved += GROUP * LANES) {
+        const float *Bn = B + n * TILE, *Cn = C + n * TILE;
+        EACH memcpy(c[i].h, saved + i * LANES, sizeof(vec));
+        replay_group(x, c, Bn, rate + n, careful);
+        retreat_some(x, c, Bn, Cn, d_B + n * TILE, d_C + n * TILE, ahead + n, d_rate + n,
+                     rate + n, GROUP);
+    }
+    for (; n < states; n++, saved += LANES) {
+        const float *Bn = B + n * TILE, *Cn = C + n * TILE;
+        memcpy(c->h, saved, sizeof(vec));
+        replay_one(x, c, Bn, rate + n, careful);
+        retreat_some(x, c, Bn, Cn, d_B + n * TILE, d_C + n * TILE, ahead + n, d_rate + n,
+                     rate + n, 1);
+    }
 }
 
-INLINE void backward_block(const problem *p, const block *b, int item, const float *B,
-                           const float *C, float *d_B, float *d_C, vec *ahead, vec *d_rate,
-                           vec *rate, int softplus_on)
+INLINE void backward_tile(const problem *p, block *b, int k, const float *B, const float *C,
+                          float *d_B, float *d_C, int softplus_on)
 {
     tile x;
-    vec bias = read_channels(p->bias ? p->bias + b->first : NULL, 1, b->live);
-    vec skip = read_channels(p->D ? p->D + b->first : NULL, 1, b->live);
-    vec d_skip = {0}, d_bias = {0};
-    vec limit = read_rates(p, b, rate);
-    memset(ahead, 0, (size_t)p->states * sizeof(vec));
-    memset(d_rate, 0, (size_t)p->states * sizeof(vec));
-    for (int k = tiles_of(p) - 1; k >= 0; k--) {
-        int left = p->length - k * TILE, steps = left < TILE ? left : TILE;
-        size_t at = b->rows + (size_t)k * TILE, row = (size_t)k * p->states * TILE;
-        const float *saved = b->saved + (size_t)k * p->states * LANES;
-        read_tile(x.u, p->u + at, p->length, b->live, steps);
-        read_tile(x.step, p->delta + at, p->length, b->live, steps);
-        read_tile(x.grad, p->grad + at, p->length, b->live, steps);
-        for (int t = 0; t < TILE; t++) {
-            vec raw = x.step[t] + bias;
-            x.step[t] = softplus_on ? softplus(raw, x.slope + t) : raw;
-            x.inflow[t] = x.step[t] * x.u[t];
-            x.through_inflow[t] = x.through_rate[t] = splat(0.0f);
-            d_skip += x.grad[t] * x.u[t];
-        }
-        if (has_long_steps(x.step, limit))
-            retreat_all(&x, B + row, C + row, d_B + row, d_C + row, saved, ahead, d_rate, rate, 1,
-                        p->states);
-        else
-            retreat_all(&x, B + row, C + row, d_B + row, d_C + row, saved, ahead, d_rate, rate, 0,
-                        p->states);
-        for (int t = 0; t < TILE; t++) {
-            vec d_step = x.through_rate[t] * LN_2 + x.through_inflow[t] * x.u[t];
-            x.u[t] = x.through_inflow[t] * x.step[t] + skip * x.grad[t];
-            x.step[t] = softplus_on ? d_step * x.slope[t] : d_step;
-        }
-        for (int t = 0; t < steps; t++) d_bias += x.step[t];
-        write_tile(x.u, p->d_u + at, p->length, b->live, steps);
-        write_tile(x.step, p->d_delta + at, p->length, b->live, steps);
+    int left = p->length - k * TILE, steps = left < TILE ? left : TILE;
+    size_t at = b->rows + (size_t)k * TILE;
+    const float *saved = b->saved + (size_t)k * p->states * LANES;
+    vec d_skip = {0}, d_bias = {0}; /* short sums first: they lose less to rounding */
+    read_tile(x.u, p->u + at, p->length, b->live, steps, -TILE);
+    read_tile(x.step, p->delta + at, p->length, b->live, steps, -TILE);
+    read_tile(x.grad, p->grad + at, p->length, b->live, steps, -TILE);
+    for (int t = 0; t < TILE; t++) x.step[t] += b->bias;
+    for (int t = 0; t < TILE && softplus_on; t += GROUP) softplus(x.step + t, x.slope + t);
+    for (int t = 0; t < TILE; t++) {
+        x.inflow[t] = x.step[t] * x.u[t];
+        x.through_inflow[t] = x.through_rate[t] = splat(0.0f);
+        d_skip += x.grad[t] * x.u[t];
     }
-    size_t channel = (size_t)item * p->channels + b->first;
-    for (int n = 0; n < p->states; n++)
-        write_channels(d_rate[n], p->d_A + channel * p->states + n, p->states, b->live);
-    write_channels(d_skip, p->d_D + channel, 1, b->live);
-    write_channels(d_bias, p->d_bias + channel, 1, b->live);
+    if (has_long_steps(x.step, b->limit))
+        retreat(&x, B, C, d_B, d_C, saved, b->state, b->d_rate, b->rate, 1, p->states);
+    else
+        retreat(&x, B, C, d_B, d_C, saved, b->state, b->d_rate, b->rate, 0, p->states);
+    for (int t = 0; t < TILE; t++) {
+        vec d_step = x.through_rate[t] * LN_2 + x.through_inflow[t] * x.u[t];
+        x.u[t] = x.through_inflow[t] * x.step[t] + b->skip * x.grad[t];
+        x.step[t] = softplus_on ? d_step * x.slope[t] : d_step;
+    }
+    for (int t = 0; t < steps; t++) d_bias += x.step[t];
+    b->d_skip += d_skip, b->d_bias += d_bias;
+    write_tile(x.u, p->d_u + at, p->length, b->live, steps, -TILE);
+    write_tile(x.step, p->d_delta + at, p->length, b->live, steps, -TILE);
 }
 
-/* Floats of scratch that one thread needs: packed B, C (and their gradients), states. */
+/* Floats of scratch that one thread needs: B and C of a chunk, their gradients, the blocks. */
 static size_t scratch_of(const problem *p)
 {
-    size_t packed = (size_t)tiles_of(p) * p->states * TILE;
-    size_t floats = (p->grad ? 4 : 2) * packed + 3 * (size_t)p->states * LANES;
-    return (floats + 15) / 16 * 16;
+    size_t packed = 4 * (size_t)chunk_of(p) * p->states * TILE;
+    size_t carried = blocks_of(p) * (sizeof(block) / 4 + 3 * (size_t)p->states * LANES);
+    return (packed + carried + 15) / 16 * 16;
 }
 
 size_t ablate_scan_scratch(const problem *p) { return scratch_of(p); }
@@ -474,33 +525,67 @@ int ablate_scan_lanes(void) { return LANES; }
 int ablate_scan_tile(void) { return TILE; }
 int ablate_scan_sizeof(void) { return (int)sizeof(problem); }
 
+/* All blocks of a slice through one chunk of time, forward. B and C start at its item and group. */
+static void forward_chunk(const problem *p, block *blocks, int count, const float *B,
+                          const float *C, float *packed, int first, int tiles)
+{
+    size_t row = (size_t)p->states * TILE;
+    float *Bk = packed, *Ck = packed + tiles * row;
+    pack(B, Bk, p->states, p->length, first * TILE, tiles);
+    pack(C, Ck, p->states, p->length, first * TILE, tiles);
+    for (block *b = blocks; b < blocks + count; b++)
+        for (int k = 0; k < tiles; k++)
+            if (p->softplus)
+                forward_tile(p, b, first + k, Bk + k * row, Ck + k * row, 1);
+            else
+                forward_tile(p, b, first + k, Bk + k * row, Ck + k * row, 0);
+}
+
+/* And backward. */
+static void backward_chunk(const problem *p, block *blocks, int count, const float *B,
+                           const float *C, float *d_B, float *d_C, float *packed, int first,
+                           int tiles)
+{
+    size_t row = (size_t)p->states * TILE, all = tiles * row;
+    float *Bk = packed, *Ck = Bk + all, *d_Bk = Ck + all, *d_Ck = d_Bk + all;
+    pack(B, Bk, p->states, p->length, first * TILE, tiles);
+    pack(C, Ck, p->states, p->length, first * TILE, tiles);
+    memset(d_Bk, 0, 2 * all * sizeof(float));
+    for (block *b = blocks; b < blocks + count; b++)
+        for (int k = tiles - 1; k >= 0; k--) {
+            size_t at = k * row;
+            if (p->softplus)
+                backward_tile(p, b, first + k, Bk + at, Ck + at, d_Bk + at, d_Ck + at, 1);
+            else
+                backward_tile(p, b, first + k, Bk + at, Ck + at, d_Bk + at, d_Ck + at, 0);
+        }
+    unpack(d_Bk, d_B, p->states, p->length, first * TILE, tiles);
+    unpack(d_Ck, d_C, p->states, p->length, first * TILE, tiles);
+}
+
 static void run_task(const problem *p, int task, float *scratch)
 {
     int slice = task % p->slices, group = task / p->slices % p->groups;
-    int item = task / p->slices / p->groups, blocks = blocks_of(p);
-    size_t packed = (size_t)tiles_of(p) * p->states * TILE, size = (size_t)p->states * p->length;
-    size_t place = ((size_t)item * p->groups + group) * size;
-    vec *h = (vec *)scratch, *d_rate = h + p->states;
-    vec *rate = d_rate + p->states;
-    float *B = (float *)(rate + p->states), *C = B + packed, *d_B = C + packed, *d_C = d_B + packed;
-    pack(p->B + place, B, p->states, p->length);
-    pack(p->C + place, C, p->states, p->length);
-    if (p->grad) memset(d_B, 0, 2 * packed * sizeof(float));
-    for (int i = blocks * slice / p->slices; i < blocks * (slice + 1) / p->slices; i++) {
-        block b = block_at(p, item, group, i);
-        if (p->grad && p->softplus)
-            backward_block(p, &b, item, B, C, d_B, d_C, h, d_rate, rate, 1);
-        else if (p->grad)
-            backward_block(p, &b, item, B, C, d_B, d_C, h, d_rate, rate, 0);
-        else if (p->softplus)
-            forward_block(p, &b, B, C, h, rate, 1);
+    int item = task / p->slices / p->groups;
+    int from = blocks_of(p) * slice / p->slices, to = blocks_of(p) * (slice + 1) / p->slices;
+    size_t size = (size_t)p->states * p->length, place = ((size_t)item * p->groups + group) * size;
+    size_t summed = place + (size_t)slice * p->batch * p->groups * size;
+    block *blocks = (block *)scratch;
+    vec *carried = (vec *)(blocks + blocks_of(p));
+    float *packed = (float *)(carried + 3 * (size_t)p->states * blocks_of(p));
+    for (int i = from; i < to; i++)
+        open_block(p, blocks + i - from, item, group, i, carried + 3 * (i - from) * p->states);
+    int chunk = chunk_of(p), chunks = (tiles_of(p) + chunk - 1) / chunk;
+    for (int c = 0; c < chunks; c++) {
+        int first = (p->grad ? chunks - 1 - c : c) * chunk;
+        int tiles = tiles_of(p) - first < chunk ? tiles_of(p) - first : chunk;
+        if (p->grad)
+            backward_chunk(p, blocks, to - from, p->B + place, p->C + place, p->d_B + summed,
+                           p->d_C + summed, packed, first, tiles);
         else
-            forward_block(p, &b, B, C, h, rate, 0);
+            forward_chunk(p, blocks, to - from, p->B + place, p->C + place, packed, first, tiles);
     }
-    if (!p->grad) return;
-    place += (size_t)slice * p->batch * p->groups * size;
-    unpack(d_B, p->d_B + place, p->states, p->length);
-    unpack(d_C, p->d_C + place, p->states, p->length);
+    for (int i = 0; i < to - from && p->grad; i++) close_block(p, blocks + i, item);
 }
 
 /* Forward, or backward where `grad` is set. d_A, d_D, d_bias are per batch item, d_B and d_C per
