@@ -22,14 +22,19 @@ MACS_PROTOCOL = (
     "multiply-adds of convolution, linear, matmul and einsum for one image, plus the selective "
     "scan as 9 B L D N + B D L; padding that the network does is counted"
 )
+BESIDE = {  # work that is not multiply-adds, in columns of its own
+    "elementwise": "activations, additions, interpolation, one per element",
+    "reduction": "sums, means, maxima, pooling, one per element read",
+    "softmax": "softmaxes, 5 per element",
+    "norm": "normalisation operators, 5 per element",
+    "fft": "Fourier transforms, 5 N log2 N",
+}
 COST_METRICS = (
     Metric("params", "", "lower", "numbers in all parameters"),
     Metric("macs", "MAC", "lower", MACS_PROTOCOL),
     *(Metric(f"macs_{name}", "MAC", "none", f"share of {name} in macs") for name in MAC_CLASSES),
     Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
-    Metric("elementwise", "OP", "none", "activations, additions, interpolation; not in macs"),
-    Metric("norm", "OP", "none", "normalisation operators, 5 per element; not in macs"),
-    Metric("fft", "OP", "none", "Fourier transforms; not in macs"),
+    *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
     Metric("peak_memory", "byte", "lower", "peak of one inference call, weights included"),
     Metric("training_memory", "byte", "lower", "peak of one training step, optimiser included"),
     Metric("latency", "s", "lower", "median of one call over interleaved rounds of all mixes"),
@@ -56,24 +61,39 @@ def mode_name(size: tuple[int, int], profile: Profile) -> str:
 
 
 def count_mix(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement], list[Note]]:
-    """Parameters, multiply-adds and memory of a mix; nothing is computed on the CPU for it.
+    """Parameters, multiply-adds and memory of a mix; on a CPU nothing is computed for it.
 
-    Raises:
-        CountError: The network cannot be counted.
+    What cannot be counted is absent, with a note that says why.
     """
     with torch.device("meta" if device == "cpu" else device):
         model = build(mix.network)
     rows = [Measurement(mix.key, "params", count_parameters(model))]
     notes: list[Note] = []
+    for part in (_macs, _memory):
+        try:
+            found, remarks = part(mix, model, profile, device)
+        except Exception as error:  # a block from outside can raise anything; its trial will tell
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            notes.append(Note(mix.key, "uncounted", reason))
+        else:
+            rows += found
+            notes += remarks
+    return rows, notes
+
+
+def _macs(
+    mix: Mix, model: nn.Module, profile: Profile, device: str
+) -> tuple[list[Measurement], list[Note]]:
+    rows, notes = list[Measurement](), list[Note]()
     for size in profile.size:
         count = count_macs(model, size)
         mode = f"{size[0]}x{size[1]}"
         numbers = {"macs": count.total, "scan_strict": count.scan_strict}
         numbers |= {f"macs_{name}": value for name, value in count.by_class.items()}
-        numbers |= {"elementwise": count.elementwise, "norm": count.norm, "fft": count.fft}
+        numbers |= {name: getattr(count, name) for name in BESIDE}
         rows += [Measurement(mix.key, name, value, mode=mode) for name, value in numbers.items()]
         notes += [Note(mix.key, "uncounted", name) for name in count.uncounted]
-    return rows + _memory(mix, model, profile, device), notes
+    return rows, notes
 
 
 def time_networks(job: LatencyJob, report: Reporter) -> list[LatencySample]:
@@ -122,7 +142,9 @@ def latency_rows(
     return measurements, raw, notes
 
 
-def _memory(mix: Mix, model: nn.Module, profile: Profile, device: str) -> list[Measurement]:
+def _memory(
+    mix: Mix, model: nn.Module, profile: Profile, device: str
+) -> tuple[list[Measurement], list[Note]]:
     """Peaks of an inference call at each size and of a training step."""
     place, training = torch.device(device), mix.training
     rows = []
@@ -134,4 +156,4 @@ def _memory(mix: Mix, model: nn.Module, profile: Profile, device: str) -> list[M
     peak = peak_training(model, crop, training.batch, place, training.precision)
     mode = f"{training.batch} crops of {training.crop}x{training.crop}"
     rows.append(Measurement(mix.key, "training_memory", peak, mode=mode, device=device))
-    return rows
+    return rows, []

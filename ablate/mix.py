@@ -92,7 +92,7 @@ class Training:
     loss: tuple[tuple[str, float], ...] = (("l1", 1.0),)
     scale_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     optimizer: Literal["adam", "adamw"] = "adamw"
-    rate: float = 2e-3
+    rate: float = 3e-3
     final_rate: float = 1e-6
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 1e-4

@@ -30,7 +30,6 @@ from ablate.events import (
 )
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Mix
-from ablate.profiling.flops import CountError
 from ablate.profiling.latency import LatencySample
 from ablate.profiling.machine import describe
 from ablate.rows import failed_row, metric_definitions, mix_row, trial_rows
@@ -191,7 +190,7 @@ class _Runner:
         rows = [mix_row(study.mix(p), study.label(p), study.levels(p)) for p in points]
         self.record.add_mixes(rows)
         measured = self.record.measurements()
-        counted = set(measured[measured["metric"] == "training_memory"]["subject"])
+        counted = set(measured[measured["metric"] == "params"]["subject"])
         new = [row for row in rows if row.key not in counted]
         self.listener(PhaseBegan("costs", len(new)))
         for done, row in enumerate(new, 1):
@@ -199,12 +198,8 @@ class _Runner:
             self.listener(PhaseStep("costs", done, len(new)))
 
     def _count(self, mix: Mix) -> None:
-        try:
-            measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
-        except CountError as error:
-            self.record.note(mix.key, "uncounted", str(error))
-        else:
-            self.record.add_sitting(measurements, (), notes)
+        measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
+        self.record.add_sitting(measurements, (), notes)
 
     def _train(self, trials: Sequence[Trial], workers: int) -> None:
         table = self.record.trials()

@@ -1,0 +1,225 @@
+"""A run from the study to the report: whole, continued, killed, and with mixes that fail."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import ablate
+from ablate.events import Began, Ended, TrialEnded
+from ablate.folder import RunError
+from ablate.running import run
+from ablate.study import load_study
+from reports.record import Record
+
+TINY = """
+question = "Does a block help at half resolution?"
+
+[task]
+degradation = "gaussian_noise"
+
+[network]
+width = 8
+
+[[network.stage]]
+block = ["identity", "nafblock"]
+
+[[network.stage]]
+block = ["nafblock", "rdcnn"]
+
+[training]
+steps = 4
+batch = 2
+crop = 16
+seeds = 2
+validate = 2
+
+[evaluation]
+crop = 32
+crops = 3
+
+[profile]
+size = [32, 32]
+rounds = 3
+processes = 1
+"""
+
+TIMED = {"latency", "latency_low", "latency_high", "latency_n", "front_probability", "on_front"}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("study") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny: Path) -> Path:
+    events = []
+    place = run(load_study(tiny), tiny.parent / "run", workers=2, listener=events.append)
+    assert sum(isinstance(event, TrialEnded) for event in events) == 8
+    assert isinstance(events[-1], Ended)
+    return place.path
+
+
+def accuracy(folder: Path) -> pd.DataFrame:
+    """The table of results without what depends on the clock, in one order."""
+    table = ablate.Run(folder).results()
+    kept = [name for name in table.columns if not any(name.startswith(t) for t in TIMED)]
+    return table[kept].sort_values("label").reset_index(drop=True)
+
+
+def test_a_run_leaves_a_record_weights_and_every_form_of_report(undisturbed: Path):
+    expected = {"record.sqlite", "report.html", "report.md", "results.csv", "results.tex"}
+    assert expected <= {path.name for path in undisturbed.iterdir()}
+    assert len(list((undisturbed / "checkpoints").glob("*.pt"))) == 8
+    assert {path.suffix for path in (undisturbed / "figures").iterdir()} == {".png", ".svg"}
+
+
+def test_every_mix_is_trained_with_every_seed_and_measured(undisturbed: Path):
+    table = ablate.Run(undisturbed).results()
+    assert len(table) == 4
+    for column in ("psnr", "ssim", "params", "macs", "latency", "peak_memory", "training_memory"):
+        assert table[column].notna().all(), column
+    assert (table["psnr_n"] == 2).all()
+    assert table["on_front"].any()
+
+
+def test_the_five_lines_of_the_readme_work(undisturbed: Path, tmp_path: Path):
+    done = ablate.Run(undisturbed)
+    assert len(done.front()) >= 1
+    assert done.draw(tmp_path / "front.png").stat().st_size > 1000
+
+
+def test_the_same_command_again_trains_nothing(tiny: Path, undisturbed: Path):
+    before = accuracy(undisturbed)
+    events = []
+    run(load_study(tiny), undisturbed, workers=2, listener=events.append)
+    began = next(event for event in events if isinstance(event, Began))
+    assert (began.trials, began.finished) == (0, 8)
+    pd.testing.assert_frame_equal(before, accuracy(undisturbed), check_exact=True)
+
+
+def test_another_study_is_refused_in_the_same_folder(tiny: Path, undisturbed: Path, tmp_path: Path):
+    other = tmp_path / "tiny.toml"
+    other.write_text(TINY.replace("steps = 4", "steps = 5"))
+    with pytest.raises(RunError, match="made with another version of the study.*--out"):
+        run(load_study(other), undisturbed)
+
+
+def test_a_comment_in_the_study_changes_nothing(tiny: Path, undisturbed: Path, tmp_path: Path):
+    other = tmp_path / "tiny.toml"
+    other.write_text("# a remark\n" + TINY)
+    run(load_study(other), undisturbed)
+
+
+def test_killed_three_times_it_ends_with_the_same_table(tiny: Path, undisturbed: Path):
+    folder, chance = tiny.parent / "killed", random.Random(0)
+    command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder)]
+    kills = 0
+    while kills < 3:
+        process = subprocess.Popen([*command, "--workers", "2", "--quiet"], start_new_session=True)
+        deadline = time.monotonic() + 120
+        done = trials(folder)
+        while trials(folder) <= done and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5 * chance.random())
+        if process.poll() is not None:
+            break  # it was done before it could be killed
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills == 3
+    assert 0 < trials(folder) < 8
+    subprocess.run([*command, "--quiet"], check=True)
+    pd.testing.assert_frame_equal(accuracy(undisturbed), accuracy(folder), check_exact=True)
+    assert not list(folder.glob("**/*.partial"))
+
+
+def trials(folder: Path) -> int:
+    """Trials in a record that may not be there yet."""
+    if not (folder / "record.sqlite").exists():
+        return 0
+    with Record.open(folder / "record.sqlite") as record:
+        return len(record.trials())
+
+
+def test_sigint_and_sigterm_end_the_run_and_its_workers(tiny: Path, tmp_path: Path):
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        folder = tmp_path / number.name
+        command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder)]
+        process = subprocess.Popen(
+            [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout and process.stderr
+        while "Began" not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert "Traceback" not in errors
+
+
+def test_a_second_runner_is_told_who_holds_the_run(tiny: Path, undisturbed: Path):
+    from ablate.folder import RunFolder
+
+    with RunFolder(undisturbed).held(), pytest.raises(RunError) as error:
+        run(load_study(tiny), undisturbed)
+    assert str(error.value) == f"{undisturbed}: process {os.getpid()} is running this study now"
+
+
+def test_a_mix_that_diverges_is_recorded_with_its_step_and_not_on_the_front(tmp_path: Path):
+    study = tmp_path / "wild.toml"
+    text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
+    settings = "steps = 4\nrate = [1e-3, 1e30]\nclip = 0\nweight_decay = 0"
+    study.write_text(text.replace("steps = 4", settings).replace(', "rdcnn"]', "]"))
+    place = run(load_study(study), tmp_path / "run")
+    with place.open() as record:
+        trials = record.trials().set_index("status")
+    assert "at step" in trials.loc["diverged", "reason"]
+    table = ablate.Run(place.path).results().set_index("status")
+    assert pd.isna(table.loc["diverged", "psnr"])
+    assert not table.loc["diverged", "on_front"]
+
+
+def test_a_mix_that_fails_is_recorded_and_the_others_go_on(tiny: Path, tmp_path: Path):
+    plugin = tmp_path / "fragile.py"
+    plugin.write_text(FRAGILE)
+    study = tmp_path / "fragile_study.toml"
+    text = TINY.replace('["identity", "nafblock"]', '["identity", "fragile"]')
+    study.write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1"))
+    plugins = ablate.load_plugins([str(plugin)])
+    place = run(load_study(study), tmp_path / "run", plugins=plugins)
+    with place.open() as record:
+        trials = record.trials().set_index("status")
+    assert trials.loc["failed", "reason"] == "RuntimeError: this block breaks in training"
+    assert trials.loc["done", "reason"] == ""
+
+
+FRAGILE = '''
+from torch import nn
+
+from blocks import register
+
+
+@register(family="none", source="a test")
+class Fragile(nn.Module):
+    """Works until it is trained."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x):
+        if self.training and not x.is_meta:
+            raise RuntimeError("this block breaks in training")
+        return x
+'''
