@@ -381,7 +381,7 @@ def test_the_default_settings_are_well():
         ({"ema": 1.0}, "ema must be at least 0 and below 1; got 1.0"),
         ({"betas": (0.9, 1.0)}, "betas must be at least 0 and below 1; got 1.0"),
         ({"rate": math.nan, "final_rate": 0.0}, "rate must be above 0; got nan"),
-        ({"final_rate": 1.0}, "final_rate must be from 0 to rate; got final_rate=1.0, rate=0.002"),
+        ({"final_rate": 1.0}, "final_rate must be from 0 to rate; got final_rate=1.0, rate=0.003"),
         ({"clip": -1.0}, "clip must be at least 0; got -1.0"),
         ({"loss": ()}, "loss must name at least one loss; got none"),
         ({"loss": (("l2", 1.0),)}, "no loss is named 'l2'; did you mean 'l1'?"),

@@ -16,7 +16,7 @@ def rate_at(step: int, settings: Training) -> float:
     """
     warmup = round(settings.warmup * settings.steps)
     if step < warmup:
-        return settings.rate * (step + 1) / warmup
+        return settings.rate * ((step + 1) / warmup)  # exactly the peak at its end
     holds = settings.schedule == "constant_then_cosine"
     held = round(settings.constant * settings.steps) if holds else 0
     start = max(warmup + held - 1, 0)  # the last step at the peak
