@@ -109,6 +109,7 @@ class Backend(Protocol):
 registry: Registry[Callable[[], Backend]] = Registry("scan back end")
 
 
+@cache
 def get(name: str) -> Backend:
     """The back end of this name.
 
@@ -139,6 +140,11 @@ def backend_for(device: torch.device, dtype: torch.dtype = torch.float32) -> str
     if asked := os.environ.get("ABLATE_SCAN_BACKEND"):
         get(asked)
         return asked
+    return _best(device, dtype)
+
+
+@cache
+def _best(device: torch.device, dtype: torch.dtype) -> str:
     choices = [name for name in registry if dtype in get(name).dtypes]
     for name in sorted(choices, key=lambda name: -get(name).preference(device)):
         if not (why := get(name).obstacle()):

@@ -12,7 +12,8 @@ from torch import Tensor
 from blocks.scan import _compile
 from blocks.scan._backend import Gradients, Scan, registry
 
-_TENSORS = ("u", "delta", "A", "B", "C", "D", "bias", "y", "saved", "grad")
+_INPUTS = ("u", "delta", "A", "B", "C", "D", "bias")
+_TENSORS = (*_INPUTS, "y", "saved", "grad")
 _GRADIENTS = ("d_u", "d_delta", "d_A", "d_B", "d_C", "d_D", "d_bias")
 _SIZES = ("batch", "groups", "channels", "states", "length", "softplus", "slices", "threads")
 
@@ -39,10 +40,9 @@ class _Kernel:
 
     def run(self, scan: Scan, slices: int, threads: int, **outputs: Tensor) -> None:
         """Compute; tensors must be dense and stay alive, so they are held by name until it ends."""
-        tensors: dict[str, Tensor | None] = {**scan._asdict(), **outputs}
-        tensors["bias"] = tensors.pop("delta_bias")
-        del tensors["softplus"]
-        held = {name: t.contiguous() for name, t in tensors.items() if t is not None}
+        inputs = zip(_INPUTS, scan[:-1], strict=True)
+        held = {name: t.contiguous() for name, t in inputs if t is not None}
+        held.update((name, t.contiguous()) for name, t in outputs.items())
         numbers = (*scan.sizes, scan.softplus, slices, threads)
         problem = _Problem(
             **{name: t.data_ptr() for name, t in held.items() if t.numel()},
@@ -109,7 +109,7 @@ class Native:
         d_B, d_C = new(slices, *scan.B.shape), new(slices, *scan.B.shape)
         outputs = dict(zip(_GRADIENTS, (d_u, d_delta, d_A, d_B, d_C, d_D, d_bias), strict=True))
         _live().run(scan, slices, threads, grad=grad, saved=saved, **outputs)
-        d_A, d_B, d_C, d_D, d_bias = (x.sum(0) for x in (d_A, d_B, d_C, d_D, d_bias))
+        d_A, d_B, d_C, d_D, d_bias = map(_total, (d_A, d_B, d_C, d_D, d_bias))
         return Gradients(
             d_u,
             d_delta,
@@ -121,6 +121,11 @@ class Native:
         )
 
 
+def _total(parts: Tensor) -> Tensor:
+    """The sum over the first axis; nothing to add where it has one entry."""
+    return parts[0] if parts.shape[0] == 1 else parts.sum(0)
+
+
 def _blocks(scan: Scan) -> int:
     """Blocks of channels in a group, each one vector wide."""
     return -(-scan.u.shape[1] // (scan.B.shape[1] * _live().lanes))
@@ -130,6 +135,8 @@ def _split(scan: Scan) -> tuple[int, int]:
     """Slices of every group's blocks, and threads: the fewest slices that share the work evenly."""
     pairs, blocks = scan.u.shape[0] * scan.B.shape[1], _blocks(scan)
     threads = max(1, min(torch.get_num_threads(), pairs * blocks))
+    if threads == 1:
+        return 1, 1
 
     def longest(slices: int) -> int:
         return -(-pairs * slices // threads) * -(-blocks // slices)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import torch
@@ -49,18 +49,31 @@ def selective_scan(
         ValueError: Shapes, devices or dtypes that do not fit, or a back end that cannot run.
     """
     given = [u, delta, A, B, C] + [t for t in (D, delta_bias) if t is not None]
-    dtype = reduce(torch.promote_types, (t.dtype for t in given), torch.float32)
+    dtype = reduce(torch.promote_types, {t.dtype for t in given}, torch.float32)
     save = torch.is_grad_enabled() and any(t.requires_grad for t in given)
     name = _backend_name(backend, u.device, dtype)
-    cast = [None if t is None else t.to(dtype) for t in (u, delta, A, B, C, D, delta_bias)]
+    cast = (_to(t, dtype) for t in (u, delta, A, B, C, D, delta_bias))
     y: Tensor = torch.ops.ablate.selective_scan(*cast, softplus, name, save)[0]
-    return y.to(u.dtype)
+    return y.to(u.dtype) if y.dtype != u.dtype else y
+
+
+def _to(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return tensor if tensor is None or tensor.dtype == dtype else tensor.to(dtype)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _backend_name(asked: str | None, device: torch.device, dtype: torch.dtype) -> str:
     """The back end to run, live or an error; decided while tracing, so that graphs name it."""
-    name = asked or _backend.backend_for(device, dtype)
+    return _usable(asked or _backend.backend_for(device, dtype), device, dtype)
+
+
+@cache
+def _usable(name: str, device: torch.device, dtype: torch.dtype) -> str:
+    """The name, if its back end can run there.
+
+    Raises:
+        ValueError: It cannot; the message says why.
+    """
     chosen = _backend.get(name)
     if why := chosen.obstacle():
         raise ValueError(f"scan back end '{name}' cannot run: {why}")
@@ -89,6 +102,7 @@ def _forward(
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     scan = _checked(Scan(u, delta, A, B, C, D, delta_bias, softplus))
+    _usable(backend, u.device, u.dtype)
     return _backend.get(backend).forward(scan, save)
 
 

@@ -30,6 +30,7 @@
 #endif
 #define TILE 32
 #define GROUP 4 /* vectors that go through the same operations side by side */
+#define BACK (LANES == 16 ? 4 : 2) /* states that go back side by side, as registers allow */
 #define EACH for (int i = 0; i < GROUP; i++)
 #define LOG2_E 1.44269504088896340736f
 #define LN_2 0.69314718055994530942f
@@ -465,14 +466,15 @@ INLINE void retreat(tile *x, const float *B, const float *C, float *d_B, float *
     int n = 0;
     for (; n + GROUP <= states; n += GROUP, saved += GROUP * LANES) {
         const float *Bn = B + n * TILE, *Cn = C + n * TILE;
-        EACH memcpy(c[i].h, saved + i * LANES, sizeof(vec));
+        EACH c[i].h[0] = *(const vec_unaligned *)(saved + i * LANES);
         replay_group(x, c, Bn, rate + n, careful);
-        retreat_some(x, c, Bn, Cn, d_B + n * TILE, d_C + n * TILE, ahead + n, d_rate + n,
-                     rate + n, GROUP);
+        for (int i = 0; i < GROUP; i += BACK)
+            retreat_some(x, c + i, Bn + i * TILE, Cn + i * TILE, d_B + (n + i) * TILE,
+                         d_C + (n + i) * TILE, ahead + n + i, d_rate + n + i, rate + n + i, BACK);
     }
     for (; n < states; n++, saved += LANES) {
         const float *Bn = B + n * TILE, *Cn = C + n * TILE;
-        memcpy(c->h, saved, sizeof(vec));
+        c->h[0] = *(const vec_unaligned *)saved;
         replay_one(x, c, Bn, rate + n, careful);
         retreat_some(x, c, Bn, Cn, d_B + n * TILE, d_C + n * TILE, ahead + n, d_rate + n,
                      rate + n, 1);
@@ -487,6 +489,7 @@ INLINE void backward_tile(const problem *p, block *b, int k, const float *B, con
     size_t at = b->rows + (size_t)k * TILE;
     const float *saved = b->saved + (size_t)k * p->states * LANES;
     vec d_skip = {0}, d_bias = {0}; /* short sums first: they lose less to rounding */
+    for (int n = 0; n < p->states * LANES; n += 16) __builtin_prefetch(saved - n - 16);
     read_tile(x.u, p->u + at, p->length, b->live, steps, -TILE);
     read_tile(x.step, p->delta + at, p->length, b->live, steps, -TILE);
     read_tile(x.grad, p->grad + at, p->length, b->live, steps, -TILE);
