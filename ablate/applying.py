@@ -51,7 +51,7 @@ def restore_files(
     *,
     seed: int = 0,
     tile: int | None = None,
-    overlap: int = 64,
+    overlap: int | None = None,
     device: str = "cpu",
 ) -> Iterator[Restored]:
     """Restore pictures and write each as a PNG of the same name into a folder.
@@ -63,7 +63,7 @@ def restore_files(
         out: Folder for the results; made if it is missing.
         seed: Which of the mix's trials.
         tile: Side of a tile in pixels, 0 for none; by default only large pictures are tiled.
-        overlap: Overlap of tiles, in pixels.
+        overlap: Overlap of tiles, in pixels; a quarter of the tile where it is not given.
         device: cpu or cuda.
 
     Raises:
@@ -78,7 +78,8 @@ def restore_files(
         image = _read(source)
         large = TILE if image[0].numel() > TILED_FROM else 0
         side = large if tile is None else tile
-        restored = restore(model, image, tile=side, overlap=overlap, device=place)
+        shared = side // 4 if overlap is None else overlap
+        restored = restore(model, image, tile=side, overlap=shared, device=place)
         target.write_bytes(to_png(restored))
         yield Restored(source, target, time.perf_counter() - start)
 
@@ -147,9 +148,10 @@ def _targets(files: Sequence[Path], out: Path) -> dict[Path, Path]:
 def _pictures(run: Run, data: Path | None, pairs: tuple[Path, Path] | None) -> Dataset:
     if pairs:
         degraded, clean = (folder_at(Path.cwd(), str(folder), "--pairs") for folder in pairs)
-        return Dataset.of((), paired_photos(degraded, clean))
+        return Dataset((), tuple(paired_photos(degraded, clean)), digest="")
     if data:
-        return Dataset.of((), clean_photos(folder_at(Path.cwd(), str(data), "--data")))
+        photos = clean_photos(folder_at(Path.cwd(), str(data), "--data"))
+        return Dataset((), tuple(photos), digest="")
     return Dataset.read(run.folder.data)
 
 

@@ -147,7 +147,7 @@ def _add_restore(subparsers: Subparsers) -> None:
     parser.add_argument("images", type=Path, nargs="+", help="pictures to restore")
     parser.add_argument("--out", type=Path, default=Path("restored"), help="folder for the results")
     parser.add_argument("--tile", type=int, help="side of a tile in pixels, 0 for none")
-    parser.add_argument("--overlap", type=int, default=64, help="overlap of tiles, in pixels")
+    parser.add_argument("--overlap", type=int, help="overlap of tiles, in pixels")
 
 
 def _add_evaluate(subparsers: Subparsers) -> None:
