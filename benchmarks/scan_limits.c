@@ -1,16 +1,19 @@
-/* What this processor can do at best, in the kernel's own terms: exponentials and memory. */
-#include "../blocks/scan/kernel.c"
+/* What this processor can do at best, in the kernel's own terms: exponentials and memory.
+ * Compiled behind kernel.c, whose types and exponential it uses. */
 
-/* 2^x of `count` floats in the first cache, a multiple of 8 * LANES, `repeats` times. */
+/* 2^x of `count` floats in the first cache, a multiple of 2 * GROUP * LANES, `repeats` times. */
 float exponentials(const float *x, int count, int repeats)
 {
-    vec sum[8] = {{0}};
+    const vec one = splat(1.0f);
+    vec sum[2 * GROUP] = {{0}}, p[GROUP];
     for (int r = 0; r < repeats; r++)
-        for (int i = 0; i < count; i += 8 * LANES)
-            for (int j = 0; j < 8; j++)
-                sum[j] += power_of_two(*(const vec *)(x + i + j * LANES), splat(1.0f));
+        for (int i = 0; i < count / LANES; i += 2 * GROUP)
+            for (int half = 0; half < 2 * GROUP; half += GROUP) {
+                powers_of_two((const vec *)x + i + half, 1, &one, 0, p);
+                EACH sum[half + i] += p[i];
+            }
     float total = 0;
-    for (int j = 0; j < 8; j++)
+    for (int j = 0; j < 2 * GROUP; j++)
         for (int r = 0; r < LANES; r++) total += sum[j][r];
     return total;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, reduce
 from typing import Any
 
@@ -88,7 +89,6 @@ def _usable(name: str, device: torch.device, dtype: torch.dtype) -> str:
     return name
 
 
-@torch.library.custom_op("ablate::selective_scan", mutates_args=())
 def _forward(
     u: Tensor,
     delta: Tensor,
@@ -106,8 +106,7 @@ def _forward(
     return _backend.get(backend).forward(scan, save)
 
 
-@_forward.register_fake
-def _(
+def _forward_fake(
     u: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -124,7 +123,6 @@ def _(
     return u.new_empty(u.shape), u.new_empty(shape)
 
 
-@torch.library.custom_op("ablate::selective_scan_backward", mutates_args=())
 def _backward(
     grad: Tensor,
     saved: Tensor,
@@ -142,8 +140,7 @@ def _backward(
     return tuple(_backend.get(backend).backward(grad, saved, scan))  # type: ignore[return-value]
 
 
-@_backward.register_fake
-def _(
+def _backward_fake(
     grad: Tensor,
     saved: Tensor,
     u: Tensor,
@@ -179,12 +176,6 @@ def _differentiate(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Ten
     return (*wanted, None, None, None)
 
 
-_forward.register_autograd(_differentiate, setup_context=_remember)
-for _device in ("cpu", "cuda"):  # half precision overflows in the recurrence
-    _forward.register_autocast(_device, torch.float32)
-    _backward.register_autocast(_device, torch.float32)
-
-
 def _checked(scan: Scan) -> Scan:
     """The scan itself, once its shapes, dtypes and devices are known to fit."""
     if scan.u.dim() != 3 or scan.A.dim() != 2 or scan.B.dim() != 4:
@@ -215,3 +206,21 @@ def _expect(scan: Scan, **shapes: tuple[int, ...]) -> None:
                 f"selective_scan needs {name} as u is, {scan.u.dtype} on {scan.u.device}; "
                 f"got {tensor.dtype} on {tensor.device}"
             )
+
+
+def _register(name: str, run: Callable[..., object], fake: Callable[..., object]) -> None:
+    """Make an operator known to PyTorch.
+
+    What `torch.library.custom_op` does, less its search for aliases at every call, which a short
+    scan would notice.
+    """
+    torch.library.define(name, torch.library.infer_schema(run, mutates_args=()))
+    torch.library.impl(name, "default", run)
+    torch.library.register_fake(name, fake)
+    for device in ("cpu", "cuda"):  # half precision overflows in the recurrence
+        torch.library.register_autocast(name, device, torch.float32)
+
+
+_register("ablate::selective_scan", _forward, _forward_fake)
+_register("ablate::selective_scan_backward", _backward, _backward_fake)
+torch.library.register_autograd("ablate::selective_scan", _differentiate, setup_context=_remember)
