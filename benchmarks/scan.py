@@ -4,7 +4,8 @@
 
 One thread. Limits and back ends are measured in the same rounds, one after the other, and each is
 the least CPU time over the rounds, so that a busy machine disturbs the ratios little. Two minutes.
-A turn is one call untimed, for the caches that the others used, and two timed ones. Times are of the public function, as a network calls it, with skip, bias and softplus.
+A turn is one call untimed, for the caches that the others used, and two timed ones. Times are of
+the public function, as a network calls it, with skip, bias and softplus.
 
 The limit of a pass is the longer of: its exponentials (one per state and step, and one for the
 softplus; twice for forward and backward) at the rate of the kernel's own exponential in the first
