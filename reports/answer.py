@@ -10,7 +10,7 @@ import pandas as pd
 from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.results import Found
 from reports.statistics import FEWEST_SEEDS, Summary, summarise
-from reports.units import Scale, count, plain, scale_of
+from reports.units import Scale, count, percent, plain
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
 NO_CLAIM = "no difference claimed"
@@ -48,8 +48,7 @@ def cost_metric(found: Found) -> str:
 
 def scale(found: Found, metric: str) -> Scale:
     """How a metric of the table is shown."""
-    unit = found.metrics[metric.partition("@")[0]].unit
-    return scale_of(metric, unit, found.table[metric])
+    return found.scales[metric]
 
 
 def answer(found: Found) -> Answer:
@@ -172,7 +171,7 @@ def _second(
         cost, gap = cost_metric(found), differences[cheaper]
         share = 1 - found.number(cheaper, cost) / found.number(best, cost)
         return (
-            f"; {name(found, cheaper).replace('Mix', 'mix', 1)} needs {share:.0%} less "
+            f"; {name(found, cheaper).replace('Mix', 'mix', 1)} needs {percent(share)} less "
             f"({_cost(found, cost, cheaper)}), with {NO_CLAIM} in "
             f"{shown.title} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
         )
@@ -221,7 +220,7 @@ def _doubts(found: Found, quality: str) -> tuple[str, ...]:
     if effects.explained < 0.8:
         doubts.append(
             "The choices interact: adding up their mean effects explains only "
-            f"{effects.explained:.0%} of the variance between mixes, so read mixes, not means."
+            f"{percent(effects.explained)} of the variance between mixes, so read mixes, not means."
         )
     if effects.effects and not effects.complete:
         doubts.append(

@@ -21,7 +21,7 @@ from reports.sections.method import Method
 from reports.sections.mixes import Table, numbers
 from reports.sections.pictures import Strip
 from reports.sections.scatter import Scatter
-from reports.units import count, plain, title
+from reports.units import TIE, count, percent, plain, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEIGHT = 440  # pixels of the scatter
@@ -79,6 +79,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
             ),
             method=parts.method,
             draws=DRAWS,
+            count=count,
             files=list(files),
             all_looks=[*LOOKS.values(), SEVERAL, OTHER],
             path=svg_path,
@@ -101,16 +102,23 @@ def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
     ]
     if said.best:
         quality, cost = quality_metric(found), cost_metric(found)
+        seeds = int(found.number(said.best, f"{quality}_n"))
         shown = scale(found, quality)
-        items.append((f"Best mean {shown.title}", shown.text(found.number(said.best, quality)), ""))
+        items.append(
+            (
+                f"Best mean {shown.title}",
+                shown.text(found.number(said.best, quality)),
+                f"over {count(seeds, 'seed')}",
+            )
+        )
         if "gain" in found.table:
             gain = scale(found, "gain")
             items.append((gain.title, gain.signed(found.number(said.best, "gain")), "the same mix"))
         if cost:
             across = scale(found, cost)
             low, high = found.ranked[cost].min(), found.ranked[cost].max()
-            spread = f"{across.number(low)}–{across.number(high)} {across.unit}"
-            items.append((f"{across.title}, all mixes", spread.strip(), ""))
+            spread = f"{across.number(low)}–{across.number(high)}{TIE}{across.unit}"
+            items.append((f"{across.title}, all mixes", spread.strip(), "lowest to highest"))
     return items
 
 
@@ -163,8 +171,8 @@ def explained(choices: Choices) -> str:
     if choices.explained != choices.explained:
         return ""
     return (
-        f"Adding up these mean effects explains {choices.explained:.0%} of the variance between "
-        "mixes; what is left is how the choices interact, and noise."
+        f"Adding up these mean effects explains {percent(choices.explained)} of the variance "
+        "between mixes; what is left is how the choices interact, and noise."
     )
 
 
@@ -192,8 +200,19 @@ def svg_path(points: Iterable[tuple[float, float]]) -> str:
 def _scatter_title(parts: Parts) -> str:
     if not parts.scatter.panels:
         return "Accuracy against cost"
-    first = parts.scatter.panels[0]
-    return f"{scale(parts.found, quality_metric(parts.found)).title} against {first.title.lower()}"
+    found, members = parts.found, list(parts.found.letters)
+    cost, quality = parts.scatter.panels[0].metric, quality_metric(found)
+    if not members or {cost, quality} != set(found.objectives):
+        return f"{scale(found, quality).title} against {parts.scatter.panels[0].title.lower()}"
+    total = count(int((~found.table["baseline"]).sum()), "mix")
+    ends = [
+        f"{scale(found, quality).text(found.number(mix, quality))} at "
+        f"{scale(found, cost).text(found.number(mix, cost))}"
+        for mix in (members[0], members[-1])
+    ]
+    if len(members) == 1:
+        return f"One of {total} beats all others: {ends[0]}"
+    return f"{len(members)} of {total} are on the front, from {ends[0]} to {ends[1]}"
 
 
 def _picked(cards: dict[str, dict[str, object]], key: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ import pandas as pd
 from reports.pareto import front, front_probability
 from reports.record import Metric, Reading
 from reports.statistics import Numbers, jittered, resampled_means, summarise
+from reports.units import Scale, scale_of
 
 DRAWS = 1000
 SEED = 20240229  # of the bootstrap, so that a report can be written twice
@@ -78,16 +79,26 @@ class Found:
         return str(self.table["status"].to_numpy()[self._row[mix]])
 
     @cached_property
+    def scales(self) -> dict[str, Scale]:
+        """How each number of the table is shown, by its column."""
+        names = [str(name) for name in self.table if str(name).partition("@")[0] in self.metrics]
+        names = [name for name in names if not name.endswith(("_low", "_high"))]
+        return {
+            name: scale_of(name, self.metrics[name.partition("@")[0]].unit, self.table[name])
+            for name in names
+        }
+
+    @cached_property
     def _row(self) -> dict[str, int]:
         return {str(key): at for at, key in enumerate(self.table.index)}
 
     @cached_property
     def letters(self) -> dict[str, str]:
-        """A, B, C ... for the mixes on the front, in the order of the first cost, cheapest first.
+        """A, B, C ... for the mixes on the front (no baselines), cheapest first by the first cost.
 
         A front of more than 26 mixes goes on with A2, B2 ....
         """
-        members = self.table[self.table["on_front"]]
+        members = self.table[self.table["on_front"] & ~self.table["baseline"]]
         costs = [name for name in self.objectives if name in self.cost_metrics]
         members = members.sort_values(list(costs or self.objectives)[:1])
         return {

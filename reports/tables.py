@@ -32,6 +32,7 @@ SYMBOLS = {
     "µ": r"\textmu{}",
     "σ": r"$\sigma$",
     "…": r"\ldots{}",
+    "\u00a0": "~",
 }
 
 

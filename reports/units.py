@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ABSENT = "–"
+TIE = "\u00a0"  # a space at which no line breaks
 TITLES = {
     "psnr": "PSNR",
     "ssim": "SSIM",
@@ -65,12 +66,14 @@ class Scale:
     def text(self, value: float) -> str:
         """The number with its unit."""
         number = self.number(value)
-        return f"{number} {self.unit}" if self.unit and number != ABSENT else number
+        return f"{number}{TIE}{self.unit}" if self.unit and number != ABSENT else number
 
     def signed(self, value: float) -> str:
         """A difference with its sign and unit."""
-        sign = "+" if value >= 0 and not math.isnan(value) else ""
-        return sign + self.text(value)
+        text = self.text(value)
+        if not text.strip("−0.").removeprefix(TIE).removesuffix(self.unit):  # rounds to nothing
+            return text.removeprefix("−")
+        return "+" + text if value > 0 else text
 
     def spread(self, low: float, high: float) -> str:
         """An interval in brackets, without the unit; nothing where there is none."""
@@ -109,6 +112,11 @@ def _decimals(size: float) -> int:
     if size <= 0:
         return 2
     return min(max(2 - math.floor(math.log10(size)), 0), 4)
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage: 9 %."""
+    return f"{100 * share:.0f}{TIE}%"
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,7 @@ from reports.axes import Axis, axis
 from reports.effects import Effect, Effects
 from reports.families import Look, look
 from reports.results import Found
-from reports.units import Scale, plain
+from reports.units import TIE, Scale, plain
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _lanes(effects: Effects, shown: Scale) -> dict[tuple[str, str], Lane]:
 def _lane(effect: Effect, along: Axis, shown: Scale) -> Lane:
     known = not math.isnan(effect.low) and effect.n != 2
     return Lane(
-        text=shown.signed(effect.value).removesuffix(f" {shown.unit}"),
+        text=shown.signed(effect.value).removesuffix(TIE + shown.unit),
         interval=shown.spread(effect.low, effect.high) if known else "",
         at=along.clipped(effect.value),
         ends=(along.clipped(effect.low), along.clipped(effect.high)) if known else (),

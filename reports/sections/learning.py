@@ -148,4 +148,4 @@ def _panels(
 
 def _ending(found: Found, name: str, value: float) -> str:
     text = scale(found, name).text(value) if name in found.table else f"{value:.3g}"
-    return f"ending at {text} on average"
+    return f"mean {text}"

@@ -62,7 +62,7 @@ def _trial_facts(found: Found) -> tuple[tuple[str, str], ...]:
     rows = []
     seeds = sorted(found.trials["seed"].unique())
     if seeds:
-        rows.append(("Seeds", ", ".join(str(seed) for seed in seeds)))
+        rows.append(("Seeds of the trials", ", ".join(str(seed) for seed in seeds)))
         hours = float(found.trials["seconds"].sum())
         rows.append(("Training time, all trials", _duration(hours)))
     for name, of_name in found.trial_facts.groupby("name", sort=False):

@@ -10,7 +10,7 @@ import pandas as pd
 from reports.answer import quality_metric, scale
 from reports.results import Found
 from reports.statistics import FEWEST_SEEDS
-from reports.units import ABSENT, Scale
+from reports.units import ABSENT, TIE, Scale, percent
 
 SHOWN = ("psnr", "gain", "ssim")
 HIDDEN = ("input_psnr", "input_ssim")
@@ -102,12 +102,12 @@ def numbers(found: Found, mix: str) -> list[tuple[str, str]]:
         shown = scale(found, metric)
         cell = _cell(found, mix, shown)
         if cell.text != ABSENT:
-            unit = f" {shown.unit}" if shown.unit else ""
+            unit = TIE + shown.unit if shown.unit else ""
             spread = f" ({cell.spread})" if cell.spread else ""
             pairs.append((shown.title, f"{cell.text}{unit}{spread}"))
     probability = found.number(mix, "front_probability")
     if not math.isnan(probability):
-        pairs.append(("Front probability", f"{probability:.0%}"))
+        pairs.append(("Front probability", percent(probability)))
     return pairs
 
 
@@ -131,7 +131,7 @@ def _row(found: Found, mix: str, scales: list[Scale]) -> Row:
         letter=found.letters.get(mix, ""),
         probability=Cell(ABSENT)
         if math.isnan(probability)
-        else Cell(f"{probability:.0%}", sort=repr(probability)),
+        else Cell(percent(probability), sort=repr(probability)),
         status="baseline" if baseline and status == "done" else status,
         cells=tuple(_cell(found, mix, shown) for shown in scales),
     )

@@ -104,7 +104,8 @@ def scatter(found: Found, slot: str = "", most: int = 5) -> Scatter:
         most: How many costs to offer.
     """
     quality = quality_metric(found)
-    slots = by_slot(found.stages)
+    baselines = found.table.index[found.table["baseline"]]
+    slots = by_slot(found.stages[~found.stages["mix"].isin(baselines)])
     drawn = {name: {mix: look(f) for mix, f in of.items()} for name, of in slots.items()}
     costs = [name for name in found.cost_metrics if quality in found.table][:most]
     seeds = found.per_seed[quality].shape[1] if quality in found.per_seed else 0

@@ -143,6 +143,22 @@
     }));
   });
 
+  // Letters that would lie on one another: the mix further left keeps its own.
+  const thinLetters = () => all("figure[data-panel]:not([hidden])").forEach((figure) => {
+    const kept = [];
+    all(".letter-mark", figure).forEach((letter) => {
+      letter.removeAttribute("visibility");
+      const box = letter.getBoundingClientRect();
+      const clash = kept.some((other) => box.left < other.right && other.left < box.right
+        && box.top + 3 < other.bottom && other.top + 3 < box.bottom);
+      if (clash) letter.setAttribute("visibility", "hidden");
+      else kept.push(box);
+    });
+  });
+  addEventListener("resize", thinLetters);
+  all("button[data-panel]").forEach((button) => button.addEventListener("click", thinLetters));
+  thinLetters();
+
   // The table: rows pick, headings sort; what has no value stays last.
   all("tr[data-mix]").forEach((row) => {
     row.tabIndex = 0;
