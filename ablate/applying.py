@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ablate.folder import RunError
-from ablate.mix import Evaluation
+from ablate.mix import Choice, Evaluation
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
 from ablate.tasks.data import DataError, clean_photos, paired_photos
@@ -112,7 +112,7 @@ def score_images(
     """
     model, place = run.model(mix, seed).to(device), torch.device(device)
     _, spec = run.mix(mix)
-    dataset = _pictures(run, data, pairs)
+    dataset = _pictures(run, spec.task.data, data, pairs)
     if dataset.paired != (spec.task.degradation.name == "given"):
         raise DataError(_mismatch(mix, spec.task.degradation.name, dataset.paired))
     scores = []
@@ -145,14 +145,14 @@ def _targets(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     return targets
 
 
-def _pictures(run: Run, data: Path | None, pairs: tuple[Path, Path] | None) -> Dataset:
+def _pictures(run: Run, own: Choice, data: Path | None, pairs: tuple[Path, Path] | None) -> Dataset:
     if pairs:
         degraded, clean = (folder_at(Path.cwd(), str(folder), "--pairs") for folder in pairs)
         return Dataset((), tuple(paired_photos(degraded, clean)), digest="")
     if data:
         photos = clean_photos(folder_at(Path.cwd(), str(data), "--data"))
         return Dataset((), tuple(photos), digest="")
-    return Dataset.read(run.folder.data)
+    return Dataset.read(run.folder.data(own))
 
 
 def _evaluations(trained: Evaluation, dataset: Dataset) -> list[Evaluation]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablate.mix import Choice, digest
 from reports.record import Record
 
 
@@ -27,10 +28,9 @@ class RunFolder:
         """The record: everything that was measured."""
         return self.path / "record.sqlite"
 
-    @property
-    def data(self) -> Path:
-        """The data set as arrays, for the workers; made again when it is missing."""
-        return self.path / "data.npz"
+    def data(self, choice: Choice) -> Path:
+        """A data set as arrays, for the workers; made again when it is missing."""
+        return self.path / f"data-{digest(choice)}.npy"
 
     def checkpoint(self, trial: str) -> Path:
         """The trained weights of one trial."""

@@ -82,7 +82,8 @@ class Training:
         ema: Decay of the averaged weights that are evaluated; 0 evaluates the weights themselves.
         precision: float32, or bfloat16 for autocast.
         channels_last: Memory layout of images and weights.
-        validate: How many times the validation set is scored, the last time after the last step.
+        validate: How many times the validation set is scored, at most once a step, the last time
+            after the last step.
     """
 
     steps: int = 400

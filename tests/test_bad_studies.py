@@ -261,11 +261,6 @@ MISTAKES = {
         "rate = [1e-3, 1e-5]\nfinal_rate = 1e-4",
         ":15: training: final_rate must be at most rate = 1e-05; got 0.0001",
     ),
-    "more validations than steps": (
-        "steps = 10",
-        "steps = 3",
-        ":13: training: validate must be at most steps = 3; got 4",
-    ),
     "phases longer than the training": (
         "steps = 10",
         'schedule = "constant_then_cosine"\nwarmup = 0.5\nconstant = 0.75',

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import ablate
 from ablate.events import Began, Ended, TrialEnded
 from ablate.folder import RunError
 from ablate.running import run
-from ablate.study import load_study
+from ablate.study import load_study, shipped_studies
 from reports.record import Record
 
 TINY = """
@@ -112,7 +115,7 @@ def test_the_same_command_again_trains_nothing(tiny: Path, undisturbed: Path):
 def test_another_study_is_refused_in_the_same_folder(tiny: Path, undisturbed: Path, tmp_path: Path):
     other = tmp_path / "tiny.toml"
     other.write_text(TINY.replace("steps = 4", "steps = 5"))
-    with pytest.raises(RunError, match="made with another version of the study.*--out"):
+    with pytest.raises(RunError, match=r"made with another version of the study.*--out"):
         run(load_study(other), undisturbed)
 
 
@@ -223,3 +226,34 @@ class Fragile(nn.Module):
             raise RuntimeError("this block breaks in training")
         return x
 '''
+
+
+@pytest.mark.parametrize("name", ["quickstart", "template"])
+def test_a_small_shipped_study_runs(name: str, tmp_path: Path):
+    """As shipped, but for a handful of steps and the tiniest of images."""
+    raw = tomllib.loads(shipped_studies()[name].read_text(encoding="utf-8"))
+    raw["training"] |= {"steps": 2, "batch": 1, "crop": 16, "seeds": 1}
+    raw["evaluation"] = {"crop": 32, "crops": 1}
+    raw["profile"] = {"size": [32, 32], "rounds": 2, "processes": 1}
+    raw["name"] = name
+    study = load_study(raw)
+    place = run(study, tmp_path / "run")
+    table = ablate.Run(place.path).results()
+    assert len(table) == study.size
+    assert table["psnr"].notna().all()
+    assert table["latency"].notna().all()
+
+
+def test_the_data_can_be_a_question(tiny: Path, tmp_path: Path):
+    for name in ("many", "few"):
+        (tmp_path / name).mkdir()
+        for number in range(3 if name == "many" else 2):
+            pixels = np.random.default_rng((len(name), number)).integers(0, 256, (40, 40, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / f"{number}.png")
+    text = TINY.replace('["identity", "nafblock"]', '"nafblock"')
+    data = '[task.data]\nsource = "folder"\ntrain = ["many", "few"]\n\n[network]'
+    study = tmp_path / "data.toml"
+    study.write_text(text.replace("[network]", data).replace("seeds = 2", "seeds = 1"))
+    place = run(load_study(study), tmp_path / "run")
+    assert len(list(place.path.glob("data-*.npy"))) == 2
+    assert ablate.Run(place.path).results()["psnr"].nunique() == 4

@@ -48,12 +48,12 @@ def test_a_shipped_study_explains_itself(name: str) -> None:
     assert max(len(line) for line in lines) <= 100
 
 
-def test_the_quickstart_compares_all_families_with_two_seeds() -> None:
+def test_the_quickstart_compares_all_families_with_several_seeds() -> None:
     study = load_study("quickstart")
     mixes = [study.mix(point) for point in propose(study, [], study.search)]
     used = [{block.name for stage in mix.network.stages for block in stage.blocks} for mix in mixes]
     real = [names for names in used if "identity" not in names]
-    assert len(real) >= 8 and study.seeds == 2
+    assert len(real) >= 8 and study.seeds >= 2
     assert families(set().union(*real)) == {"cnn", "mamba", "attention", "linear_attention"}
     assert all(max(size) <= 128 for size in study.profile.size)
 
@@ -65,7 +65,7 @@ def test_restormixer_at_its_published_size_has_its_published_parameters() -> Non
     raw["network"]["stage"][0]["depth"] = 4
     study = load_study(raw)
     mix = study.mix((0, 0))
-    assert study.label((0, 0)) == "emvm+mwsa | emvm+mwsa heads=8"
+    assert study.label((0, 0)) == "emvm+mwsa | emvm+mwsa"
     assert sum(p.numel() for p in build(mix.network).parameters()) == 3_195_406
 
 

@@ -93,8 +93,6 @@ def training_problems(training: Training) -> Iterator[tuple[str, str]]:
     t = training
     if t.final_rate > t.rate:
         yield "final_rate", f"final_rate must be at most rate = {t.rate:g}; got {t.final_rate:g}"
-    if t.validate > t.steps:
-        yield "validate", f"validate must be at most steps = {t.steps}; got {t.validate}"
     if t.schedule == "constant_then_cosine" and t.warmup + t.constant > 1:
         total = number(t.warmup + t.constant)
         yield "constant", f"warmup + constant must be at most 1, all the steps; got {total}"

@@ -145,6 +145,15 @@ class Study:
             training=Training(**settings),
         )
 
+    def data(self) -> tuple[Choice, ...]:
+        """Every choice of images that a mix can have, each once."""
+        asked = [q.place[:2] == ("task", "data") for q in self._asked]
+        ranges = [
+            range(len(axis.labels)) if about else range(1)
+            for axis, about in zip(self.axes, asked, strict=True)
+        ]
+        return tuple({self.mix(point).task.data: None for point in itertools.product(*ranges)})
+
     def levels(self, point: Point) -> dict[str, str]:
         """The label on each axis."""
         return {

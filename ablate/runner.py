@@ -1,0 +1,235 @@
+"""A run in progress: trains what the strategy proposes, then times it all side by side."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ablate import costs
+from ablate.engines.job import Done, Failed, Job, Message
+from ablate.engines.local import run_jobs
+from ablate.events import (
+    Began,
+    Listener,
+    PhaseBegan,
+    PhaseStep,
+    TrialEnded,
+    TrialStep,
+    Warned,
+)
+from ablate.folder import RunFolder
+from ablate.mix import Choice, Mix
+from ablate.profiling.latency import LatencySample
+from ablate.rows import failed_row, mix_row, trial_rows
+from ablate.search import Point, Seen, propose
+from ablate.study import Study
+from ablate.training.loop import Progress
+from ablate.trial import TrialJob, TrialResult, trial_key
+from reports.record import Record
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One mix with one seed, as the study names it."""
+
+    key: str
+    mix: Mix
+    label: str
+    seed: int
+
+
+def trials_of(study: Study, points: Iterable[Point], data: Mapping[Choice, str]) -> list[Trial]:
+    """Every mix with every seed: seed by seed, so that all mixes have one before any has two."""
+    mixes = [(study.mix(point), study.label(point)) for point in points]
+    return [
+        Trial(trial_key(mix, seed, data[mix.task.data], study.evaluation), mix, label, seed)
+        for seed in range(study.seeds)
+        for mix, label in mixes
+    ]
+
+
+class Runner:
+    """A run in progress: everything it learns goes into the record at once."""
+
+    def __init__(
+        self,
+        study: Study,
+        place: RunFolder,
+        record: Record,
+        device: str,
+        data: Mapping[Choice, str],
+        plugins: Sequence[str],
+        listener: Listener,
+    ) -> None:
+        self.study, self.place, self.record, self.device = study, place, record, device
+        self.data, self.plugins, self.listener = data, tuple(plugins), listener
+        self.mixes: dict[str, Mix] = {}
+
+    def search(self, workers: int) -> None:
+        """Train batch after batch of mixes until the strategy proposes no more."""
+        seen: list[Seen] = []
+        search = self.study.search
+        while points := propose(self.study, seen, search):
+            trials = trials_of(self.study, points, self.data)
+            self.mixes |= {trial.mix.key: trial.mix for trial in trials}
+            self._enter(points)
+            self._train(trials, workers)
+            seen += _seen(self.study, points, self.record)
+
+    def time(self) -> None:
+        """Time all networks side by side, now that nothing trains on the device any more."""
+        networks = {mix.network.key: mix for mix in self.mixes.values()}
+        sitting = self._sitting(networks)
+        known = self.record.measurements()
+        for size in self.study.profile.size:
+            mode = costs.mode_name(size, self.study.profile)
+            timed = known[(known["sitting"] == sitting) & (known["mode"] == mode)]["subject"]
+            if not set(self.mixes) <= set(timed):
+                self._time(list(networks.values()), size, sitting)
+
+    def _enter(self, points: Sequence[Point]) -> None:
+        """The mixes of a batch and what can be counted of them."""
+        study = self.study
+        rows = [mix_row(study.mix(p), study.label(p), study.levels(p)) for p in points]
+        self.record.add_mixes(rows)
+        measured = self.record.measurements()
+        counted = set(measured[measured["metric"] == "params"]["subject"])
+        new = [row for row in rows if row.key not in counted]
+        self.listener(PhaseBegan("costs", len(new)))
+        for done, row in enumerate(new, 1):
+            self._count(self.mixes[row.key])
+            self.listener(PhaseStep("costs", done, len(new)))
+
+    def _count(self, mix: Mix) -> None:
+        measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
+        self.record.add_sitting(measurements, (), notes)
+
+    def _train(self, trials: Sequence[Trial], workers: int) -> None:
+        table = self.record.trials()
+        settled = set(table[table["status"] != "failed"]["key"])
+        todo = [trial for trial in trials if trial.key not in settled]
+        done = len(trials) - len(todo)
+        began = Began(
+            self.study.name, self.place.path, len(self.mixes), len(todo), done, workers, self.device
+        )
+        self.listener(began)
+        by_key = {trial.key: trial for trial in todo}
+        for event in run_jobs([self._job(trial) for trial in todo], workers):
+            trial = by_key[event.job.name]
+            if isinstance(event, Message):
+                assert isinstance(event.content, Progress)
+                self._progress(trial, event.content)
+            else:
+                self._settle(trial, event)
+
+    def _job(self, trial: Trial) -> Job:
+        payload = TrialJob(
+            key=trial.key,
+            mix=trial.mix.to_json(),
+            seed=trial.seed,
+            evaluation=self.study.evaluation,
+            data=str(self.place.data(trial.mix.task.data).resolve()),
+            checkpoint=str(self.place.checkpoint(trial.key).resolve()),
+            device=self.device,
+            pictures=trial.seed == 0,
+        )
+        function = "ablate.trial:run_trial"
+        return Job(name=trial.key, function=function, payload=payload, plugins=self.plugins)
+
+    def _progress(self, trial: Trial, progress: Progress) -> None:
+        self.listener(
+            TrialStep(
+                trial.key, trial.label, trial.seed, progress.step, progress.steps, progress.loss
+            )
+        )
+
+    def _settle(self, trial: Trial, event: Done | Failed) -> None:
+        """One transaction per trial: killed now, at most the trials in flight are lost."""
+        if isinstance(event, Done):
+            assert isinstance(event.result, TrialResult)
+            rows = trial_rows(trial.key, trial.mix.key, trial.seed, event.result, self.device)
+            self.record.add_trial(*rows)
+            ended = _ended(trial, event.result)
+        else:
+            row = failed_row(trial.key, trial.mix.key, trial.seed, event.reason, event.evidence)
+            self.record.add_trial(row)
+            ended = TrialEnded(
+                trial.key, trial.label, trial.seed, "failed", event.reason, None, None, 0.0
+            )
+        self.listener(ended)
+
+    def _time(self, networks: Sequence[Mix], size: tuple[int, int], sitting: str) -> None:
+        """One sitting at one size: several fresh processes, one after the other."""
+        profile = self.study.profile
+        total = profile.processes * profile.rounds
+        self.listener(PhaseBegan("latency", total))
+        samples: list[LatencySample] = []
+        for process in range(profile.processes):
+            job = self._latency_job(networks, size, process)
+            for event in run_jobs([job], workers=1):
+                if isinstance(event, Message):
+                    done = process * profile.rounds + int(str(event.content))
+                    self.listener(PhaseStep("latency", done, total))
+                elif isinstance(event, Failed):
+                    self.listener(Warned(f"latency was not measured: {event.reason}"))
+                    self.record.note("", "latency", event.reason)
+                    return
+                else:
+                    assert isinstance(event.result, list)
+                    samples += event.result
+        mixes = list(self.mixes.values())
+        rows = costs.latency_rows(mixes, samples, size, profile, self.device, sitting)
+        self.record.add_sitting(*rows)
+
+    def _latency_job(self, networks: Sequence[Mix], size: tuple[int, int], process: int) -> Job:
+        payload = costs.LatencyJob(
+            mixes=tuple(mix.to_json() for mix in networks),
+            size=size,
+            profile=self.study.profile,
+            process=process,
+            device=self.device,
+        )
+        return Job(
+            name=f"latency {process}",
+            function="ablate.costs:time_networks",
+            payload=payload,
+            threads=self.study.profile.threads,
+            plugins=self.plugins,
+        )
+
+    def _sitting(self, networks: Iterable[str]) -> str:
+        """A name for timing these networks in this way: an interrupted sitting starts again."""
+        text = repr((sorted(networks), self.study.profile, self.device))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _ended(trial: Trial, result: TrialResult) -> TrialEnded:
+    psnr, before = result.values.get("psnr"), result.values.get("input_psnr")
+    gain = psnr - before if psnr is not None and before is not None else None
+    return TrialEnded(
+        trial.key, trial.label, trial.seed, result.status, result.reason, psnr, gain, result.seconds
+    )
+
+
+def _seen(study: Study, points: Sequence[Point], record: Record) -> list[Seen]:
+    """What became of a batch, for the strategy: means over seeds of all that was measured."""
+    trials, measured = record.trials(), record.measurements()
+    owner = dict(zip(trials["key"], trials["mix"], strict=True))
+    measured["mix"] = measured["subject"].map(lambda subject: owner.get(subject, subject))
+    means = measured.groupby(["mix", "metric"])["value"].mean()
+    seen = []
+    for point in points:
+        key = study.mix(point).key
+        statuses = set(trials[trials["mix"] == key]["status"])
+        status = "done" if "done" in statuses else next(iter(sorted(statuses)), "failed")
+        values = means.get(key)
+        seen.append(
+            Seen(
+                point=point,
+                key=key,
+                status=status,  # type: ignore[arg-type]
+                values={} if values is None else values.to_dict(),
+            )
+        )
+    return seen

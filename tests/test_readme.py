@@ -1,0 +1,65 @@
+"""What README shows works as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ablate
+import blocks
+from ablate.cli import main
+from ablate.study import load_study, shipped_studies
+from tests.test_running import TINY
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def fences(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_study_in_the_readme_loads(tmp_path: Path):
+    (text,) = fences("toml")
+    path = tmp_path / "readme.toml"
+    path.write_text(text)
+    assert load_study(path).size == 10
+
+
+def test_the_five_lines_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    script = next(text for text in fences("python") if "load_study" in text)
+    (tmp_path / "tiny.toml").write_text(TINY.replace("seeds = 2", "seeds = 1"))
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {}
+    exec(script.replace('"quickstart"', '"tiny.toml"'), space)
+    assert (tmp_path / "front.png").exists()
+    assert len(space["table"]) == 4  # type: ignore[arg-type]
+
+
+def test_the_block_in_the_readme_can_be_plugged_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    text = next(text for text in fences("python") if "register" in text)
+    path = tmp_path / "gated_conv.py"
+    path.write_text(text)
+    ablate.load_plugins([str(path)])
+    assert blocks.blocks["gated_conv"].knobs["kernel"].default == 3
+    assert blocks.blocks["gated_conv"].knobs["kernel"].doc == "Side of the kernel, in pixels; odd."
+    with pytest.raises(ValueError, match="kernel must be odd; got 4"):
+        blocks.make("gated_conv", 8, kernel=4)
+
+
+def test_every_command_in_the_readme_exists(capsys: pytest.CaptureFixture[str]):
+    commands = set(re.findall(r"^ablate (\w+)", "\n".join(fences("sh")), flags=re.MULTILINE))
+    assert {"new", "plan", "run", "report", "blocks", "restore", "evaluate"} <= commands
+    for command in commands:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+
+
+def test_every_study_that_the_readme_names_is_shipped():
+    listed = README[README.index("Shipped studies") :]
+    named = set(re.findall(r"`(\w+)`", listed[: listed.index("- **Your pictures**")]))
+    assert {name for name in shipped_studies() if name != "template"} <= named
