@@ -25,7 +25,7 @@ class Answer:
         choices: What the choice that matters most does, in a sentence; "" if there is none.
         doubts: Why to be careful, a sentence each.
         best: Key of the mix with the best mean; "" before any has finished.
-        cheaper: Key of a cheaper mix that can't be told from it; "" if there is none.
+        cheaper: Key of a cheaper mix on the front that can't be told from it; "" if there is none.
     """
 
     sentence: str
@@ -124,7 +124,7 @@ def _best(found: Found, quality: str, best: str, rivals: int) -> str:
         found.number(best, f"{quality}_low"), found.number(best, f"{quality}_high")
     )
     if seeds >= FEWEST_SEEDS and spread:
-        text += f" ({spread} at 95 %, {count(seeds, 'seed')})"
+        text += f" ({spread} at {percent(0.95)}, {count(seeds, 'seed')})"
     else:
         text += f" ({count(seeds, 'seed')})"
     if "gain" in found.table and quality == "psnr":
@@ -143,14 +143,17 @@ def _cost(found: Found, cost: str, mix: str) -> str:
 
 
 def _cheaper(found: Found, best: str, differences: dict[str, Summary]) -> str:
-    """The cheapest mix whose quality can't be told from the best's; needs enough seeds."""
+    """The cheapest mix of the front whose quality can't be told from the best's.
+
+    Off the front there is always one by chance, among many mixes with few seeds.
+    """
     cost = cost_metric(found)
     if not cost or math.isnan(found.number(best, cost)):
         return ""
     costs = {
         key: found.number(key, cost)
         for key, gap in differences.items()
-        if gap.n >= FEWEST_SEEDS and not gap.excludes_zero
+        if key in found.letters and gap.n >= FEWEST_SEEDS and not gap.excludes_zero
     }
     limit = WORTH * found.number(best, cost)
     costs = {key: value for key, value in costs.items() if value <= limit}
@@ -227,5 +230,5 @@ def _doubts(found: Found, quality: str) -> tuple[str, ...]:
             "Not every combination was tried; mean effects are fitted as a sum over the choices."
         )
     if found.per_seed[quality].shape[1] >= FEWEST_SEEDS and len(found.ranked) > 2:
-        doubts.append("Intervals are 95 % each, one comparison at a time.")
+        doubts.append(f"Intervals are {percent(0.95)} each, one comparison at a time.")
     return tuple(doubts)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reports.results import Found
 from reports.statistics import FEWEST_SEEDS
-from reports.units import count, title
+from reports.units import count, spoken, title
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def missing_costs(found: Found) -> list[Finding]:
         missing = int(found.table.loc[counts, objective].isna().sum())
         if missing:
             findings.append(
-                Finding("bad", f"{count(missing, 'mix')} without {name.lower()}; not on the front.")
+                Finding("bad", f"{count(missing, 'mix')} without {spoken(name)}; not on the front.")
             )
     return findings
 

@@ -21,7 +21,7 @@ from reports.sections.method import Method
 from reports.sections.mixes import Table, numbers
 from reports.sections.pictures import Strip
 from reports.sections.scatter import Scatter
-from reports.units import TIE, count, percent, plain, title
+from reports.units import TIE, count, percent, plain, spoken, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEIGHT = 440  # pixels of the scatter
@@ -64,7 +64,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
             health=parts.health,
             scatter=parts.scatter,
             scatter_title=_scatter_title(parts),
-            objectives=" and ".join(title(name) for name in parts.found.objectives),
+            objectives=" and ".join(spoken(title(name)) for name in parts.found.objectives),
             baselines=baselines(parts.found),
             height=HEIGHT,
             picked=_picked(cards, picked),
@@ -181,7 +181,7 @@ def table_intro(found: Found) -> str:
     seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
     text = f"Means over {count(seeds, 'seed')}. " if seeds else "Nothing has been trained yet. "
     if seeds > 2:
-        text += "± is half the 95 % interval over seeds. "
+        text += "± is half the 95\u00a0% interval over seeds. "
     if found.letters:
         text += "Letters mark the front. "
     if found.table["front_probability"].notna().any():
@@ -203,7 +203,7 @@ def _scatter_title(parts: Parts) -> str:
     found, members = parts.found, list(parts.found.letters)
     cost, quality = parts.scatter.panels[0].metric, quality_metric(found)
     if not members or {cost, quality} != set(found.objectives):
-        return f"{scale(found, quality).title} against {parts.scatter.panels[0].title.lower()}"
+        return f"{scale(found, quality).title} against {spoken(parts.scatter.panels[0].title)}"
     total = count(int((~found.table["baseline"]).sum()), "mix")
     ends = [
         f"{scale(found, quality).text(found.number(mix, quality))} at "

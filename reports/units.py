@@ -119,6 +119,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}{TIE}%"
 
 
+def spoken(heading: str) -> str:
+    """A heading inside a sentence: latency, but still PSNR."""
+    return heading if heading[1:2].isupper() else heading[:1].lower() + heading[1:]
+
+
 def plain(text: str) -> str:
     """A name as a heading: underscores as spaces."""
     return text.replace("_", " ")

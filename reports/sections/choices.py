@@ -18,7 +18,8 @@ class Lane:
     """One effect, placed along its lane from 0 (left) to 1 (right).
 
     Args:
-        text: The effect with its sign and unit.
+        text: The effect with its sign.
+        unit: Its unit, after a space; "" for a bare number.
         interval: Its interval in words; "" without one.
         at: Where the dot is.
         ends: Where the interval begins and ends; empty without one.
@@ -27,6 +28,7 @@ class Lane:
     """
 
     text: str
+    unit: str
     interval: str
     at: float
     ends: tuple[float, ...]
@@ -135,7 +137,8 @@ def _lanes(effects: Effects, shown: Scale) -> dict[tuple[str, str], Lane]:
     for effect in effects.effects:  # an interval may stretch the axis, but not at will
         ends = [end for end in (effect.low, effect.high) if not math.isnan(end)]
         inside += [min(max(end, -reach), reach) for end in ends]
-    along = axis([*inside, 0.0], pad=0.08)
+    widest = max(abs(value) for value in inside)
+    along = axis([-widest, widest], pad=0.06)  # no effect is in the middle of every lane
     return {(each.axis, each.level): _lane(each, along, shown) for each in effects.effects}
 
 
@@ -143,6 +146,7 @@ def _lane(effect: Effect, along: Axis, shown: Scale) -> Lane:
     known = not math.isnan(effect.low) and effect.n != 2
     return Lane(
         text=shown.signed(effect.value).removesuffix(TIE + shown.unit),
+        unit=TIE + shown.unit if shown.unit else "",
         interval=shown.spread(effect.low, effect.high) if known else "",
         at=along.clipped(effect.value),
         ends=(along.clipped(effect.low), along.clipped(effect.high)) if known else (),

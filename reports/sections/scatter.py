@@ -14,6 +14,7 @@ from reports.families import Look, by_slot, look, looks
 from reports.pareto import front
 from reports.results import Found
 from reports.statistics import FEWEST_SEEDS
+from reports.units import percent
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def scatter(found: Found, slot: str = "", most: int = 5) -> Scatter:
         slot=slot if slot in slots else next(iter(slots)),
         legends={name: looks(of.values()) for name, of in slots.items()},
         families=drawn,
-        interval=f"95 % interval over {seeds} seeds" if seeds >= FEWEST_SEEDS else "",
+        interval=f"{percent(0.95)} interval over {seeds} seeds" if seeds >= FEWEST_SEEDS else "",
     )
 
 
