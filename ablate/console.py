@@ -105,7 +105,8 @@ def began_line(event: Began) -> str:
     """What a run is about to do, in one line."""
     before = f", {event.finished} done before" if event.finished else ""
     on = f"{event.workers} at a time on {event.device}"
-    return f"{event.study}: {event.mixes} mixes, {event.trials} trials to do{before}, {on}"
+    about = "" if event.seconds is None else f"; about {duration(event.seconds)} of training"
+    return f"{event.study}: {event.mixes} mixes, {event.trials} trials to do{before}, {on}{about}"
 
 
 class PlainLines:

@@ -19,6 +19,7 @@ class Began:
         finished: Done before.
         workers: Processes that train at a time.
         device: cpu or cuda.
+        seconds: Forecast of the wall time of the training; None where it is not worth the while.
     """
 
     study: str
@@ -28,6 +29,7 @@ class Began:
     finished: int
     workers: int
     device: str
+    seconds: float | None
 
 
 @dataclass(frozen=True)

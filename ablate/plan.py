@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from ablate.profiling.latency import forecast_seconds
 from ablate.search import Point, propose
 from ablate.study import Study
 from ablate.training.loop import Progress, train
+
+Item = TypeVar("Item")
 
 COUNTED = 64  # mixes that are counted one by one; of more, as many spread evenly
 REHEARSED = 24  # mixes whose training step is tried out
@@ -99,6 +102,21 @@ def make_plan(
         mixes.append(_planned(study, point, device, steps))
         report("costs", done, len(shown))
     return _summed(study, mixes, len(points), workers, steps)
+
+
+def forecast_training(
+    study: Study,
+    mixes: Sequence[Mix],
+    *,
+    workers: int,
+    device: str,
+    plugins: Sequence[str],
+) -> float | None:
+    """Seconds of wall time to train these mixes once each, from a few of them tried out."""
+    few = _spread(mixes, 2 * workers)
+    steps = _rehearse(few, workers, device, plugins, lambda phase, done, total: None)
+    known = [_trial_seconds(study, mix, steps[mix.key]) for mix in few if mix.key in steps]
+    return sum(known) / len(known) * len(mixes) / workers if known else None
 
 
 def rehearse(job: Rehearsal, report: Reporter) -> dict[str, float]:
@@ -216,8 +234,8 @@ def _summed(
     )
 
 
-def _spread(points: Sequence[Point], most: int) -> list[Point]:
-    """At most so many of the points, evenly spread."""
+def _spread(points: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of them, evenly spread."""
     if len(points) <= most:
         return list(points)
-    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+    return [points[round(i * (len(points) - 1) / max(most - 1, 1))] for i in range(most)]

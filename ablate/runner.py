@@ -20,6 +20,7 @@ from ablate.events import (
 )
 from ablate.folder import RunFolder
 from ablate.mix import Choice, Mix
+from ablate.plan import forecast_training
 from ablate.profiling.latency import LatencySample
 from ablate.rows import failed_row, mix_row, trial_rows
 from ablate.search import Point, Seen, propose
@@ -27,6 +28,8 @@ from ablate.study import Study
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult, trial_key
 from reports.record import Record
+
+FORECAST_FROM = 10  # trials
 
 
 @dataclass(frozen=True)
@@ -110,10 +113,18 @@ class Runner:
         settled = set(table[table["status"] != "failed"]["key"])
         todo = [trial for trial in trials if trial.key not in settled]
         done = len(trials) - len(todo)
-        began = Began(
-            self.study.name, self.place.path, len(self.mixes), len(todo), done, workers, self.device
+        self.listener(
+            Began(
+                study=self.study.name,
+                folder=self.place.path,
+                mixes=len(self.mixes),
+                trials=len(todo),
+                finished=done,
+                workers=workers,
+                device=self.device,
+                seconds=self._forecast(todo, workers),
+            )
         )
-        self.listener(began)
         by_key = {trial.key: trial for trial in todo}
         for event in run_jobs([self._job(trial) for trial in todo], workers):
             trial = by_key[event.job.name]
@@ -122,6 +133,15 @@ class Runner:
                 self._progress(trial, event.content)
             else:
                 self._settle(trial, event)
+
+    def _forecast(self, trials: Sequence[Trial], workers: int) -> float | None:
+        """What training will take, where it is long enough to ask."""
+        if len(trials) < FORECAST_FROM:
+            return None
+        mixes = [trial.mix for trial in trials]
+        return forecast_training(
+            self.study, mixes, workers=workers, device=self.device, plugins=self.plugins
+        )
 
     def _job(self, trial: Trial) -> Job:
         payload = TrialJob(
