@@ -115,6 +115,7 @@ def draw_effects(shown: Choices, paths: list[Path]) -> None:
         last = axis
     for at, axes in enumerate(lanes):
         _bare(axes)
+        axes.axvline(0.5, color=FAINT, linewidth=0.8, zorder=0)  # no effect
         for (_, level), y in zip(rows, heights, strict=True):
             lane = level.lanes[at]
             if lane is None:
@@ -132,7 +133,6 @@ def draw_effects(shown: Choices, paths: list[Path]) -> None:
                 annotation_clip=False,
                 parse_math=False,
             )
-            axes.axvline(lane.zero, color=FAINT, linewidth=0.8, zorder=0)
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         axes.set_title(shown.headings[at], loc="left", fontsize=9, parse_math=False)
@@ -149,7 +149,7 @@ def draw_curves(shown: Learning, paths: list[Path]) -> None:
         return
     columns = min(len(shown.panels), 4)
     rows = math.ceil(len(shown.panels) / columns)
-    figure = Figure(figsize=(2.3 * columns + 0.6, 2.0 * rows + 0.4))
+    figure = Figure(figsize=(2.3 * columns + 0.6, 2.0 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, panel in zip(grid, shown.panels, strict=False):
         _bare(axes)

@@ -81,7 +81,7 @@ def missing_costs(found: Found) -> list[Finding]:
         if objective in found.per_seed or not counts.any():
             continue
         name = title(objective)
-        if objective not in found.table:
+        if objective not in found.table or found.ranked[objective].isna().all():
             findings.append(Finding("bad", f"{name} has not been measured yet: no front."))
             continue
         missing = int(found.table.loc[counts, objective].isna().sum())

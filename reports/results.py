@@ -62,7 +62,8 @@ class Found:
             if metric.better != "none" and name not in self.per_seed
         ]
         first = [name for name in self.objectives if name in names]
-        return tuple(name for name in dict.fromkeys(first + names) if name in self.table)
+        known = self.ranked.notna().any()
+        return tuple(name for name in dict.fromkeys(first + names) if known.get(name, False))
 
     def number(self, mix: str, column: str) -> float:
         """One number of the table; NaN where it is absent."""

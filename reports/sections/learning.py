@@ -96,8 +96,10 @@ def learning(found: Found, name: str = "") -> Learning:
 
 
 def mean_curves(found: Found, name: str) -> pd.DataFrame:
-    """Rows mixes, columns steps: means over seeds of one curve, thinned where it is long."""
-    trials = found.trials.rename(columns={"key": "trial"})[["trial", "mix"]]
+    """Rows mixes but baselines, columns steps: means over seeds, thinned where there are many."""
+    baselines = found.table.index[found.table["baseline"]]
+    trials = found.trials[~found.trials["mix"].isin(baselines)]
+    trials = trials.rename(columns={"key": "trial"})[["trial", "mix"]]
     rows = found.curve[found.curve["name"] == name].merge(trials, on="trial")
     curves = rows.pivot_table(index="mix", columns="step", values="value", aggfunc="mean")
     every = max(1, -(-curves.shape[1] // MOST_POINTS))

@@ -68,8 +68,7 @@
       const row = body.insertRow();
       const head = row.appendChild(make("th", slot));
       head.scope = "row";
-      const cell = row.insertCell();
-      cell.append(swatch(slug), blocks);
+      row.insertCell().appendChild(make("span")).append(swatch(slug), blocks);
     });
     const numbers = make("dl");
     mix.numbers.forEach(([name, text]) => {
