@@ -57,7 +57,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
         .get_template("report.html")
         .render(
             study=plain(parts.found.facts.get("study_name", "")),
-            date=parts.found.facts.get("created", "")[:10],
+            date=(parts.found.facts.get("started") or parts.found.facts.get("created", ""))[:10],
             question=parts.found.facts.get("question", ""),
             said=parts.said,
             strip=strip(parts.found, parts.said),
@@ -126,8 +126,9 @@ def mix_cards(parts: Parts) -> dict[str, dict[str, object]]:
     """What a click on a mix shows."""
     found = parts.found
     stages: dict[str, list[tuple[str, str, str]]] = {}
-    for mix, slot, blocks, family, _ in found.stages.to_numpy().tolist():
-        stages.setdefault(mix, []).append((plain(slot), blocks, look(family).slug))
+    for mix, slot, blocks, family, depth in found.stages.to_numpy().tolist():
+        filled = f"{blocks} ×{depth}" if depth > 1 else blocks
+        stages.setdefault(mix, []).append((plain(slot), filled, look(family).slug))
     cards: dict[str, dict[str, object]] = {}
     for key in map(str, found.table.index):
         shown = numbers(found, key)

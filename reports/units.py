@@ -9,18 +9,16 @@ from dataclasses import dataclass
 ABSENT = "–"
 TIE = "\u00a0"  # a space at which no line breaks
 TITLES = {
-    "psnr": "PSNR",
-    "ssim": "SSIM",
     "gain": "Gain over input",
     "input_psnr": "PSNR of the input",
     "input_ssim": "SSIM of the input",
     "params": "Parameters",
-    "macs": "MACs",
     "latency": "Latency",
     "peak_memory": "Memory",
     "training_memory": "Training memory",
     "energy": "Energy",
 }
+ACRONYMS = {"macs": "MACs", "cpu": "CPU", "gpu": "GPU", "psnr": "PSNR", "ssim": "SSIM"}
 STEPS = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
     "byte": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
@@ -85,7 +83,7 @@ class Scale:
 def title(metric: str) -> str:
     """The heading of a metric: a known name, or its own name made readable."""
     name, _, mode = metric.partition("@")
-    text = TITLES.get(name, name.replace("_", " ").capitalize())
+    text = TITLES.get(name, heading(name))
     return f"{text} at {mode.replace('x', '×')}" if mode else text
 
 
@@ -122,6 +120,13 @@ def percent(share: float) -> str:
 def spoken(heading: str) -> str:
     """A heading inside a sentence: latency, but still PSNR."""
     return heading if heading[1:2].isupper() else heading[:1].lower() + heading[1:]
+
+
+def heading(name: str) -> str:
+    """A name as a heading: macs_conv -> MACs conv, peak_memory -> Peak memory."""
+    words = plain(name).split()
+    text = " ".join(ACRONYMS.get(word.lower(), word) for word in words)
+    return text[:1].upper() + text[1:]
 
 
 def plain(text: str) -> str:

@@ -123,10 +123,8 @@ def simulate(
 
 
 def _mix(choice: dict[str, Kind]) -> MixRow:
-    label = " · ".join(f"{slot} {kind.name}" for slot, kind in choice.items())
-    stages = tuple(
-        StageRow(slot, f"{kind.name} ×2", kind.family, 2) for slot, kind in choice.items()
-    )
+    label = " | ".join(f"{slot} {kind.name}" for slot, kind in choice.items())
+    stages = tuple(StageRow(slot, kind.name, kind.family, 2) for slot, kind in choice.items())
     levels = {slot: kind.name for slot, kind in choice.items()}
     return MixRow(f"mix{abs(hash_of(label)):016x}", label, "{}", levels, stages)
 
@@ -208,7 +206,9 @@ def _add_baseline(record: Record, counts: dict[str, int], seeds: int) -> None:
         add_trial(record, "mixbaseline", seed, 24.3, rng)
     record.add_sitting(
         [
-            Measurement("mixbaseline", "latency", 0.0011, 0.00109, 0.00112, 90, "128x128"),
+            Measurement(
+                "mixbaseline", "latency", 0.0011, 0.00109, 0.00112, 90, "128x128", sitting="s1"
+            ),
             Measurement("mixbaseline", "params", 21_000),
             Measurement("mixbaseline", "macs", 1.4e8, mode="128x128"),
         ]

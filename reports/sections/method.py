@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from reports.results import Found, main_mode
-from reports.units import count, plain, title
+from reports.units import count, heading, plain, title
 
 OWN = ("study_name", "study_text", "question", "objectives")
 
@@ -32,12 +33,15 @@ class Method:
 def method(found: Found) -> Method:
     """Everything the record says about how."""
     known = found.facts.items()
+    measured = {*found.measurements["metric"], *found.per_seed}
     return Method(
-        protocols=tuple(_protocol(found, name) for name in found.metrics),
-        facts=tuple((_readable(name), text) for name, text in known if name not in OWN and text),
+        protocols=tuple(_protocol(found, name) for name in found.metrics if name in measured),
+        facts=tuple(
+            (_readable(name), _words(text)) for name, text in known if name not in OWN and text
+        ),
         trials=_trial_facts(found),
         notes=tuple(
-            (plain(topic).capitalize(), text)
+            (heading(topic), text)
             for topic, text in found.notes[["topic", "text"]].drop_duplicates().to_numpy().tolist()
         ),
         study=found.facts.get("study_text", ""),
@@ -74,8 +78,27 @@ def _trial_facts(found: Found) -> tuple[tuple[str, str], ...]:
 
 def _readable(name: str) -> str:
     """machine.cpu -> Machine: cpu."""
-    group, _, rest = plain(name).partition(".")
-    return f"{group.capitalize()}: {rest}" if rest else group.capitalize()
+    group, _, rest = name.partition(".")
+    return f"{heading(group)}: {rest}" if rest else heading(group)
+
+
+def _words(text: str) -> str:
+    """Settings kept as a JSON object, as words: steps 400, batch 8."""
+    if not text.startswith("{"):
+        return text
+    try:
+        settings = json.loads(text)
+    except ValueError:
+        return text
+    return ", ".join(f"{plain(name)} {_value(value)}" for name, value in settings.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(each) for each in value) + "]"
+    return str(value)
 
 
 def _duration(seconds: float) -> str:

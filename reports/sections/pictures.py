@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from reports.answer import Answer
+from reports.answer import Answer, cost_metric
 from reports.record import Reading
 from reports.results import Found
 
@@ -27,7 +27,7 @@ class Shot:
     """One picture.
 
     Args:
-        title: Degraded input, original, or the mix.
+        title: Input, original, or the mix.
         caption: Its PSNR against the original; "" for the original.
         uri: The picture itself, as a data URI.
         mix: Key of the mix, or "".
@@ -85,9 +85,9 @@ def _strip(found: Found, image: str, shots: dict[str, pd.DataFrame]) -> Strip:
     row = []
     if "input" in first:
         caption = _score(first["input"], target)
-        row.append(Shot("Degraded input", caption, uri(first["input"]), "", f"{image}, degraded"))
-    letters = list(found.letters)
-    order = sorted(decoded, key=lambda mix: letters.index(mix) if mix in letters else -1)
+        row.append(Shot("Input", caption, uri(first["input"]), "", f"{image}, degraded"))
+    cost = cost_metric(found)
+    order = sorted(decoded, key=lambda mix: found.number(mix, cost)) if cost else list(decoded)
     for mix in order:
         if "restored" in decoded[mix]:
             restored, label = decoded[mix]["restored"], found.label(mix)

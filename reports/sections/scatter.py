@@ -13,7 +13,7 @@ from reports.axes import Axis, axis, wants_log
 from reports.families import Look, by_slot, look, looks
 from reports.pareto import front
 from reports.results import Found
-from reports.statistics import FEWEST_SEEDS
+from reports.statistics import FEWEST_SEEDS, Numbers
 from reports.units import percent
 
 
@@ -131,7 +131,7 @@ def panel(found: Found, quality: str, cost: str) -> Panel | None:
     across = scale(found, cost)
     better = found.metrics[quality].better
     x = axis(list(costs / across.factor), ticks=6, log=wants_log(list(costs)), pad=0.05)
-    y = axis(_central(values, better), ticks=6, pad=0.1)
+    y = axis(_central(values, better) + _bars(found, quality, values), ticks=6, pad=0.1)
     points = [
         _point(found, str(mix), quality, cost, x, y, across.factor, flip=better == "lower")
         for mix in table.sort_values(cost).index
@@ -170,12 +170,22 @@ def staircase(corners: list[tuple[float, float]]) -> tuple[tuple[float, float], 
     return (*steps, (1.0, corners[-1][1]))
 
 
-def _central(values: np.ndarray, better: str) -> list[float]:
+def _central(values: Numbers, better: str) -> list[float]:
     """The values without the few that lie so far off that they would flatten the others."""
     low, high = np.quantile(values, [0.25, 0.75])
     reach = 3.0 * (high - low)
     near = values <= high + reach if better == "lower" else values >= low - reach
     return list(values[near] if near.mean() >= 0.8 else values)
+
+
+def _bars(found: Found, quality: str, values: Numbers) -> list[float]:
+    """Ends of the front's intervals, as far as they stretch the plot by half at most."""
+    names = [name for name in (f"{quality}_low", f"{quality}_high") if name in found.table]
+    enough = found.table[found.table["on_front"]].get(f"{quality}_n", 0) >= FEWEST_SEEDS
+    ends = found.table.loc[found.table["on_front"], names][enough].to_numpy(dtype=float).ravel()
+    low, high = np.quantile(values, 0.05), values.max()
+    room = (high - low) / 2
+    return [float(end) for end in ends if low - room <= end <= high + room]
 
 
 def _down(share: float, flip: bool) -> float:
