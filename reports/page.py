@@ -219,7 +219,7 @@ def _scatter_title(parts: Parts) -> str:
 def _picked(cards: dict[str, dict[str, object]], key: str) -> dict[str, object]:
     """The card that is open at first; drawn by the template, so with whole looks."""
     if key not in cards:
-        return {}
+        return {"key": ""}
     by_slug = {each.slug: each for each in (*LOOKS.values(), SEVERAL, OTHER)}
     card = dict(cards[key], key=key)
     stages = card["stages"]

@@ -100,6 +100,8 @@ class Found:
         A front of more than 26 mixes goes on with A2, B2 ....
         """
         members = self.table[self.table["on_front"] & ~self.table["baseline"]]
+        if members.empty:
+            return {}
         costs = [name for name in self.objectives if name in self.cost_metrics]
         members = members.sort_values(list(costs or self.objectives)[:1])
         return {
@@ -246,6 +248,8 @@ def _with_front(
     metrics: Mapping[str, Metric],
 ) -> pd.DataFrame:
     """Add on_front and front_probability; absent where an objective was not measured."""
+    if not objectives:
+        return table.assign(on_front=False, front_probability=math.nan)
     counts = table["status"].isin(["done", "partial"])
     columns = [table[o] if o in table else pd.Series(np.nan, table.index) for o in objectives]
     points = np.stack([column.to_numpy(dtype=float) for column in columns], axis=1)

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from reports.answer import answer, quality_effects, strongest
+from reports.health import health
+from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
+from reports.results import main_mode, read, results
+from tests.simulated_run import METRICS, Kind, simulate
+
+
+def record_of(folder: Path, mixes: dict[str, dict]) -> Path:
+    """mixes: key -> psnr (one value per seed), latency, and status of its trials."""
+    path = folder / "record.sqlite"
+    with Record.create(path, "s", "", "Why?", {}, ("psnr", "latency")) as record:
+        record.define(METRICS)
+        for key, facts in mixes.items():
+            levels = {"stage1": facts.get("level", key)}
+            stage = StageRow("stage1", key, facts.get("family", "cnn"), 1)
+            baseline = facts.get("baseline", False)
+            record.add_mixes([MixRow(key, f"label {key}", "{}", levels, (stage,), baseline)])
+            for seed, value in enumerate(facts["psnr"]):
+                trial = f"{key}-{seed}"
+                status = facts.get("status", {}).get(seed, "done")
+                measured = [
+                    Measurement(trial, "psnr", value),
+                    Measurement(trial, "input_psnr", facts.get("input", 20.0)),
+                ]
+                record.add_trial(
+                    TrialRow(trial, key, seed, status, "why" * (status != "done")),
+                    measured if status == "done" else [],
+                )
+            if "latency" in facts:
+                middle = facts["latency"]
+                record.add_sitting(
+                    [Measurement(key, "latency", middle, middle * 0.98, middle * 1.02, 30, "64x64")]
+                )
+    return path
+
+
+THREE = {
+    "fast": {"psnr": [28.0, 28.1, 28.2], "latency": 0.005},
+    "slow": {"psnr": [30.0, 30.1, 30.2], "latency": 0.010},
+    "poor": {"psnr": [27.0, 27.1, 27.2], "latency": 0.020},
+}
+
+
+def test_there_is_one_row_per_mix_with_means_over_seeds(tmp_path):
+    path = record_of(tmp_path, THREE)
+    with Record.open(path) as record:
+        table = results(record)
+    assert list(table.index) == ["fast", "slow", "poor"]
+    assert table.loc["slow", "psnr"] == pytest.approx(30.1)
+    assert table.loc["slow", "psnr_n"] == 3
+    assert table.loc["slow", "gain"] == pytest.approx(10.1)
+    assert table.loc["slow", "stage1"] == "slow"
+    assert list(table["on_front"]) == [True, True, False]
+    assert list(table["front_probability"]) == [1.0, 1.0, 0.0]
+    assert table.attrs["units"]["latency"] == "s"
+
+
+def test_a_mix_that_diverged_once_is_off_the_front_and_beats_nobody(tmp_path):
+    mixes = THREE | {"wild": {"psnr": [99.0, 99.0], "latency": 0.001, "status": {1: "diverged"}}}
+    table = read(record_of(tmp_path, mixes)).table
+    assert table.loc["wild", "status"] == "diverged"
+    assert list(table["on_front"]) == [True, True, False, False]
+    assert math.isnan(table.loc["wild", "front_probability"])
+
+
+def test_a_mix_whose_trial_failed_counts_with_the_seeds_that_are_left(tmp_path):
+    mixes = THREE | {"lucky": {"psnr": [29.0, 0.0], "latency": 0.007, "status": {1: "failed"}}}
+    table = read(record_of(tmp_path, mixes)).table
+    assert table.loc["lucky", "status"] == "partial"
+    assert table.loc["lucky", "psnr"] == 29.0
+    assert table.loc["lucky", "on_front"]
+
+
+def test_a_mix_without_latency_is_not_on_the_front(tmp_path):
+    mixes = THREE | {"unknown": {"psnr": [40.0, 40.0, 40.0]}}
+    found = read(record_of(tmp_path, mixes))
+    assert not found.table.loc["unknown", "on_front"]
+    assert math.isnan(found.table.loc["unknown", "latency"])
+    assert any("1 mix without latency" in finding.text for finding in health(found))
+
+
+def test_one_seed_gives_no_front_probability(tmp_path):
+    table = read(record_of(tmp_path, {"a": {"psnr": [28.0], "latency": 0.01}})).table
+    assert table["front_probability"].isna().all()
+    assert table["on_front"].all()
+
+
+def test_letters_go_along_the_front_from_cheap_to_dear_without_baselines(tmp_path):
+    nothing = {"psnr": [20.0, 20.0, 20.0], "latency": 0.001, "baseline": True}
+    found = read(record_of(tmp_path, THREE | {"nothing": nothing}))
+    assert found.table.loc["nothing", "on_front"]
+    assert found.letters == {"fast": "A", "slow": "B"}
+
+
+def test_the_latest_sitting_counts(tmp_path):
+    path = record_of(tmp_path, THREE)
+    with Record.open(path, writable=True) as record:
+        record.add_sitting([Measurement("fast", "latency", 0.004, mode="64x64", sitting="again")])
+    found = read(path)
+    assert found.table.loc["fast", "latency"] == 0.004
+    assert any("2 sittings" in finding.text for finding in health(found))
+
+
+def test_other_sizes_have_columns_of_their_own(tmp_path):
+    found = read(simulate(tmp_path / "r.sqlite", {"stage1": 2, "stage2": 2}))
+    assert {"latency", "latency@256x256"} <= set(found.table)
+    assert main_mode(found.measurements)["latency"] == "128x128"
+
+
+def test_the_best_mix_is_named_with_its_numbers(tmp_path):
+    said = answer(read(record_of(tmp_path, THREE)))
+    assert said.best == "slow"
+    assert said.sentence.replace("\xa0", " ") == (
+        "Mix B (label slow) has the best mean PSNR of 3 mixes: 30.10 dB (29.85 to 30.35 at 95 %, "
+        "3 seeds), 10.10 dB above the degraded input, at 10.0 ms; it differs from every other "
+        "mix by more than the seeds do."
+    )
+
+
+def test_a_cheaper_mix_that_seeds_cannot_tell_apart_is_offered(tmp_path):
+    twin = {"psnr": [30.2, 29.9, 30.1], "latency": 0.006}
+    said = answer(read(record_of(tmp_path, THREE | {"twin": twin})))
+    assert said.cheaper == "twin"
+    words = said.sentence.replace("\xa0", " ")
+    assert "mix B (label twin) needs 40 % less (6.0 ms), with no difference claimed in" in words
+
+
+def test_two_seeds_claim_no_difference(tmp_path):
+    mixes = {key: facts | {"psnr": facts["psnr"][:2]} for key, facts in THREE.items()}
+    found = read(record_of(tmp_path, mixes))
+    assert "with 2 seeds to a mix, no difference claimed" in answer(found).sentence
+    assert "2 seeds can't support one" in answer(found).choices
+    notes = [finding.text for finding in health(found)]
+    assert "2 seeds to a mix: no difference between mixes is claimed." in notes
+
+
+def test_a_run_without_trials_says_so(tmp_path):
+    found = read(record_of(tmp_path, {"a": {"psnr": []}}))
+    assert answer(found).sentence == "No mix has been trained to the end yet."
+    assert health(found)[0].text == "No trial is in the record yet."
+
+
+def test_failures_are_listed_with_their_reasons(tmp_path):
+    mixes = THREE | {"wild": {"psnr": [99.0, 99.0], "status": {0: "failed", 1: "diverged"}}}
+    findings = {finding.text: finding for finding in health(read(record_of(tmp_path, mixes)))}
+    diverged = findings["1 of 11 trials diverged; its mix is kept off the front."]
+    assert diverged.details == ("label wild, seed 1: why",)
+    assert "1 of 11 trials failed; its mix counts with the seeds that are left." in findings
+    assert not any(finding.level == "good" for finding in findings.values())
+
+
+def test_different_inputs_are_a_reason_to_compare_gains(tmp_path):
+    mixes = THREE | {"other": {"psnr": [31.0, 31.0, 31.0], "input": 25.0, "latency": 0.01}}
+    texts = [finding.text for finding in health(read(record_of(tmp_path, mixes)))]
+    assert any("compare the gain, not the PSNR" in text for text in texts)
+
+
+def test_seeds_still_to_come_are_said(tmp_path):
+    mixes = THREE | {"late": {"psnr": [28.0]}, "waiting": {"psnr": []}}
+    texts = [finding.text for finding in health(read(record_of(tmp_path, mixes)))]
+    assert "1 mix with fewer seeds than the others so far." in texts
+    assert "1 mix of 5 not trained yet." in texts
+
+
+def test_the_strongest_choice_is_the_one_that_was_simulated(tmp_path):
+    kinds = (Kind("weak", "cnn", 0.0, 1.0), Kind("strong", "mamba", 1.0, 1.2))
+    path = simulate(tmp_path / "r.sqlite", {"stage1": 1, "stage2": 2, "stage3": 2}, kinds=kinds)
+    found = read(path)
+    effects = quality_effects(found)
+    assert strongest(effects) == "stage3"
+    # half of 1 dB times 1 + 0.6 * 2
+    strong = next(effect for effect in effects.of("stage3") if effect.level == "strong")
+    assert strong.value == pytest.approx(1.1, abs=0.1)
+    assert strong.claimed

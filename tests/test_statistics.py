@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from reports.statistics import (
+    incomplete_beta,
+    jittered,
+    resampled_means,
+    summarise,
+    t_probability,
+    t_quantile,
+)
+
+
+@pytest.mark.parametrize(
+    ("probability", "degrees", "value"),
+    [  # Abramowitz and Stegun, table 26.10
+        (0.975, 1, 12.706205),
+        (0.975, 2, 4.302653),
+        (0.975, 4, 2.776445),
+        (0.975, 10, 2.228139),
+        (0.975, 30, 2.042272),
+        (0.95, 3, 2.353363),
+        (0.995, 5, 4.032143),
+        (0.75, 1, 1.0),
+    ],
+)
+def test_t_quantiles_are_those_of_the_tables(probability, degrees, value):
+    assert t_quantile(probability, degrees) == pytest.approx(value, abs=2e-6)
+    assert t_quantile(1 - probability, degrees) == pytest.approx(-value, abs=2e-6)
+
+
+def test_t_with_many_degrees_is_normal():
+    assert t_quantile(0.975, 100_000) == pytest.approx(1.959964, abs=1e-4)
+
+
+def test_t_with_one_degree_is_cauchy():
+    for t in (-3.0, 0.0, 0.5, 40.0):
+        assert t_probability(t, 1) == pytest.approx(0.5 + math.atan(t) / math.pi, abs=1e-12)
+
+
+def test_incomplete_beta_of_whole_numbers_is_a_binomial_tail():
+    a, b, x = 3, 4, 0.3
+    n = a + b - 1
+    tail = sum(math.comb(n, j) * x**j * (1 - x) ** (n - j) for j in range(a, n + 1))
+    assert incomplete_beta(a, b, x) == pytest.approx(tail, abs=1e-12)
+    assert (incomplete_beta(a, b, 0.0), incomplete_beta(a, b, 1.0)) == (0.0, 1.0)
+
+
+def test_quantiles_outside_their_range_are_refused():
+    with pytest.raises(ValueError, match=r"probability must be between 0 and 1; got 1\.0"):
+        t_quantile(1.0, 3)
+    with pytest.raises(ValueError, match="degrees of freedom must be at least 1; got 0"):
+        t_quantile(0.9, 0)
+
+
+def test_a_summary_is_mean_and_t_interval():
+    summary = summarise([1.0, 2.0, 3.0, math.nan])
+    assert (summary.mean, summary.sd, summary.n) == (2.0, 1.0, 3)
+    assert summary.high - summary.mean == pytest.approx(4.302653 / math.sqrt(3), abs=1e-5)
+    assert not summary.excludes_zero
+
+
+def test_one_value_has_no_spread_and_none_has_no_mean():
+    assert math.isnan(summarise([5.0]).sd)
+    assert summarise([5.0]).mean == 5.0
+    assert math.isnan(summarise([]).mean)
+
+
+def test_two_seeds_never_support_a_claim():
+    assert not summarise([1.0, 1.0]).excludes_zero
+    assert summarise([1.0, 1.0, 1.0]).excludes_zero
+
+
+def test_seeds_are_drawn_the_same_for_every_mix():
+    values = np.array([[1.0, 2.0, 4.0], [11.0, 12.0, 14.0]])
+    draws = resampled_means(values, 50, np.random.default_rng(0))
+    assert draws.shape == (50, 2)
+    np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 10.0)
+    assert draws[:, 0].min() >= 1.0
+    assert len(np.unique(draws[:, 0])) > 3
+
+
+def test_a_mix_without_the_drawn_seeds_keeps_its_mean():
+    values = np.array([[1.0, np.nan], [3.0, 5.0]])
+    draws = resampled_means(values, 100, np.random.default_rng(0))
+    np.testing.assert_array_equal(draws[:, 0], 1.0)
+
+
+def test_values_are_redrawn_within_their_intervals():
+    rng = np.random.default_rng(0)
+    value, low, high = np.array([10.0, 5.0]), np.array([9.0, np.nan]), np.array([11.0, np.nan])
+    draws = jittered(value, low, high, 20_000, rng)
+    inside = (abs(draws[:, 0] - 10.0) <= 1.0).mean()
+    assert inside == pytest.approx(0.95, abs=0.01)
+    np.testing.assert_array_equal(draws[:, 1], 5.0)
