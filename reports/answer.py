@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.effects import Effect, Effects, cost_effects, seed_effects
-from reports.results import Found
+from reports.found import Found
 from reports.statistics import FEWEST_SEEDS, Summary, summarise
 from reports.units import Scale, count, percent, plain
 

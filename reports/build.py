@@ -9,9 +9,10 @@ from reports import tables
 from reports.answer import answer, quality_effects, strongest
 from reports.families import by_slot
 from reports.figures import draw_curves, draw_effects, draw_scatter
+from reports.found import Found
 from reports.health import health
 from reports.page import Parts, baselines, explained, html, table_intro
-from reports.results import Found, read
+from reports.results import read
 from reports.sections.choices import choices
 from reports.sections.learning import learning
 from reports.sections.method import method

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.results import Found
+from reports.found import Found
 from reports.statistics import FEWEST_SEEDS
 from reports.units import count, spoken, title
 

@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.answer import Answer, cost_metric, quality_metric, scale
 from reports.families import LOOKS, OTHER, SEVERAL, look
+from reports.found import Found
 from reports.health import Finding
-from reports.results import DRAWS, Found
+from reports.results import DRAWS
 from reports.sections.choices import Choices
 from reports.sections.learning import Learning
 from reports.sections.method import Method

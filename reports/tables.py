@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from reports.results import Found
+from reports.found import Found
 from reports.sections.mixes import DEGRADED, HIDDEN, Column, Row, Table, heading
 from reports.units import ABSENT
 

@@ -9,7 +9,7 @@ from reports.answer import choice_costs, cost_metric, quality_effects, quality_m
 from reports.axes import Axis, axis
 from reports.effects import Effect, Effects
 from reports.families import Look, look
-from reports.results import Found
+from reports.found import Found
 from reports.units import TIE, Scale, plain
 
 

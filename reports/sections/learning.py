@@ -10,7 +10,7 @@ import pandas as pd
 from reports.answer import quality_effects, quality_metric, scale, strongest
 from reports.axes import Axis, axis
 from reports.families import Look
-from reports.results import Found
+from reports.found import Found
 from reports.sections.choices import families_of_levels
 from reports.statistics import Numbers
 from reports.units import count, plain, title

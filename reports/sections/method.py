@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from reports.results import Found, main_mode
+from reports.found import Found
+from reports.results import main_mode
 from reports.units import count, heading, plain, title
 
 OWN = ("study_name", "study_text", "question", "objectives")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.answer import quality_metric, scale
-from reports.results import Found
+from reports.found import Found
 from reports.statistics import FEWEST_SEEDS
 from reports.units import ABSENT, TIE, Scale, percent
 

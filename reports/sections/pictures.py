@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image
 
 from reports.answer import Answer, cost_metric
+from reports.found import Found
 from reports.record import Reading
-from reports.results import Found
 
 SIDE = 192  # pixels of a shown picture
 MOST_MIXES = 4

@@ -11,8 +11,8 @@ import numpy as np
 from reports.answer import quality_metric, scale
 from reports.axes import Axis, axis, wants_log
 from reports.families import Look, by_slot, look, looks
+from reports.found import Found
 from reports.pareto import front
-from reports.results import Found
 from reports.statistics import FEWEST_SEEDS, Numbers
 from reports.units import percent
 

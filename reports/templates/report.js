@@ -81,7 +81,9 @@
     if (!data.mixes[key]) return;
     all(".picked").forEach((node) => node.classList.remove("picked"));
     all(`[data-mix="${CSS.escape(key)}"]`).forEach((node) => node.classList.add("picked"));
+    const held = document.activeElement;
     all(".point.picked").forEach((node) => node.parentNode.append(node));
+    if (held !== document.activeElement) held.focus();
     if (card) describe(data.mixes[key]);
     const row = one(`tr[data-mix="${CSS.escape(key)}"]`);
     if (from !== "row" && row) {

@@ -1,0 +1,107 @@
+"""Everything a report needs of a run, read from its record once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from reports.record import Metric
+from reports.units import Scale, scale_of
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything a report needs, read from a record once.
+
+    Args:
+        facts: Facts of the run.
+        objectives: Metrics that make the front.
+        metrics: All metrics by name.
+        table: One row per mix, indexed by its key; see `results`.
+        per_seed: For each metric of trials: rows mixes, columns seeds.
+        levels: Rows mixes, columns axes.
+        stages: Columns mix, slot, blocks, family, depth.
+        trials: Columns key, mix, seed, status, reason, seconds.
+        trial_facts: Columns trial, name, value.
+        measurements: As recorded, for what is not in the table.
+        curve: Columns trial, name, step, value.
+        notes: Columns subject, topic, text.
+    """
+
+    facts: Mapping[str, str]
+    objectives: tuple[str, ...]
+    metrics: Mapping[str, Metric]
+    table: pd.DataFrame
+    per_seed: Mapping[str, pd.DataFrame]
+    levels: pd.DataFrame
+    stages: pd.DataFrame
+    trials: pd.DataFrame
+    trial_facts: pd.DataFrame
+    measurements: pd.DataFrame
+    curve: pd.DataFrame
+    notes: pd.DataFrame
+
+    @property
+    def cost_metrics(self) -> tuple[str, ...]:
+        """What mixes are weighed by beside accuracy, as far as measured; the objectives first."""
+        names = [
+            name
+            for name, metric in self.metrics.items()
+            if metric.better != "none" and name not in self.per_seed
+        ]
+        first = [name for name in self.objectives if name in names]
+        known = self.ranked.notna().any()
+        return tuple(name for name in dict.fromkeys(first + names) if known.get(name, False))
+
+    def number(self, mix: str, column: str) -> float:
+        """One number of the table; NaN where it is absent."""
+        if column not in self.table:
+            return math.nan
+        return float(self.table[column].to_numpy()[self._row[mix]])
+
+    def label(self, mix: str) -> str:
+        """The label of a mix."""
+        return str(self.table["label"].to_numpy()[self._row[mix]])
+
+    def status(self, mix: str) -> str:
+        """How its trials ended; see `results`."""
+        return str(self.table["status"].to_numpy()[self._row[mix]])
+
+    @cached_property
+    def scales(self) -> dict[str, Scale]:
+        """How each number of the table is shown, by its column."""
+        names = [str(name) for name in self.table if str(name).partition("@")[0] in self.metrics]
+        names = [name for name in names if not name.endswith(("_low", "_high"))]
+        return {
+            name: scale_of(name, self.metrics[name.partition("@")[0]].unit, self.table[name])
+            for name in names
+        }
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {str(key): at for at, key in enumerate(self.table.index)}
+
+    @cached_property
+    def letters(self) -> dict[str, str]:
+        """A, B, C ... for the mixes on the front (no baselines), cheapest first by the first cost.
+
+        A front of more than 26 mixes goes on with A2, B2 ....
+        """
+        members = self.table[self.table["on_front"] & ~self.table["baseline"]]
+        if members.empty:
+            return {}
+        costs = [name for name in self.objectives if name in self.cost_metrics]
+        members = members.sort_values(list(costs or self.objectives)[:1])
+        return {
+            str(key): chr(ord("A") + at % 26) + (str(at // 26 + 1) if at >= 26 else "")
+            for at, key in enumerate(members.index)
+        }
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """The mixes that count: trained without diverging, and no baseline."""
+        return self.table[self.table["status"].isin(["done", "partial"]) & ~self.table["baseline"]]
