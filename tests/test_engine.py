@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
+import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from ablate.engines.job import Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
@@ -20,6 +25,13 @@ def fail(payload, report):
 
 
 def crash(payload, report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def break_off(payload, report):
+    """Die in the middle of a message, as a process that is short of memory does."""
+    pipe = int(sys.argv[1])  # as the worker's main has it
+    os.write(pipe, struct.pack("!i", 1000) + b"the rest never comes")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -48,6 +60,21 @@ def test_every_job_is_done_once_even_when_others_raise_or_die():
     assert failed["raises"].reason == "ValueError: window must be positive"
     assert "Traceback" in failed["raises"].evidence
     assert failed["dies"].reason == "the process was ended by SIGKILL (often: out of memory)"
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_message_is_a_failed_job():
+    (end,) = run_jobs([job(break_off)], workers=1)
+    assert isinstance(end, Failed)
+    assert end.reason == "the process was ended by SIGKILL (often: out of memory)"
+
+
+def test_a_folder_where_the_user_stands_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "blocks").mkdir()
+    (tmp_path / "blocks" / "__init__.py").write_text("raise SystemExit('a stranger')")
+    monkeypatch.chdir(tmp_path)
+    assert [type(e) for e in run_jobs([job(double, 21)], workers=1)] == [Message, Done]
 
 
 def test_leaving_the_iterator_ends_the_workers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import IO
 
 from ablate.engines.job import Done, Event, Failed, Job, Message
@@ -68,6 +70,7 @@ def _start(job: Job) -> _Worker:
     errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
     command = [
         sys.executable,
+        "-P",  # a folder named blocks where the user stands is not ours
         "-m",
         "ablate.engines.worker",
         str(theirs.fileno()),
@@ -83,21 +86,22 @@ def _start(job: Job) -> _Worker:
     )
     theirs.close()
     worker = _Worker(job, process, ours, errors)
-    ours.send_bytes(pickle.dumps(job))
+    with contextlib.suppress(BrokenPipeError):  # dead already: `_hear` says so
+        ours.send_bytes(pickle.dumps(job))
     return worker
 
 
 def _environment(job: Job) -> dict[str, str]:
     """Ours, with the number of threads that the libraries read when they load."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads))
-    path = os.pathsep.join(entry for entry in sys.path if entry)  # the same packages as here
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)  # the same packages
     return {**os.environ, **threads, "PYTHONPATH": path}
 
 
 def _hear(worker: _Worker) -> Event:
     try:
         kind, content = worker.pipe.recv()
-    except (EOFError, ConnectionResetError):
+    except (EOFError, OSError):  # it died, perhaps in the middle of a message
         return Failed(worker.job, _how_it_ended(worker.process.wait()), worker.evidence())
     if kind == "message":
         return Message(worker.job, content)
