@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -74,6 +75,10 @@ def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
     facts: dict[str, str] = {}
     if trained.status == "done":
         values = _score(model, pairs, job, mix)
+        trained = _checked(trained, values)
+    if trained.status == "diverged":
+        values = {}
+    else:
         facts["weights_sha256"] = save_weights(model, Path(job.checkpoint))
         pictures = _pictures(model, pairs, device) if job.pictures else ()
     return TrialResult(
@@ -105,6 +110,15 @@ def _train(
         return evaluate(network, few, job.evaluation, device, mix.training.channels_last)[0]
 
     return train(model, batches, mix.training, device=device, validate=validate, report=report)
+
+
+def _checked(trained: Trained, values: Mapping[str, float]) -> Trained:
+    """The training, or that it diverged where a score is not finite."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            reason = f"the {name} was {value} after step {trained.step}"
+            return replace(trained, status="diverged", reason=reason)
+    return trained
 
 
 def _score(model: nn.Module, pairs: Sequence[Pair], job: TrialJob, mix: Mix) -> dict[str, float]:

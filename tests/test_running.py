@@ -208,6 +208,41 @@ def test_a_mix_that_fails_is_recorded_and_the_others_go_on(tiny: Path, tmp_path:
     assert trials.loc["done", "reason"] == ""
 
 
+def test_a_score_that_is_no_number_is_a_divergence_and_the_others_go_on(tmp_path: Path):
+    """Seen only in the full scoring at the end: the curve looks at fewer images."""
+    plugin = tmp_path / "blind.py"
+    plugin.write_text(BLIND)
+    study = tmp_path / "blind_study.toml"
+    text = TINY.replace('["identity", "nafblock"]', '["identity", "blind"]').replace("= 2", "= 1")
+    study.write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"'))
+    plugins = ablate.load_plugins([str(plugin)])
+    place = run(load_study(study), tmp_path / "run", plugins=plugins)
+    with place.open() as record:
+        trials = record.trials().set_index("status")
+    assert trials.loc["diverged", "reason"] == "the psnr was nan after step 4"
+    assert trials.loc["done", "reason"] == ""
+
+
+BLIND = '''
+from torch import nn
+
+from blocks import register
+
+
+@register(family="none", source="a test")
+class Blind(nn.Module):
+    """Sees three images in evaluation, as many as the curve needs, and then nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def forward(self, x):
+        self.looks += not self.training and not x.is_meta
+        return x * float("nan") if self.looks > 3 else x
+'''
+
+
 FRAGILE = '''
 from torch import nn
 
