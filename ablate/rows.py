@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import blocks
 from ablate.metrics import metrics, protocol
-from ablate.mix import Evaluation, Mix, Stage
+from ablate.mix import Choice, Evaluation, Mix, Stage
 from ablate.trial import TrialResult
 from reports.record import CurvePoint, Measurement, Metric, MixRow, Picture, StageRow, TrialRow
 
@@ -25,23 +25,29 @@ def mix_row(mix: Mix, label: str, levels: Mapping[str, str]) -> MixRow:
 
 
 def _stage_row(stage: Stage) -> StageRow:
-    names = [block.name for block in stage.blocks]
-    cycle = names[: _period(names)]
-    families = dict.fromkeys(str(blocks.blocks[name].facts["family"]) for name in cycle)
+    cycle = stage.blocks[: _period(stage.blocks)]
+    families = dict.fromkeys(str(blocks.blocks[block.name].facts["family"]) for block in cycle)
     return StageRow(
         slot=stage.slot,
-        blocks=" + ".join(cycle) or "empty",
+        blocks=" + ".join(_words(block) for block in cycle) or "empty",
         family=" + ".join(families) or "none",
-        depth=len(names),
+        depth=len(stage.blocks),
     )
 
 
-def _period(names: list[str]) -> int:
-    """Length of the shortest cycle that gives these names."""
-    for length in range(1, len(names)):
-        if all(name == names[i % length] for i, name in enumerate(names)):
+def _words(block: Choice) -> str:
+    """A block's name and the knobs that are off their defaults."""
+    knobs = blocks.blocks[block.name].knobs
+    turned = {k: value for k, value in block.knobs if k in knobs and value != knobs[k].default}
+    return " ".join([block.name, *(f"{knob}={value}" for knob, value in turned.items())])
+
+
+def _period(filled: tuple[Choice, ...]) -> int:
+    """Length of the shortest cycle that gives these blocks."""
+    for length in range(1, len(filled)):
+        if all(block == filled[i % length] for i, block in enumerate(filled)):
             return length
-    return len(names)
+    return len(filled)
 
 
 def metric_definitions(evaluation: Evaluation) -> tuple[Metric, ...]:
