@@ -17,12 +17,13 @@ import torch
 from ablate import costs
 from ablate.events import Ended, Listener, silence
 from ablate.folder import RunError, RunFolder
+from ablate.metrics import WINDOW
 from ablate.mix import Choice, Mix
 from ablate.profiling.machine import describe
 from ablate.rows import metric_definitions
 from ablate.runner import Runner
 from ablate.study import Study
-from ablate.tasks.data import Dataset, load, require_size
+from ablate.tasks.data import DataError, Dataset, load, require_size
 from reports.answer import answer
 from reports.build import write_report
 from reports.record import Record
@@ -61,9 +62,9 @@ def run(
     chosen = choose_device(study, device)
     datasets = prepare_data(study)
     digests = {choice: dataset.digest for choice, dataset in datasets.items()}
-    with place.held(), contextlib.closing(_record(study, place, digests)) as record:
+    with place.held(), contextlib.closing(_record(study, place, digests, chosen)) as record:
         for choice, dataset in datasets.items():
-            _keep(dataset, place.data(choice))
+            keep(dataset, place.data(choice))
         runner = Runner(study, place, record, chosen, digests, plugins, listener)
         runner.search(worker_count(workers, chosen))
         runner.time()
@@ -80,15 +81,18 @@ def prepare_data(study: Study) -> dict[Choice, Dataset]:
     """
     base = study.path.parent if study.path else Path.cwd()
     datasets = {choice: load(choice, base) for choice in study.data()}
+    scored = study.evaluation.crop or WINDOW + 2 * study.evaluation.border
     for dataset in datasets.values():
-        require_size(dataset, _largest_crop(study), study.evaluation.crop)
+        require_size(dataset, _largest_crop(study), scored)
     return datasets
 
 
-def _keep(dataset: Dataset, path: Path) -> None:
+def keep(dataset: Dataset, path: Path) -> None:
     """Write a data set for the workers, unless it is there already."""
-    if not path.exists() or Dataset.read(path).digest != dataset.digest:
-        dataset.save(path)
+    with contextlib.suppress(DataError):  # missing or damaged: it is made again
+        if Dataset.read(path).digest == dataset.digest:
+            return
+    dataset.save(path)
 
 
 def choose_device(study: Study, asked: str) -> str:
@@ -125,34 +129,42 @@ def fingerprint(study: Study) -> str:
     return hashlib.sha256(repr((*parts, study.profile)).encode()).hexdigest()[:16]
 
 
-def _record(study: Study, place: RunFolder, data: Mapping[Choice, str]) -> Record:
+def _record(study: Study, place: RunFolder, data: Mapping[Choice, str], device: str) -> Record:
     """The record of this run: a new one, or the one that this study began.
 
     Raises:
-        RunError: The record was made by another study, or on other images.
+        RunError: The record was made by another study, on other images or on another device.
     """
-    place.path.mkdir(parents=True, exist_ok=True)
-    marks = {"study_fingerprint": fingerprint(study), "data_digest": " ".join(data.values())}
+    marks = {
+        "study_fingerprint": fingerprint(study),
+        "data_digest": " ".join(data.values()),
+        "device": device,
+    }
+    objectives = study.report.objectives
     if place.record.exists():
         record = Record.open(place.record, writable=True)
         _require_same(record.facts(), marks, place)
-        record.set_fact("report_objectives", ", ".join(study.report.objectives))
-        return record
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    facts = {**describe(), **marks, "started": now, **_words(study)}
-    record = Record.create(
-        place.record, study.name, study.text, study.question, facts, study.report.objectives
-    )
+        record.set_fact("objectives", json.dumps(objectives))  # the one thing that may change
+    else:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        facts = {**describe(), **marks, "started": now, **_words(study)}
+        record = Record.create(
+            place.record, study.name, study.text, study.question, facts, objectives
+        )
     record.define([*metric_definitions(study.evaluation), *costs.COST_METRICS])
     return record
 
 
 def _require_same(facts: dict[str, str], marks: dict[str, str], place: RunFolder) -> None:
-    what = {"study_fingerprint": "another version of the study", "data_digest": "other images"}
+    how = {
+        "study_fingerprint": "with another version of the study",
+        "data_digest": "with other images",
+        "device": f"on another device ({facts.get('device')})",
+    }
     for name, mark in marks.items():
-        if facts.get(name) != mark:
+        if facts.get(name, mark) != mark:
             raise RunError(
-                f"{place.path}: this run was made with {what[name]}, and its numbers do not mix "
+                f"{place.path}: this run was made {how[name]}, and its numbers do not mix "
                 f"with new ones; keep it and start beside it: ablate run ... --out {place.path}-2"
             )
 

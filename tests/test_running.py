@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import ablate
 from ablate.events import Began, Ended, TrialEnded
 from ablate.folder import RunError
-from ablate.running import run
+from ablate.runner import Runner
+from ablate.running import keep, prepare_data, run
 from ablate.study import load_study, shipped_studies
+from ablate.tasks.data import DataError, Dataset
 from reports.record import Record
 
 TINY = """
@@ -117,6 +120,65 @@ def test_another_study_is_refused_in_the_same_folder(tiny: Path, undisturbed: Pa
     other.write_text(TINY.replace("steps = 4", "steps = 5"))
     with pytest.raises(RunError, match=r"made with another version of the study.*--out"):
         run(load_study(other), undisturbed)
+
+
+def test_another_device_is_refused_in_the_same_folder(
+    tiny: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(RunError, match=r"this run was made on another device \(cpu\).*--out"):
+        run(load_study(tiny), undisturbed, device="cuda")
+
+
+def test_other_objectives_are_taken_up_without_training(tiny: Path, tmp_path: Path):
+    text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
+    text = text.replace('["nafblock", "rdcnn"]', '"nafblock"')
+    study, asked = tmp_path / "one.toml", '\n[report]\nobjectives = ["ssim", "params"]\n'
+    for content, expected in ((text, ("psnr", "latency")), (text + asked, ("ssim", "params"))):
+        study.write_text(content)
+        events = []
+        place = run(load_study(study), tmp_path / "run", listener=events.append)
+        assert ablate.Run(place.path).results().attrs["objectives"] == expected
+    assert not any(isinstance(event, TrialEnded) for event in events)
+
+
+def test_a_run_killed_before_its_metrics_are_defined_goes_on(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def killed(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Record, "define", killed)
+        run(load_study(tiny), tmp_path / "run")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Runner, "_train", killed)  # mixes are entered and counted by then
+        run(load_study(tiny), tmp_path / "run")
+    with Record.open(tmp_path / "run" / "record.sqlite") as record:
+        assert "params" in set(record.measurements()["metric"])
+
+
+def test_a_damaged_copy_of_the_data_is_made_again(tmp_path: Path):
+    study = tmp_path / "tiny.toml"
+    study.write_text(TINY)
+    (data,) = prepare_data(load_study(study)).values()
+    copy = tmp_path / "data.npy"
+    copy.write_bytes(b"cut short")
+    keep(data, copy)
+    assert Dataset.read(copy).digest == data.digest
+
+
+def test_whole_images_too_small_to_score_are_named_before_training(tmp_path: Path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "small").mkdir()
+    for name, side in (("train/a", 40), ("small/b", 12)):
+        pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{name}.png")
+    data = '[task.data]\nsource = "folder"\ntrain = "train"\nvalidation = "small"\n\n[network]'
+    text = TINY.replace("[network]", data).replace("crop = 32", "crop = 0\nborder = 2")
+    (tmp_path / "tiny.toml").write_text(text)
+    with pytest.raises(DataError, match=r"smaller than the 15 x 15 pixels.*b.png is 12 x 12"):
+        prepare_data(load_study(tmp_path / "tiny.toml"))
 
 
 def test_a_comment_in_the_study_changes_nothing(tiny: Path, undisturbed: Path, tmp_path: Path):
