@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeAlias
 
 from rich.console import Console
 
-from ablate import __version__, commands
+from ablate import __version__
 
-Command = Callable[[argparse.Namespace, Console], None]
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 BAD_INPUT = 2
@@ -25,13 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command; bad input is one clear line for each mistake and exit code 2."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `ablate run ... &` ignores it else
     signal.signal(signal.SIGTERM, _terminated)
+    warnings.formatwarning = _format_warning
     options = _parser().parse_args(arguments)
-    console = Console()
     try:
-        options.command(options, console)
+        from ablate import commands  # loads torch, which takes seconds: `--help` need not
+
+        getattr(commands, options.command)(options, Console())
         code = 0
     except KeyboardInterrupt:
-        _complain("interrupted; the same command goes on from here")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not spoil the end
+        goes_on = "; the same command goes on from here" if options.command == "run" else ""
+        _complain(f"interrupted{goes_on}")
         code = INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
@@ -39,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ValueError as error:
         for line in getattr(error, "problems", None) or [" ".join(str(error).split())]:
             _complain(line)
+        code = BAD_INPUT
+    except OSError as error:  # a full disk, a folder that is not ours, a file in place of a folder
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"{place}{error.strerror or error}")
         code = BAD_INPUT
     raise SystemExit(code)
 
@@ -48,6 +56,11 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(TERMINATED)
 
 
+def _format_warning(message: Warning | str, *where: object, **more: object) -> str:
+    """A warning for people: one line, without the place in our code that it came from."""
+    return f"warning: {' '.join(str(message).split())}\n"
+
+
 def _complain(line: str) -> None:
     print(line, file=sys.stderr)
 
@@ -55,7 +68,7 @@ def _complain(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ablate", description=__doc__)
     parser.add_argument("--version", action="version", version=f"ablate {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for add in (_add_new, _add_plan, _add_run, _add_report, _add_blocks, _add_schema):
         add(subparsers)
     for add in (_add_restore, _add_evaluate):
@@ -63,14 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(subparsers: Subparsers, name: str, command: Command, text: str) -> argparse.ArgumentParser:
-    parser = subparsers.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=command)
-    return parser
+def _add(subparsers: Subparsers, name: str, text: str) -> argparse.ArgumentParser:
+    """A command: the function of this name in `commands`."""
+    return subparsers.add_parser(name, help=text, description=text)
 
 
 def _add_new(subparsers: Subparsers) -> None:
-    parser = _add(subparsers, "new", commands.new, "write a commented study file to edit")
+    parser = _add(subparsers, "new", "write a commented study file to edit")
     parser.add_argument("file", type=Path, help="where to write it, such as my_study.toml")
     parser.add_argument("--like", default="template", help="start from this shipped study instead")
 
@@ -97,31 +109,27 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_plan(subparsers: Subparsers) -> None:
     text = "what a study would do: mixes, parameters, MACs, time and memory; trains nothing"
-    parser = _add(subparsers, "plan", commands.plan, text)
+    parser = _add(subparsers, "plan", text)
     _add_study(parser)
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
 
 
 def _add_run(subparsers: Subparsers) -> None:
     text = "run a study; after an interruption the same command goes on"
-    parser = _add(subparsers, "run", commands.run, text)
+    parser = _add(subparsers, "run", text)
     _add_study(parser)
     _add_output(parser)
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
 
 
 def _add_report(subparsers: Subparsers) -> None:
-    parser = _add(
-        subparsers, "report", commands.report, "write a run's report again, without training"
-    )
+    parser = _add(subparsers, "report", "write a run's report again, without training")
     parser.add_argument("run", type=Path, help="the folder of a run")
     _add_output(parser)
 
 
 def _add_blocks(subparsers: Subparsers) -> None:
-    parser = _add(
-        subparsers, "blocks", commands.blocks, "what can fill a stage, or one block in full"
-    )
+    parser = _add(subparsers, "blocks", "what can fill a stage, or one block in full")
     parser.add_argument("name", nargs="?", help="a block")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
     _add_plugins(parser)
@@ -129,7 +137,7 @@ def _add_blocks(subparsers: Subparsers) -> None:
 
 def _add_schema(subparsers: Subparsers) -> None:
     text = "print the JSON schema of study files, for editors"
-    _add_plugins(_add(subparsers, "schema", commands.schema, text))
+    _add_plugins(_add(subparsers, "schema", text))
 
 
 def _add_mix(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +150,7 @@ def _add_mix(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_restore(subparsers: Subparsers) -> None:
-    parser = _add(subparsers, "restore", commands.restore, "restore pictures with a trained mix")
+    parser = _add(subparsers, "restore", "restore pictures with a trained mix")
     _add_mix(parser)
     parser.add_argument("images", type=Path, nargs="+", help="pictures to restore")
     parser.add_argument("--out", type=Path, default=Path("restored"), help="folder for the results")
@@ -152,7 +160,7 @@ def _add_restore(subparsers: Subparsers) -> None:
 
 def _add_evaluate(subparsers: Subparsers) -> None:
     text = "score a trained mix on other pictures, whole and in crops"
-    parser = _add(subparsers, "evaluate", commands.evaluate, text)
+    parser = _add(subparsers, "evaluate", text)
     _add_mix(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, help="folder of clean pictures")

@@ -166,7 +166,7 @@ def _listening(options: argparse.Namespace, console: Console) -> AbstractContext
     if getattr(options, "quiet", False):
         return nullcontext(silence)
     if options.json:
-        return nullcontext(silence if options.command is plan else JsonLines(console))
+        return nullcontext(silence if options.command == "plan" else JsonLines(console))
     return Bars(console) if console.is_terminal else nullcontext(PlainLines(console))
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ablate.mix import Choice, digest
 from reports.record import Record
+
+_IN_THE_WAY = (FileExistsError, NotADirectoryError)
 
 
 class RunError(ValueError):
@@ -57,10 +60,9 @@ class RunFolder:
         """Make the folder ours: a second runner is told who holds it. Free when its owner dies.
 
         Raises:
-            RunError: Another process runs this study right now.
+            RunError: Another process runs this study right now, or the folder cannot be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a+") as lock:
+        with self._lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -74,7 +76,20 @@ class RunFolder:
             self._sweep()
             yield
 
+    def _lock(self) -> IO[str]:
+        """The file that a runner holds while it runs, in a folder that is made for it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self.path / ".lock").open("a+")
+        except OSError as error:
+            reason = "a file is in the way" if isinstance(error, _IN_THE_WAY) else error.strerror
+            raise RunError(
+                f"{self.path}: a run cannot be kept here ({reason}); "
+                "name a folder that can be written: ablate run ... --out FOLDER"
+            ) from error
+
     def _sweep(self) -> None:
         """What killed writers left behind."""
-        for left in [*self.path.glob("*.partial"), *self.path.glob("checkpoints/*.partial")]:
-            left.unlink(missing_ok=True)
+        for left in ("*.partial", "checkpoints/*.partial", ".data-*.tmp"):
+            for file in self.path.glob(left):
+                file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ablate import commands
 from ablate.cli import main
 from ablate.results import load_model
 from ablate.running import run
@@ -117,6 +119,52 @@ def test_report_of_a_folder_without_a_run_is_one_line(cli: Cli, tmp_path: Path):
     code, _, errors = cli("report", tmp_path)
     expected = f"{tmp_path}: no run is here (no record.sqlite); start one: ablate run\n"
     assert (code, errors) == (2, expected)
+
+
+@pytest.mark.parametrize("place", ["file", "file/inside"])
+def test_a_file_in_place_of_the_run_is_one_line(cli: Cli, tmp_path: Path, place: str):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    (tmp_path / "file").write_text("mine")
+    code, _, errors = cli("run", tmp_path / "tiny.toml", "--out", tmp_path / place, "--quiet")
+    assert code == 2
+    assert errors == (
+        f"{tmp_path / place}: a run cannot be kept here (a file is in the way); "
+        "name a folder that can be written: ablate run ... --out FOLDER\n"
+    )
+
+
+def test_what_the_system_refuses_is_one_line(cli: Cli, folder: Path, tmp_path: Path):
+    picture, blocked = photograph(tmp_path / "photo.png"), tmp_path / "file"
+    blocked.write_text("mine")
+    code, _, errors = cli("restore", folder, "one", picture, "--out", blocked)
+    assert (code, errors) == (2, f"{blocked}: File exists\n")
+
+
+def test_an_interruption_is_one_line_that_promises_only_what_is_so(cli: Cli, monkeypatch):
+    def interrupted(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "plan", interrupted)
+    monkeypatch.setattr(commands, "run", interrupted)
+    assert cli("plan", "quickstart") == (130, "", "interrupted\n")
+    goes_on = "interrupted; the same command goes on from here\n"
+    assert cli("run", "quickstart") == (130, "", goes_on)
+
+
+def test_a_warning_is_one_line_without_our_code():
+    code = (
+        "import ablate.commands, ablate.cli, warnings\n"
+        "ablate.commands.blocks = lambda *given: warnings.warn('mind\\nthe gap')\n"
+        "ablate.cli.main(['blocks'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: mind the gap\n"
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, ablate.cli; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_blocks_lists_families_costs_and_knobs(cli: Cli):
@@ -286,7 +334,5 @@ class Doubling(nn.Module):
 
 
 def test_the_module_runs_as_a_command():
-    import subprocess
-
     done = subprocess.run([sys.executable, "-m", "ablate", "--version"], capture_output=True)
     assert done.stdout.startswith(b"ablate ")
