@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ablate.events import (
     Began,
@@ -26,6 +27,7 @@ from ablate.events import (
 )
 
 PLAIN_PAUSE = 30.0  # seconds between two lines about the same phase
+NUMBERS = 32  # columns of a terminal for steps, loss and ETA beside a bar
 
 
 def duration(seconds: float) -> str:
@@ -145,11 +147,13 @@ class Bars(AbstractContextManager["Bars"]):
     def __init__(self, console: Console) -> None:
         self.console = console
         self.tally = Tally()
+        bar = 30 if console.width >= 100 else 12
+        self.room = max(12, console.width - bar - NUMBERS)
         self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=bar),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
         )
         self.tasks: dict[str, TaskID] = {}
@@ -179,7 +183,7 @@ class Bars(AbstractContextManager["Bars"]):
             self._say(began_line(event))
             self._bar("trials", event.trials, 0)
         elif isinstance(event, TrialStep):
-            name = f"  {event.label}, seed {event.seed}"
+            name = shortened(f"  {event.label}, seed {event.seed}", self.room)
             note = f"loss {event.loss:.4f}"
             self._bar(event.trial, event.steps, event.step, name, note)
             eta = f"{self.tally.remaining} to go"
@@ -216,7 +220,7 @@ class Bars(AbstractContextManager["Bars"]):
     def _view(self) -> Table:
         view = Table.grid()
         view.add_row(self.progress)
-        view.add_row(self.tally.best_words)
+        view.add_row(Text(self.tally.best_words))
         return view
 
 
@@ -227,6 +231,14 @@ def common_line(event: Event) -> str:
     if isinstance(event, Ended):
         return f"\n{event.answer}\n\nreport: {shown(event.report)}"
     return ""
+
+
+def shortened(text: str, width: int) -> str:
+    """Text that fits: cut in its middle, since labels differ at both ends."""
+    if len(text) <= width:
+        return text
+    head, tail = (width - 2) // 2, (width - 3) // 2
+    return f"{text[:head]}...{text[len(text) - tail :]}"
 
 
 def shown(path: Path) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from ablate.console import Bars, JsonLines, PlainLines, Tally, duration
+from ablate.console import Bars, JsonLines, PlainLines, Tally, duration, shortened
 from ablate.events import (
     Began,
     Ended,
@@ -127,3 +128,31 @@ def test_bars_show_running_trials_and_leave_the_lines_of_ended_ones():
         assert "k1" not in bars.tasks
     assert "a | [b], seed 0: 28.50 dB" in text.getvalue()
     assert "best so far 28.50 dB" in text.getvalue()
+
+
+def test_long_labels_leave_room_for_the_numbers_in_a_narrow_terminal():
+    text = io.StringIO()
+    label = " | ".join(["emvm+mwsa window=4+lama+rdcnn"] * 4)
+    with Bars(Console(file=text, width=80, force_terminal=True, color_system=None)) as bars:
+        bars(BEGAN)
+        bars(replace(STEP, label=label, step=396, steps=400))
+        bars.live.refresh()
+    drawn = [line for line in text.getvalue().splitlines() if "emvm" in line]
+    assert "396/400 loss 0.2500" in drawn[-1]
+    assert "seed 0" in drawn[-1]
+    assert all(len(line) <= 80 for line in drawn)
+
+
+def test_a_label_in_brackets_is_no_markup():
+    text = io.StringIO()
+    with Bars(Console(file=text, width=100, force_terminal=True, color_system=None)) as bars:
+        for event in (BEGAN, replace(STEP, label="a | [bold]"), replace(DONE, label="a | [bold]")):
+            bars(event)
+            bars.live.refresh()
+    assert "a | [bold], seed 0 " in text.getvalue()
+    assert "best so far 28.50 dB: a | [bold]" in text.getvalue()
+
+
+def test_a_label_is_cut_in_its_middle():
+    assert shortened("short", 10) == "short"
+    assert shortened("0123456789abcdef", 10) == "0123...def"
