@@ -14,6 +14,7 @@ from ablate.folder import RunError
 from ablate.mix import Choice, Evaluation
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
+from ablate.running import require_device
 from ablate.tasks.data import DataError, clean_photos, paired_photos
 from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at
@@ -67,9 +68,10 @@ def restore_files(
         device: cpu or cuda.
 
     Raises:
-        RunError: The mix is unknown or not trained, a picture cannot be read, or a result would
-            replace its source.
+        RunError: The mix is unknown or not trained, a picture cannot be read, a result would
+            replace its source, or the device is not there.
     """
+    require_device(device)
     targets = _targets(files, out)
     model, place = run.model(mix, seed).to(device), torch.device(device)
     out.mkdir(parents=True, exist_ok=True)
@@ -107,9 +109,10 @@ def score_images(
         device: cpu or cuda.
 
     Raises:
-        RunError: The mix is unknown or not trained.
+        RunError: The mix is unknown or not trained, or the device is not there.
         DataError: The pictures cannot be used.
     """
+    require_device(device)
     model, place = run.model(mix, seed).to(device), torch.device(device)
     _, spec = run.mix(mix)
     dataset = _pictures(run, spec.task.data, data, pairs)

@@ -13,7 +13,7 @@ from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
-from ablate.profiling.latency import LatencySample, measure_process, summarise
+from ablate.profiling.latency import REFERENCE, LatencySample, measure_process, summarise
 from ablate.profiling.memory import peak_inference, peak_training
 from blocks.scan import backend_for
 from reports.record import Measurement, Metric, Note, Sample
@@ -121,23 +121,27 @@ def latency_rows(
     device: str,
     sitting: str,
 ) -> tuple[list[Measurement], list[Sample], list[Note]]:
-    """A sitting's samples as rows: mixes that are the same network share its timings."""
+    """A sitting's samples as rows: mixes that are the same network share its timings.
+
+    The reference network stands among them under its own name, so that sittings can be compared.
+    """
     summaries = summarise(samples, seed=0)
     mode, backend = mode_name(size, profile), backend_for(torch.device(device))
     measurements, raw, notes = [], [], []
-    for mix in mixes:
-        timed = summaries[mix.network.key]
+    timings = [(mix.key, mix.network.key) for mix in mixes]
+    for subject, network in [*timings, (REFERENCE, REFERENCE)]:
+        timed = summaries[network]
         row = Measurement(
-            mix.key, "latency", timed.seconds, timed.low, timed.high, timed.n,
+            subject, "latency", timed.seconds, timed.low, timed.high, timed.n,
             mode, backend, device, sitting,
         )  # fmt: skip
         measurements.append(row)
         if timed.note:
-            notes.append(Note(mix.key, "latency", timed.note))
+            notes.append(Note(subject, "latency", timed.note))
         raw += [
-            Sample(mix.key, "latency", mode, sitting, s.process, s.round, s.seconds)
+            Sample(subject, "latency", mode, sitting, s.process, s.round, s.seconds)
             for s in samples
-            if s.subject == mix.network.key
+            if s.subject == network
         ]
     return measurements, raw, notes
 

@@ -102,11 +102,20 @@ def choose_device(study: Study, asked: str) -> str:
         RunError: CUDA was asked for and is not there.
     """
     device = study.profile.device if asked == "auto" else asked
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RunError("device: cuda was asked for, but torch sees no CUDA device; use cpu")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    require_device(device)
     return device
+
+
+def require_device(device: str) -> None:
+    """See that a device is there.
+
+    Raises:
+        RunError: CUDA was asked for and is not there.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RunError("device: cuda was asked for, but torch sees no CUDA device; use cpu")
 
 
 def worker_count(workers: Workers, device: str) -> int:

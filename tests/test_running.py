@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 import ablate
+from ablate.applying import restore_files, score_images
 from ablate.events import Began, Ended, TrialEnded
 from ablate.folder import RunError
 from ablate.runner import Runner
@@ -100,6 +101,14 @@ def test_every_mix_is_trained_with_every_seed_and_measured(undisturbed: Path):
     assert table["on_front"].any()
 
 
+def test_raw_latencies_are_kept_those_of_the_shared_reference_among_them(undisturbed: Path):
+    with Record.open(undisturbed / "record.sqlite") as record:
+        samples, measured = record.samples(), record.measurements()
+        mixes = set(record.mixes()["key"])
+    assert samples.groupby("subject").size().to_dict() == dict.fromkeys({*mixes, "reference"}, 3)
+    assert set(measured[measured["metric"] == "latency"]["subject"]) == {*mixes, "reference"}
+
+
 def test_the_five_lines_of_the_readme_work(undisturbed: Path, tmp_path: Path):
     done = ablate.Run(undisturbed)
     assert len(done.front()) >= 1
@@ -128,6 +137,19 @@ def test_another_device_is_refused_in_the_same_folder(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(RunError, match=r"this run was made on another device \(cpu\).*--out"):
         run(load_study(tiny), undisturbed, device="cuda")
+
+
+def test_a_trained_mix_is_not_used_on_a_device_that_is_not_there(
+    undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    done, mix = ablate.Run(undisturbed), "nafblock | nafblock"
+    for use in (
+        lambda: score_images(done, mix, device="cuda"),
+        lambda: list(restore_files(done, mix, [], undisturbed / "restored", device="cuda")),
+    ):
+        with pytest.raises(RunError, match="torch sees no CUDA device; use cpu"):
+            use()
 
 
 def test_other_objectives_are_taken_up_without_training(tiny: Path, tmp_path: Path):
