@@ -153,6 +153,7 @@ def _record(study: Study, place: RunFolder, data: Mapping[Choice, str], device: 
     if place.record.exists():
         record = Record.open(place.record, writable=True)
         _require_same(record.facts(), marks, place)
+        _note_changes(record)
         record.set_fact("objectives", json.dumps(objectives))  # the one thing that may change
     else:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -176,6 +177,15 @@ def _require_same(facts: dict[str, str], marks: dict[str, str], place: RunFolder
                 f"{place.path}: this run was made {how[name]}, and its numbers do not mix "
                 f"with new ones; keep it and start beside it: ablate run ... --out {place.path}-2"
             )
+
+
+def _note_changes(record: Record) -> None:
+    """Say in the record that the run went on elsewhere: its numbers may not be of one piece."""
+    before, now = record.facts(), describe()
+    for name in ("cpu", "torch", "numpy"):
+        if name in now and before.get(name, now[name]) != now[name]:
+            text = f"the run began with {name} {before[name]} and went on with {now[name]}"
+            record.note("", "warning", text)
 
 
 def _words(study: Study) -> dict[str, str]:

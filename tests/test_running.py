@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,19 @@ def test_a_trained_mix_is_not_used_on_a_device_that_is_not_there(
     ):
         with pytest.raises(RunError, match="torch sees no CUDA device; use cpu"):
             use()
+
+
+def test_going_on_with_another_torch_is_noted(tiny: Path, undisturbed: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    run(load_study(tiny), folder)
+    with Record.open(folder / "record.sqlite", writable=True) as record:
+        assert "warning" not in set(record.notes()["topic"])
+        record.set_fact("torch", "1.0")
+    run(load_study(tiny), folder)
+    with Record.open(folder / "record.sqlite") as record:
+        notes = record.notes().set_index("topic")["text"]
+    assert notes["warning"] == f"the run began with torch 1.0 and went on with {torch.__version__}"
 
 
 def test_other_objectives_are_taken_up_without_training(tiny: Path, tmp_path: Path):
