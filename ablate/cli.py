@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 import warnings
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `ablate run ... &` ignores it else
     signal.signal(signal.SIGTERM, _terminated)
     warnings.formatwarning = _format_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without UTF-8 is no reason to fail
+            stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
         from ablate import commands  # loads torch, which takes seconds: `--help` need not

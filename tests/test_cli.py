@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -159,6 +160,18 @@ def test_a_warning_is_one_line_without_our_code():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "warning: mind the gap\n"
+
+
+def test_a_locale_without_utf8_gets_question_marks():
+    code = (
+        "import ablate.commands, ablate.cli\n"
+        "ablate.commands.blocks = lambda options, console: console.print('\\u2212 1\\u00a0dB')\n"
+        "ablate.cli.main(['blocks'])"
+    )
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, check=True)
+    assert done.stdout == "? 1?dB\n"
 
 
 def test_help_does_not_wait_for_torch():

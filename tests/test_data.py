@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import struct
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ablate.mix import Choice, Task, Value
-from ablate.tasks import files
+from ablate.tasks import files, storage
 from ablate.tasks.data import (
     PHOTOS,
     DataError,
@@ -681,3 +682,13 @@ def test_images_smaller_than_a_crop_are_named_with_their_sizes() -> None:
         "1 of 1 validation images are smaller than the 96 x 96 pixels of a validation crop:"
         " c is 90 x 100"
     )
+
+
+def test_a_full_disk_names_the_file_that_found_no_room(tmp_path: Path) -> None:
+    def full(file: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device") as error:
+        storage._replace(tmp_path / "data.npy", full)
+    assert error.value.filename == str(tmp_path / "data.npy")
+    assert not list(tmp_path.iterdir())
