@@ -171,11 +171,15 @@ def _with_front(
 
 
 def _draws(table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective: str) -> Numbers:
-    """(draws, mixes) of one objective; the same seeds are drawn for every objective."""
+    """(draws, mixes) of one objective; the same seeds are drawn for every objective.
+
+    Mixes that are the same network (only task or training differ) share one timing, and its error.
+    """
     rng = np.random.default_rng(SEED)
     if objective in per_seed:
         values = per_seed[objective].reindex(table.index).to_numpy(dtype=float)
         return resampled_means(values, DRAWS, rng)
     ends = table.reindex(columns=[objective, f"{objective}_low", f"{objective}_high"])
-    value, low, high = ends.to_numpy(dtype=float).T
-    return jittered(value, low, high, DRAWS, rng)
+    timings, same = np.unique(ends.to_numpy(dtype=float), axis=0, return_inverse=True)
+    value, low, high = timings.T
+    return jittered(value, low, high, DRAWS, rng)[:, same.ravel()]

@@ -92,6 +92,15 @@ def test_one_seed_gives_no_front_probability(tmp_path):
     assert table["on_front"].all()
 
 
+def test_mixes_that_are_one_network_share_the_error_of_its_timing(tmp_path):
+    mixes = {
+        "sigma 15": {"psnr": [33.0, 33.1, 33.2], "input": 24.0, "latency": 0.005},
+        "sigma 50": {"psnr": [26.0, 26.1, 26.2], "input": 14.0, "latency": 0.005},
+    }
+    table = read(record_of(tmp_path, mixes)).table
+    assert sorted(table["front_probability"]) == [0.0, 1.0]
+
+
 def test_letters_go_along_the_front_from_cheap_to_dear_without_baselines(tmp_path):
     nothing = {"psnr": [20.0, 20.0, 20.0], "latency": 0.001, "baseline": True}
     found = read(record_of(tmp_path, THREE | {"nothing": nothing}))
