@@ -9,8 +9,9 @@ import pandas as pd
 
 from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.found import Found
+from reports.quality import comparable, several_tasks
 from reports.statistics import FEWEST_SEEDS, Summary, summarise
-from reports.units import Scale, count, percent, plain
+from reports.units import Scale, count, percent, plain, spoken
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
 NO_CLAIM = "no difference claimed"
@@ -36,9 +37,18 @@ class Answer:
 
 
 def quality_metric(found: Found) -> str:
-    """What mixes are ranked by: the first objective of trials; psnr if none is named."""
+    """What mixes are ranked by: the first objective of trials; psnr (or its gain) if none is."""
     named = [name for name in found.objectives if name in found.per_seed]
-    return named[0] if named else "psnr"
+    return named[0] if named else comparable("psnr", found.per_seed)
+
+
+def by_gain(found: Found) -> str:
+    """Why mixes are ranked by a gain, in a clause; "" where they are not."""
+    quality = quality_metric(found)
+    if quality not in ("gain", "ssim_gain") or not several_tasks(found.per_seed):
+        return ""
+    raw = "PSNR" if quality == "gain" else "SSIM"
+    return f"mixes restored different inputs, so they are compared by gain, not by {raw}"
 
 
 def cost_metric(found: Found) -> str:
@@ -118,7 +128,8 @@ def name(found: Found, mix: str, longest: int = 90) -> str:
 
 def _best(found: Found, quality: str, best: str, rivals: int) -> str:
     shown, seeds = scale(found, quality), int(found.number(best, f"{quality}_n"))
-    text = f"{name(found, best)} has the best mean {shown.title} of {count(rivals, 'mix')}: "
+    text = f"{name(found, best)} has the best mean {spoken(shown.title)} of {count(rivals, 'mix')}"
+    text += f" ({by_gain(found)}): " if by_gain(found) else ": "
     text += shown.text(found.number(best, quality))
     spread = shown.spread(
         found.number(best, f"{quality}_low"), found.number(best, f"{quality}_high")
@@ -176,7 +187,7 @@ def _second(
         return (
             f"; {name(found, cheaper).replace('Mix', 'mix', 1)} needs {percent(share)} less "
             f"({_cost(found, cost, cheaper)}), with {NO_CLAIM} in "
-            f"{shown.title} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
+            f"{spoken(shown.title)} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
         )
     ties = sum(not gap.excludes_zero for gap in differences.values())
     if ties:
@@ -195,7 +206,7 @@ def _choices(found: Found, quality: str) -> str:
     if found.metrics[quality].better == "lower":
         members.reverse()
     worst, best = members[0], members[-1]
-    text = f"Of the choices, {plain(axis)} moves {shown.title} most"
+    text = f"Of the choices, {plain(axis)} moves {spoken(shown.title)} most"
     if not (worst.claimed or best.claimed):
         return (
             f"{text} ({best.level} {shown.signed(best.value)} against its mean), "

@@ -19,19 +19,20 @@ INK, FAINT, PLAIN = "#1c1f23", "#b9b6ae", "#3d4248"
 
 
 def draw_front(
-    table: pd.DataFrame, path: Path | str, *, quality: str = "psnr", cost: str = "latency"
+    table: pd.DataFrame, path: Path | str, *, quality: str = "", cost: str = "latency"
 ) -> Path:
     """Draw accuracy against cost with the front as a staircase, from a table of results.
 
     Args:
         table: What `results` returns, or part of it.
         path: File to write; its ending chooses the format.
-        quality: Column that goes up.
+        quality: Column that goes up; by default psnr, or gain where the front is drawn over it.
         cost: Column that goes across.
 
     Raises:
         ValueError: A column is missing, or no mix has both.
     """
+    quality = quality or ("gain" if "gain" in table.attrs.get("objectives", ()) else "psnr")
     for column in (quality, cost, "on_front", "label"):
         if column not in table:
             raise ValueError(

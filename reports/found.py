@@ -19,7 +19,7 @@ class Found:
 
     Args:
         facts: Facts of the run.
-        objectives: Metrics that make the front.
+        objectives: Metrics that make the front; gains where mixes restored different inputs.
         metrics: All metrics by name.
         table: One row per mix, indexed by its key; see `results`.
         per_seed: For each metric of trials: rows mixes, columns seeds.

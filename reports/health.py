@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.found import Found
+from reports.quality import several_tasks as different_inputs
 from reports.statistics import FEWEST_SEEDS
 from reports.units import count, spoken, title
 
@@ -115,10 +116,7 @@ def several_sittings(found: Found) -> list[Finding]:
 
 def several_tasks(found: Found) -> list[Finding]:
     """Mixes that restored different inputs, whose PSNR can't be compared."""
-    if "input_psnr" not in found.table:
-        return []
-    inputs = found.table["input_psnr"].dropna().round(3)
-    if inputs.nunique() > 1:
+    if different_inputs(found.per_seed):
         text = "Mixes were scored on different degraded inputs: compare the gain, not the PSNR."
         return [Finding("note", text)]
     return []

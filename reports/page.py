@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.answer import Answer, cost_metric, quality_metric, scale
+from reports.answer import Answer, by_gain, cost_metric, quality_metric, scale
 from reports.families import LOOKS, OTHER, SEVERAL, look
 from reports.found import Found
 from reports.health import Finding
@@ -67,6 +67,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
             scatter_title=_scatter_title(parts),
             objectives=" and ".join(spoken(title(name)) for name in parts.found.objectives),
             baselines=baselines(parts.found),
+            by_gain=by_gain(parts.found),
             height=HEIGHT,
             picked=_picked(cards, picked),
             choices=parts.choices,
@@ -107,12 +108,12 @@ def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
         shown = scale(found, quality)
         items.append(
             (
-                f"Best mean {shown.title}",
+                f"Best mean {spoken(shown.title)}",
                 shown.text(found.number(said.best, quality)),
                 f"over {count(seeds, 'seed')}",
             )
         )
-        if "gain" in found.table:
+        if "gain" in found.table and quality != "gain":
             gain = scale(found, "gain")
             items.append((gain.title, gain.signed(found.number(said.best, "gain")), "the same mix"))
         if cost:
@@ -152,7 +153,9 @@ def _objectives(found: Found, mix: str) -> list[tuple[str, str]]:
 def baselines(found: Found) -> str:
     """The zeros of the scale in words: the degraded input, and networks that do nothing."""
     words = []
-    if "input_psnr" in found.table and found.table["input_psnr"].notna().any():
+    if by_gain(found):
+        words.append(f"the degraded inputs at {scale(found, quality_metric(found)).text(0.0)}")
+    elif "input_psnr" in found.table and found.table["input_psnr"].notna().any():
         shown = scale(found, "input_psnr")
         values = found.table["input_psnr"].dropna()
         low, high = float(values.min()), float(values.max())

@@ -11,12 +11,12 @@ import pandas as pd
 
 from reports.found import Found
 from reports.pareto import front, front_probability
+from reports.quality import GAINS, comparable, with_gains
 from reports.record import Metric, Reading
 from reports.statistics import Numbers, jittered, resampled_means, summarise
 
 DRAWS = 1000
 SEED = 20240229  # of the bootstrap, so that a report can be written twice
-GAIN = Metric("gain", "dB", "higher", "PSNR minus the PSNR of the degraded input")
 
 
 def results(record: Reading) -> pd.DataFrame:
@@ -26,7 +26,8 @@ def results(record: Reading) -> pd.DataFrame:
     one per axis, and for each metric its value in its raw unit, with _low, _high (95 %) and _n
     where there are; `psnr_sd` over seeds; `gain` over the degraded input; `on_front`,
     `front_probability`. What was not measured is NaN. Units are in `attrs["units"]`, directions in
-    `attrs["better"]`, objectives in `attrs["objectives"]`.
+    `attrs["better"]`, objectives in `attrs["objectives"]`: gains over the degraded input in place
+    of PSNR and SSIM where mixes restored different inputs.
     """
     return collect(record).table
 
@@ -48,9 +49,9 @@ def collect(record: Reading) -> Found:
         metric.name: metric
         for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
     }
-    per_seed = _per_seed(trials, measurements)
-    if "gain" in per_seed:
-        metrics["gain"] = GAIN
+    per_seed = with_gains(_per_seed(trials, measurements))
+    metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
+    objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = mixes.set_index("key")[["label", "baseline"]]
     table.insert(2, "status", _status(trials).reindex(table.index).fillna("waiting"))
     levels = record.levels().pivot(index="mix", columns="axis", values="level")
@@ -58,13 +59,13 @@ def collect(record: Reading) -> Found:
     parts = [table, levels, *_summaries(per_seed, table.index)]
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
     table = pd.concat(parts, axis=1)
-    table = _with_front(table, per_seed, record.objectives, metrics)
+    table = _with_front(table, per_seed, objectives, metrics)
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
     table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
-    table.attrs["objectives"] = record.objectives
+    table.attrs["objectives"] = objectives
     return Found(
         facts=record.facts(),
-        objectives=record.objectives,
+        objectives=objectives,
         metrics=metrics,
         table=table,
         per_seed=per_seed,
@@ -95,13 +96,10 @@ def _per_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.
     """Of finished trials: metric -> rows mixes, columns seeds."""
     done = trials[trials["status"] == "done"][["key", "mix", "seed"]]
     rows = measurements.merge(done, left_on="subject", right_on="key")
-    found = {
+    return {
         str(metric): of_one.pivot_table(index="mix", columns="seed", values="value", aggfunc="last")
         for metric, of_one in rows.groupby("metric", sort=False)
     }
-    if "psnr" in found and "input_psnr" in found:
-        found["gain"] = found["psnr"] - found["input_psnr"]
-    return found
 
 
 def _status(trials: pd.DataFrame) -> pd.Series:

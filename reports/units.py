@@ -10,6 +10,7 @@ ABSENT = "–"
 TIE = "\u00a0"  # a space at which no line breaks
 TITLES = {
     "gain": "Gain over input",
+    "ssim_gain": "SSIM gain over input",
     "input_psnr": "PSNR of the input",
     "input_ssim": "SSIM of the input",
     "params": "Parameters",
@@ -26,7 +27,7 @@ STEPS = {
     "": ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),
 }
 COUNTS = ("", "MAC", "FLOP", "parameter", "1")
-DECIMALS = {"psnr": 2, "gain": 2, "input_psnr": 2, "ssim": 4, "input_ssim": 4}
+DECIMALS = {"psnr": 2, "gain": 2, "input_psnr": 2, "ssim": 4, "input_ssim": 4, "ssim_gain": 4}
 
 
 @dataclass(frozen=True)

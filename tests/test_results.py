@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from reports.answer import answer, quality_effects, strongest
+from reports.build import write_report
 from reports.health import health
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
 from reports.results import main_mode, read, results
+from reports.sections.mixes import mixes
+from reports.sections.scatter import scatter
 from tests.simulated_run import METRICS, Kind, simulate
 
 
@@ -188,3 +191,42 @@ def test_the_strongest_choice_is_the_one_that_was_simulated(tmp_path):
     strong = next(effect for effect in effects.of("stage3") if effect.level == "strong")
     assert strong.value == pytest.approx(1.1, abs=0.1)
     assert strong.claimed
+
+
+TASKS = {
+    "sigma 15": {"psnr": [33.0, 33.1, 33.2], "input": 24.6, "latency": 0.005, "level": "15"},
+    "sigma 50": {"psnr": [26.0, 26.1, 26.2], "input": 14.2, "latency": 0.005, "level": "50"},
+}
+
+
+def test_different_tasks_are_ranked_by_gain_everywhere(tmp_path):
+    path = record_of(tmp_path, TASKS)
+    found, said = read(path), answer(read(path))
+    assert found.objectives == ("gain", "latency")
+    assert said.best == "sigma 50"
+    assert found.letters == {"sigma 50": "A"}
+    words = said.sentence.replace("\xa0", " ")
+    assert words.startswith(
+        "Mix A (label sigma 50) has the best mean gain over input of 2 mixes (mixes restored "
+        "different inputs, so they are compared by gain, not by PSNR): 11.90 dB"
+    )
+    effects = quality_effects(found)
+    assert effects.metric == "gain"
+    assert max(effects.effects, key=lambda effect: effect.value).level == "50"
+    drawn = scatter(found)
+    assert drawn.quality == "Gain over input, dB"
+    assert min(drawn.panels[0].points, key=lambda point: point.y).mix == "sigma 50"
+    table = mixes(found)
+    assert [row.mix for row in table.rows[:2]] == ["sigma 50", "sigma 15"]
+    assert table.columns[0].metric == "gain"
+    assert (
+        "compared by gain, not by PSNR.</p>"
+        in write_report(path, tmp_path)["report.html"].read_text()
+    )
+
+
+def test_one_task_is_ranked_by_the_raw_score(tmp_path):
+    found = read(record_of(tmp_path, THREE))
+    assert found.objectives == ("psnr", "latency")
+    assert quality_effects(found).metric == "psnr"
+    assert "ssim_gain" not in found.table

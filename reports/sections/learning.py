@@ -11,6 +11,7 @@ from reports.answer import quality_effects, quality_metric, scale, strongest
 from reports.axes import Axis, axis
 from reports.families import Look
 from reports.found import Found
+from reports.quality import GAINS
 from reports.sections.choices import families_of_levels
 from reports.statistics import Numbers
 from reports.units import count, plain, title
@@ -110,7 +111,8 @@ def _curve_name(found: Found) -> str:
     """The quality over training where it was scored more than once; else the longest curve."""
     steps = found.curve.groupby("name")["step"].nunique()
     quality = quality_metric(found)
-    for wanted in (quality, f"validation_{quality}", f"val_{quality}"):
+    raw = {metric.name: name for name, metric in GAINS.items()}.get(quality, quality)
+    for wanted in (quality, f"validation_{quality}", f"val_{quality}", raw):
         if steps.get(wanted, 0) > 1:
             return wanted
     return str(steps.idxmax()) if len(steps) else quality

@@ -12,7 +12,7 @@ from reports.found import Found
 from reports.statistics import FEWEST_SEEDS
 from reports.units import ABSENT, TIE, Scale, percent
 
-SHOWN = ("psnr", "gain", "ssim")
+SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
 DEGRADED = "degraded input"
 
@@ -174,7 +174,7 @@ def _which(found: Found, members: list[str], inputs: pd.DataFrame) -> str:
 
 
 def _input_cell(shown: Scale, known: dict[str, float]) -> Cell:
-    if shown.metric == "gain":
+    if shown.metric in ("gain", "ssim_gain"):
         return Cell(shown.number(0.0), sort="0.0")
     value = known.get(f"input_{shown.metric}", math.nan)
     return Cell(shown.number(value), sort="" if math.isnan(value) else repr(value))

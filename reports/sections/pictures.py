@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from reports.answer import Answer, cost_metric
+from reports.answer import Answer, cost_metric, quality_metric
 from reports.found import Found
 from reports.record import Reading
 
@@ -66,8 +66,10 @@ def worth_a_look(found: Found, said: Answer) -> list[str]:
     members = list(found.letters)
     middle = members[len(members) // 2 : len(members) // 2 + 1]
     order = [said.best, said.cheaper, *members[:1], *middle]
-    if "psnr" in found.ranked:
-        order += [str(mix) for mix in found.ranked.sort_values("psnr", ascending=False).index[:4]]
+    quality = quality_metric(found)
+    if quality in found.ranked:
+        up = found.metrics[quality].better == "lower"
+        order += [str(mix) for mix in found.ranked.sort_values(quality, ascending=up).index[:4]]
     return [mix for mix in dict.fromkeys(order) if mix]
 
 
