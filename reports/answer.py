@@ -14,6 +14,7 @@ from reports.statistics import FEWEST_SEEDS, Summary, summarise
 from reports.units import Scale, count, percent, plain, spoken
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
+MEASURED = ("s", "J")  # units of what is never exact; other costs without intervals are counts
 NO_CLAIM = "no difference claimed"
 
 
@@ -110,6 +111,7 @@ def choice_costs(found: Found, metric: str) -> Effects:
         ends[metric],
         ends[f"{metric}_low"],
         ends[f"{metric}_high"],
+        exact=found.metrics[metric].unit not in MEASURED and not ends[f"{metric}_low"].count(),
     )
 
 

@@ -98,7 +98,13 @@ def seed_effects(metric: str, levels: pd.DataFrame, values: pd.DataFrame) -> Eff
 
 
 def cost_effects(
-    metric: str, levels: pd.DataFrame, values: pd.Series, low: pd.Series, high: pd.Series
+    metric: str,
+    levels: pd.DataFrame,
+    values: pd.Series,
+    low: pd.Series,
+    high: pd.Series,
+    *,
+    exact: bool = False,
 ) -> Effects:
     """Effects on what is measured once for each mix; the mixes' own intervals are carried on.
 
@@ -108,6 +114,7 @@ def cost_effects(
         values: One value per mix, NaN where there is none.
         low: Lower end of each value's interval, NaN where there is none.
         high: Upper end.
+        exact: The values are counts without an error, so that every difference is one.
     """
     levels, names = _varying(levels)
     values = values.reindex(levels.index)
@@ -118,6 +125,7 @@ def cost_effects(
     half = ((high - low).reindex(levels.index)[seen] / 2.0).to_numpy(dtype=float)
     estimates = weights @ values[seen].to_numpy(dtype=float)
     widths = np.sqrt((weights**2) @ (half**2))  # NaN where a mix has no interval
+    noise = 1e-9 * float(values.abs().max()) if exact else math.nan  # of the sums, in floats
     effects = tuple(
         Effect(
             axis,
@@ -127,7 +135,7 @@ def cost_effects(
             float(value + width),
             1,
             _mixes(levels, values.to_frame(), axis, level),
-            bool(abs(value) > width),
+            bool(abs(value) > (noise if exact else width)),
         )
         for (axis, level), value, width in zip(names, estimates, widths, strict=True)
     )

@@ -95,9 +95,21 @@ def test_costs_carry_the_intervals_of_the_mixes():
 def test_costs_without_intervals_are_shown_without_a_claim():
     levels = pd.DataFrame({"a": ["x", "y"]}, index=["m0", "m1"])
     nothing = pd.Series(math.nan, levels.index)
-    found = cost_effects("macs", levels, pd.Series([1.0, 3.0], levels.index), nothing, nothing)
+    found = cost_effects("latency", levels, pd.Series([1.0, 3.0], levels.index), nothing, nothing)
     assert math.isnan(found.of("a")[0].low)
     assert not found.of("a")[0].claimed
+
+
+def test_counts_are_exact_so_every_difference_is_one():
+    levels = pd.DataFrame({"a": ["x", "y"], "b": ["p", "p"]}, index=["m0", "m1"])
+    nothing = pd.Series(math.nan, levels.index)
+    counts = pd.Series([1.0e6, 1.000001e6], levels.index)
+    found = cost_effects("params", levels, counts, nothing, nothing, exact=True)
+    assert all(effect.claimed for effect in found.effects)
+    assert math.isnan(found.of("a")[0].low)
+    same = pd.Series([1.0e6, 1.0e6], levels.index)
+    found = cost_effects("params", levels, same, nothing, nothing, exact=True)
+    assert not any(effect.claimed for effect in found.effects)
 
 
 def test_the_spread_of_an_axis_is_its_largest_difference():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.answer import answer, quality_effects, strongest
+from reports.answer import answer, choice_costs, quality_effects, strongest
 from reports.build import write_report
 from reports.health import health
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
@@ -223,6 +223,20 @@ def test_different_tasks_are_ranked_by_gain_everywhere(tmp_path):
         "compared by gain, not by PSNR.</p>"
         in write_report(path, tmp_path)["report.html"].read_text()
     )
+
+
+def test_parameters_are_exact_and_unrepeated_timings_are_not(tmp_path):
+    path = record_of(tmp_path, {key: {"psnr": facts["psnr"]} for key, facts in THREE.items()})
+    with Record.open(path, writable=True) as record:
+        for at, key in enumerate(THREE):
+            counted, timed = (
+                Measurement(key, "params", 100 + at),
+                Measurement(key, "latency", 1.0 + at),
+            )
+            record.add_sitting([counted, timed])
+    found = read(path)
+    assert choice_costs(found, "params").effects[0].claimed
+    assert not any(effect.claimed for effect in choice_costs(found, "latency").effects)
 
 
 def test_one_task_is_ranked_by_the_raw_score(tmp_path):
