@@ -10,7 +10,7 @@ import pandas as pd
 from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.found import Found
 from reports.quality import comparable, several_tasks
-from reports.statistics import FEWEST_SEEDS, Summary, summarise
+from reports.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.units import Scale, count, percent, plain, spoken
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
@@ -191,10 +191,12 @@ def _second(
             f"({_cost(found, cost, cheaper)}), with {NO_CLAIM} in "
             f"{spoken(shown.title)} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
         )
-    ties = sum(not gap.excludes_zero for gap in differences.values())
+    ties = holm([gap.p_value for gap in differences.values()]).count(False)
+    among = f" ({percent(0.95)} over all {len(differences)} comparisons, after Holm)"
+    among = among if len(differences) > 1 else f" ({percent(0.95)})"
     if ties:
-        return f"; {NO_CLAIM} between it and {count(ties, 'other mix')}."
-    return "; it differs from every other mix by more than the seeds do."
+        return f"; {NO_CLAIM} between it and {count(ties, 'other mix')}{among}."
+    return f"; it differs from every other mix by more than the seeds do{among}."
 
 
 def _choices(found: Found, quality: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,6 +37,31 @@ class Summary:
     def excludes_zero(self) -> bool:
         """Whether a difference can be claimed: enough values, and 0 is outside the interval."""
         return self.n >= FEWEST_SEEDS and not self.low <= 0.0 <= self.high
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of Student's t test against 0; 1 where nothing can be claimed."""
+        if self.n < FEWEST_SEEDS or self.mean == 0.0:
+            return 1.0
+        if self.sd == 0.0:
+            return 0.0
+        t = abs(self.mean) / self.sd * math.sqrt(self.n)
+        return incomplete_beta((self.n - 1) / 2.0, 0.5, (self.n - 1) / (self.n - 1 + t * t))
+
+
+def holm(p_values: Sequence[float], level: float = 0.95) -> list[bool]:
+    """Which of several comparisons can be claimed so that all claims hold with this probability.
+
+    Source: Holm 1979, from the smallest p-value on: the k-th of m is held against (1 - level) over
+    (m - k + 1), and the first that fails stops it.
+    """
+    claimed = [False] * len(p_values)
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    for done, at in enumerate(order):
+        if p_values[at] > (1.0 - level) / (len(order) - done):
+            break
+        claimed[at] = True
+    return claimed
 
 
 def summarise(values: Iterable[float], level: float = 0.95) -> Summary:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reports.statistics import (
+    holm,
     incomplete_beta,
     jittered,
     resampled_means,
@@ -68,6 +69,22 @@ def test_one_value_has_no_spread_and_none_has_no_mean():
     assert math.isnan(summarise([5.0]).sd)
     assert summarise([5.0]).mean == 5.0
     assert math.isnan(summarise([]).mean)
+
+
+def test_p_values_are_those_of_the_t_test():
+    assert summarise([1.0, 2.0, 3.0]).p_value == pytest.approx(0.0741799, abs=1e-6)  # t of 3.4641
+    assert summarise([-1.0, -2.0, -3.0]).p_value == pytest.approx(0.0741799, abs=1e-6)
+    assert summarise([2.0, 2.0, 2.0]).p_value == 0.0
+    assert summarise([2.0, 2.1]).p_value == 1.0
+    edge = t_quantile(0.975, 2) / math.sqrt(3)
+    assert summarise([edge - 1, edge, edge + 1]).p_value == pytest.approx(0.05)
+
+
+def test_holm_stops_at_the_first_comparison_that_fails():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]  # Holm's own thresholds
+    assert holm([0.04]) == [True]
+    assert holm([0.04, 0.04]) == [False, False]
+    assert holm([]) == []
 
 
 def test_two_seeds_never_support_a_claim():
