@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from ablate.engines.job import Reporter
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, Profile
 from ablate.network import build
-from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
-from ablate.profiling.latency import REFERENCE, LatencySample, measure_process, summarise
+from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.memory import peak_inference, peak_training
 from blocks.scan import backend_for
 from reports.record import Measurement, Metric, Note, Sample
@@ -39,17 +36,6 @@ COST_METRICS = (
     Metric("training_memory", "byte", "lower", "peak of one training step, optimiser included"),
     Metric("latency", "s", "lower", "median of one call over interleaved rounds of all mixes"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatencyJob:
-    """One process of a sitting: which networks to time side by side, and how."""
-
-    mixes: tuple[str, ...]  # Mix.to_json, one per network
-    size: tuple[int, int]
-    profile: Profile
-    process: int
-    device: str
 
 
 def mode_name(size: tuple[int, int], profile: Profile) -> str:
@@ -96,23 +82,6 @@ def _macs(
     return rows, notes
 
 
-def time_networks(job: LatencyJob, report: Reporter) -> list[LatencySample]:
-    """Time networks side by side in this process (a job for a fresh one)."""
-    steady_allocator()
-    device = torch.device(job.device)
-    torch.manual_seed(0)
-    models = {mix.network.key: build(mix.network) for mix in map(mix_from_json, job.mixes)}
-    return measure_process(
-        models,
-        size=job.size,
-        profile=job.profile,
-        process=job.process,
-        seed=job.process,
-        device=device,
-        report=lambda done, rounds: report(done),
-    )
-
-
 def latency_rows(
     mixes: Sequence[Mix],
     samples: Sequence[LatencySample],
@@ -157,7 +126,8 @@ def _memory(
         mode = mode_name(size, profile)
         rows.append(Measurement(mix.key, "peak_memory", peak, mode=mode, device=device))
     crop = (training.crop, training.crop)
-    peak = peak_training(model, crop, training.batch, place, training.precision)
+    averaged = training.ema > 0
+    peak = peak_training(model, crop, training.batch, place, training.precision, averaged)
     mode = f"{training.batch} crops of {training.crop}x{training.crop}"
     rows.append(Measurement(mix.key, "training_memory", peak, mode=mode, device=device))
     return rows, []

@@ -80,7 +80,7 @@ class Training:
         warmup: Fraction of the steps over which the rate rises from nearly 0.
         clip: Largest norm of the gradient; 0 does not clip.
         ema: Decay of the averaged weights that are evaluated; 0 evaluates the weights themselves.
-        precision: float32, or bfloat16 for autocast.
+        precision: float32, or bfloat16 for autocast; scoring is in float32 always.
         channels_last: Memory layout of images and weights.
         validate: How many times the validation set is scored, at most once a step, the last time
             after the last step.

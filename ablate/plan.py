@@ -24,7 +24,7 @@ from ablate.training.loop import Progress, train
 
 Item = TypeVar("Item")
 
-COUNTED = 64  # mixes that are counted one by one; of more, as many spread evenly
+COUNTED = 24  # mixes that are counted one by one; of more, as many spread evenly
 REHEARSED = 24  # mixes whose training step is tried out
 STEPS = 3  # of a rehearsal, the first of which is not timed
 START_SECONDS = 3.0  # of a worker: the interpreter, torch, the data

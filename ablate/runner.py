@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,10 @@ from ablate.events import (
 from ablate.folder import RunFolder
 from ablate.mix import Choice, Mix
 from ablate.plan import forecast_training
-from ablate.profiling.latency import LatencySample
+from ablate.profiling.machine import load
 from ablate.rows import failed_row, mix_row, trial_rows
 from ablate.search import Point, Seen, propose
+from ablate.sitting import sitting_name, time_together
 from ablate.study import Study
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult, trial_key
@@ -68,6 +68,7 @@ class Runner:
         self.study, self.place, self.record, self.device = study, place, record, device
         self.data, self.plugins, self.listener = data, tuple(plugins), listener
         self.mixes: dict[str, Mix] = {}
+        self.labels: dict[str, str] = {}
 
     def search(self, workers: int) -> None:
         """Train batch after batch of mixes until the strategy proposes no more."""
@@ -76,6 +77,7 @@ class Runner:
         while points := propose(self.study, seen, search):
             trials = trials_of(self.study, points, self.data)
             self.mixes |= {trial.mix.key: trial.mix for trial in trials}
+            self.labels |= {trial.mix.key: trial.label for trial in trials}
             self._enter(points)
             self._train(trials, workers)
             seen += _seen(self.study, points, self.record)
@@ -83,7 +85,7 @@ class Runner:
     def time(self) -> None:
         """Time all networks side by side, now that nothing trains on the device any more."""
         networks = {mix.network.key: mix for mix in self.mixes.values()}
-        sitting = self._sitting(networks)
+        sitting = sitting_name(list(networks.values()), self.study.profile, self.device)
         known = self.record.measurements()
         for size in self.study.profile.size:
             mode = costs.mode_name(size, self.study.profile)
@@ -180,48 +182,32 @@ class Runner:
         self.listener(ended)
 
     def _time(self, networks: Sequence[Mix], size: tuple[int, int], sitting: str) -> None:
-        """One sitting at one size: several fresh processes, one after the other."""
+        """One sitting at one size; what cannot be timed is named and the others are kept."""
         profile = self.study.profile
         total = profile.processes * profile.rounds
         self.listener(PhaseBegan("latency", total))
-        samples: list[LatencySample] = []
-        for process in range(profile.processes):
-            job = self._latency_job(networks, size, process)
-            for event in run_jobs([job], workers=1):
-                if isinstance(event, Message):
-                    done = process * profile.rounds + int(str(event.content))
-                    self.listener(PhaseStep("latency", done, total))
-                elif isinstance(event, Failed):
-                    self.listener(Warned(f"latency was not measured: {event.reason}"))
-                    self.record.note("", "latency", event.reason)
-                    return
-                else:
-                    assert isinstance(event.result, list)
-                    samples += event.result
-        mixes = list(self.mixes.values())
-        rows = costs.latency_rows(mixes, samples, size, profile, self.device, sitting)
-        self.record.add_sitting(*rows)
-
-    def _latency_job(self, networks: Sequence[Mix], size: tuple[int, int], process: int) -> Job:
-        payload = costs.LatencyJob(
-            mixes=tuple(mix.to_json() for mix in networks),
+        timed = time_together(
+            networks,
             size=size,
-            profile=self.study.profile,
-            process=process,
+            profile=profile,
             device=self.device,
-        )
-        return Job(
-            name=f"latency {process}",
-            function="ablate.costs:time_networks",
-            payload=payload,
-            threads=self.study.profile.threads,
             plugins=self.plugins,
+            report=lambda done: self.listener(PhaseStep("latency", done, total)),
         )
+        if timed.failure:
+            self._not_timed("", "all mixes", timed.failure)
+            return
+        for mix in self.mixes.values():
+            if reason := timed.dropped.get(mix.network.key):
+                self._not_timed(mix.key, self.labels[mix.key], reason)
+        mixes = [mix for mix in self.mixes.values() if mix.network.key not in timed.dropped]
+        rows = costs.latency_rows(mixes, timed.samples, size, profile, self.device, sitting)
+        self.record.add_sitting(*rows)
+        self.record.set_fact("load_at_timing", load())
 
-    def _sitting(self, networks: Iterable[str]) -> str:
-        """A name for timing these networks in this way: an interrupted sitting starts again."""
-        text = repr((sorted(networks), self.study.profile, self.device))
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+    def _not_timed(self, subject: str, label: str, reason: str) -> None:
+        self.listener(Warned(f"latency of {label} was not measured: {reason}"))
+        self.record.note(subject, "latency", f"latency was not measured: {reason}")
 
 
 def _ended(trial: Trial, result: TrialResult) -> TrialEnded:

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from ablate import costs
-from ablate.events import Ended, Listener, silence
+from ablate.events import Ended, Listener, Warned, silence
 from ablate.folder import RunError, RunFolder
 from ablate.metrics import WINDOW
 from ablate.mix import Choice, Mix
@@ -62,15 +62,47 @@ def run(
     chosen = choose_device(study, device)
     datasets = prepare_data(study)
     digests = {choice: dataset.digest for choice, dataset in datasets.items()}
-    with place.held(), contextlib.closing(_record(study, place, digests, chosen)) as record:
+    marks = {
+        "study_fingerprint": fingerprint(study),
+        "data_digest": " ".join(digests.values()),
+        "device": chosen,
+        "plugins": _contents(plugins),
+    }
+    with place.held(), contextlib.closing(_record(study, place, marks)) as record:
         for choice, dataset in datasets.items():
             keep(dataset, place.data(choice))
         runner = Runner(study, place, record, chosen, digests, plugins, listener)
         runner.search(worker_count(workers, chosen))
         runner.time()
-        report = write_report(place.record, place.path)
-        listener(Ended(place.path, report["report.html"], answer(read(place.record)).sentence))
+        _warn_of_failures(record, listener)
+        report = _report(place)
+        listener(Ended(place.path, report, answer(read(place.record)).sentence))
     return place
+
+
+def _warn_of_failures(record: Record, listener: Listener) -> None:
+    """The last word on what did not work, so that it is not overlooked among the lines before."""
+    trials = record.trials()
+    failed = int((trials["status"] == "failed").sum())
+    if failed:
+        text = f"{failed} of {len(trials)} trials failed; the same command tries them again"
+        listener(Warned(text))
+
+
+def _report(place: RunFolder) -> Path:
+    """Write the report; whatever stands in its way, the measurements are safe.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    try:
+        return write_report(place.record, place.path)["report.html"]
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(
+            f"{place.path}: the report could not be written ({reason}); everything measured is in "
+            f"record.sqlite; try again: ablate report {place.path}"
+        ) from error
 
 
 def prepare_data(study: Study) -> dict[Choice, Dataset]:
@@ -133,28 +165,28 @@ def cores() -> int:
 
 
 def fingerprint(study: Study) -> str:
-    """The same for studies that ask, train, score and profile the same, whatever their comments."""
-    parts = (study.questions, study.slots, study.search, study.seeds, study.evaluation)
+    """The same for studies that ask, train, score and profile the same.
+
+    Comments, objectives and the number of seeds may change: a run can be given more seeds.
+    """
+    parts = (study.questions, study.slots, study.search, study.evaluation)
     return hashlib.sha256(repr((*parts, study.profile)).encode()).hexdigest()[:16]
 
 
-def _record(study: Study, place: RunFolder, data: Mapping[Choice, str], device: str) -> Record:
+def _record(study: Study, place: RunFolder, marks: Mapping[str, str]) -> Record:
     """The record of this run: a new one, or the one that this study began.
 
     Raises:
-        RunError: The record was made by another study, on other images or on another device.
+        RunError: The record was made by another study, on other images, on another device or
+            with other plug-ins.
     """
-    marks = {
-        "study_fingerprint": fingerprint(study),
-        "data_digest": " ".join(data.values()),
-        "device": device,
-    }
     objectives = study.report.objectives
     if place.record.exists():
         record = Record.open(place.record, writable=True)
         _require_same(record.facts(), marks, place)
         _note_changes(record)
-        record.set_fact("objectives", json.dumps(objectives))  # the one thing that may change
+        record.set_fact("objectives", json.dumps(objectives))
+        record.set_fact("seeds", str(study.seeds))
     else:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         facts = {**describe(), **marks, "started": now, **_words(study)}
@@ -165,11 +197,17 @@ def _record(study: Study, place: RunFolder, data: Mapping[Choice, str], device: 
     return record
 
 
-def _require_same(facts: dict[str, str], marks: dict[str, str], place: RunFolder) -> None:
+def _contents(files: Sequence[str]) -> str:
+    """A hash of what is in plug-ins: numbers made with other code do not mix."""
+    return " ".join(hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] for file in files)
+
+
+def _require_same(facts: Mapping[str, str], marks: Mapping[str, str], place: RunFolder) -> None:
     how = {
         "study_fingerprint": "with another version of the study",
         "data_digest": "with other images",
         "device": f"on another device ({facts.get('device')})",
+        "plugins": "with other plug-ins, or another version of them",
     }
     for name, mark in marks.items():
         if facts.get(name, mark) != mark:

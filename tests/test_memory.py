@@ -26,7 +26,7 @@ class Chain(nn.Module):
         widths = [3, *[WIDTH] * (inner + 1), 3]
         self.layers = nn.Sequential(*(nn.Conv2d(a, b, 1, bias=False) for a, b in pairwise(widths)))
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, request: tuple[str, ...] = ()) -> dict[str, Tensor]:
         return {"image": self.layers(image)}
 
 
@@ -99,7 +99,7 @@ def test_what_the_scan_saves_for_its_gradient_is_in_the_forecast():
             super().__init__()
             self.decay = nn.Parameter(-torch.ones(3, 8))
 
-        def forward(self, image: Tensor) -> dict[str, Tensor]:
+        def forward(self, image: Tensor, request: tuple[str, ...] = ()) -> dict[str, Tensor]:
             u = image.flatten(2) * 1
             mixed = u[:, None, :1].expand(-1, -1, 8, -1)
             return {"image": selective_scan(u, u, self.decay, mixed, mixed).view_as(image)}
@@ -169,3 +169,8 @@ def test_cuda_measures_at_least_the_forecast():
     device = torch.device("cuda")
     assert peak_inference(Chain(2), SIZE, device=device) >= peak_inference(Chain(2), SIZE)
     assert peak_training(Chain(2), SIZE, 2, device) >= peak_training(Chain(2), SIZE, 2)
+
+
+def test_averaged_weights_are_one_more_copy_of_the_state():
+    plain = peak_training(Chain(2), SIZE, 2)
+    assert peak_training(Chain(2), SIZE, 2, averaged=True) == plain + FLOAT * weights(2)

@@ -20,7 +20,7 @@ from PIL import Image
 
 import ablate
 from ablate.applying import restore_files, score_images
-from ablate.events import Began, Ended, TrialEnded
+from ablate.events import Began, Ended, TrialEnded, Warned
 from ablate.folder import RunError
 from ablate.runner import Runner
 from ablate.running import keep, prepare_data, run
@@ -299,7 +299,9 @@ def test_a_mix_that_fails_is_recorded_and_the_others_go_on(tiny: Path, tmp_path:
     text = TINY.replace('["identity", "nafblock"]', '["identity", "fragile"]')
     study.write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1"))
     plugins = ablate.load_plugins([str(plugin)])
-    place = run(load_study(study), tmp_path / "run", plugins=plugins)
+    events = []
+    place = run(load_study(study), tmp_path / "run", plugins=plugins, listener=events.append)
+    assert Warned("1 of 2 trials failed; the same command tries them again") in events
     with place.open() as record:
         trials = record.trials().set_index("status")
     assert trials.loc["failed", "reason"] == "RuntimeError: this block breaks in training"
@@ -390,3 +392,41 @@ def test_the_data_can_be_a_question(tiny: Path, tmp_path: Path):
     place = run(load_study(study), tmp_path / "run")
     assert len(list(place.path.glob("data-*.npy"))) == 2
     assert ablate.Run(place.path).results()["psnr"].nunique() == 4
+
+
+def test_a_run_can_be_given_more_seeds(tiny: Path, undisturbed: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    more = tmp_path / "tiny.toml"
+    more.write_text(TINY.replace("seeds = 2", "seeds = 3"))
+    events = []
+    run(load_study(more), folder, listener=events.append)
+    began = next(event for event in events if isinstance(event, Began))
+    assert (began.trials, began.finished) == (4, 8)
+    assert (ablate.Run(folder).results()["psnr_n"] == 3).all()
+
+
+def test_a_changed_plugin_does_not_mix_with_what_it_was(tmp_path: Path):
+    plugin, study = tmp_path / "fragile_too.py", tmp_path / "study.toml"
+    plugin.write_text(FRAGILE)
+    study.write_text(TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("= 2", "= 1"))
+    loaded = load_study(study)
+    run(loaded, tmp_path / "run", plugins=[str(plugin)])
+    plugin.write_text(FRAGILE + "# another version\n")
+    with pytest.raises(RunError, match="made with other plug-ins, or another version of them"):
+        run(loaded, tmp_path / "run", plugins=[str(plugin)])
+
+
+def test_a_network_that_cannot_be_timed_does_not_cost_the_others_their_latency(tmp_path: Path):
+    plugin = tmp_path / "picky.py"
+    plugin.write_text(FRAGILE.replace("self.training and not x.is_meta", "x.shape[-1] == 32"))
+    study = tmp_path / "study.toml"
+    text = TINY.replace('["identity", "nafblock"]', '["identity", "picky"]')
+    text = text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1")
+    study.write_text(text.replace("crop = 32", "crop = 48"))
+    plugins, events = ablate.load_plugins([str(plugin)]), []
+    place = run(load_study(study), tmp_path / "run", plugins=plugins, listener=events.append)
+    table = ablate.Run(place.path).results().set_index("label")
+    assert table["latency"].notna().to_dict() == {"identity": True, "picky": False}
+    expected = "latency of picky was not measured: this block breaks in training"
+    assert Warned(expected) in events

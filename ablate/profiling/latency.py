@@ -38,6 +38,7 @@ __all__ = [
     "protocol",
     "separable",
     "summarise",
+    "untimable",
 ]
 
 _START_SECONDS = 5.0  # a fresh process: the interpreter, torch, building the networks
@@ -99,6 +100,28 @@ def measure_process(
                 samples.append(_sample(subject, process, number, timed))
             report(number + 1, profile.rounds)
     return samples
+
+
+def untimable(
+    models: Mapping[str, nn.Module],
+    *,
+    size: tuple[int, int],
+    profile: Profile,
+    device: torch.device,
+) -> dict[str, str]:
+    """Why networks cannot run at a size, by subject; those that can are not in it.
+
+    One network that fails must not cost the others their timings.
+    """
+    reasons = {}
+    with torch.inference_mode():
+        image = _image(size, profile, device)
+        for subject, model in models.items():
+            try:
+                _call(_prepared(model, profile, device), image, profile)()
+            except Exception as error:
+                reasons[subject] = str(error).partition("\n")[0] or type(error).__name__
+    return reasons
 
 
 def forecast_seconds(single_call_seconds: float, profile: Profile, candidates: int) -> float:

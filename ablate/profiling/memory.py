@@ -60,8 +60,9 @@ def peak_training(
     batch: int,
     device: torch.device = CPU,
     precision: Precision = "float32",
+    averaged: bool = False,
 ) -> int:
-    """Bytes at the worst moment of one training step with AdamW on an L1 loss.
+    """Bytes at the worst moment of one training step with AdamW on an L1 loss over all scales.
 
     Weights, gradients, two moments per weight, images, targets and saved activations.
 
@@ -71,10 +72,12 @@ def peak_training(
         batch: Crops in the step.
         device: A CUDA device measures; any other forecasts.
         precision: float32, or bfloat16 for autocast.
+        averaged: Whether averaged weights are kept beside, as large as the network's state.
     """
     shape = (batch, 3, *size)
+    beside = sum(t.numel() * t.element_size() for t in _state(model)) if averaged else 0
     if device.type == "cuda":
-        return _measured_training(model, shape, device, precision)
+        return beside + _measured_training(model, shape, device, precision)
     fake, twin = replica(model)
     twin.train()
     with fake:
@@ -86,7 +89,7 @@ def peak_training(
             with _cast(CPU, precision):
                 loss = _loss(twin, image, target)
             loss.backward()  # type: ignore[no-untyped-call]
-    return tracker.peak
+    return tracker.peak + beside
 
 
 def protocol(device: torch.device) -> str:
@@ -154,9 +157,14 @@ def _cast(device: torch.device, precision: Precision) -> AbstractContextManager[
 
 
 def _loss(model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
-    output = model(image)
-    restored: Tensor = output["image"] if isinstance(output, dict) else output
-    return (restored - target).abs().mean()
+    outputs = model(image, ("scales",))
+    restored: list[Tensor] = outputs.get("scales") or [outputs["image"]]
+    strides = [2**k for k in range(len(restored))]
+    losses = [
+        (scale - target[..., ::stride, ::stride]).abs().mean()
+        for scale, stride in zip(restored, strides, strict=True)
+    ]
+    return torch.stack(losses).sum()
 
 
 def _measured_inference(

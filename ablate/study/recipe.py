@@ -25,7 +25,7 @@ from ablate.tasks.degradations import degradations
 from ablate.training.losses import losses
 from blocks import Registry
 
-DEFAULT_SEEDS = 2  # the fewest that show a spread
+DEFAULT_SEEDS = 3  # the fewest that support a claim
 
 Losses = tuple[tuple[str, float], ...]
 

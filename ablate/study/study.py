@@ -6,7 +6,7 @@ import itertools
 import math
 import pathlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -142,7 +142,7 @@ class Study:
                 degradation=_overlaid(("task", "degradation"), answers),
             ),
             network=self._network(answers),
-            training=Training(**settings),
+            training=_without_inert(Training(**settings)),
         )
 
     def data(self) -> tuple[Choice, ...]:
@@ -191,6 +191,13 @@ class Study:
 def filled(pattern: tuple[Choice, ...], depth: int) -> tuple[Choice, ...]:
     """The block at each position of a stage: the pattern's choices in turn."""
     return tuple(pattern[position % len(pattern)] for position in range(depth))
+
+
+def _without_inert(training: Training) -> Training:
+    """Settings that cannot matter at their defaults: trainings that are the same are equal."""
+    if training.schedule == "cosine":
+        return replace(training, constant=Training.constant)
+    return training
 
 
 def _overlaid(place: Place, answers: Mapping[Place, Any]) -> Choice:
