@@ -114,6 +114,17 @@ def several_sittings(found: Found) -> list[Finding]:
     return []
 
 
+def doubtful_latency(found: Found) -> list[Finding]:
+    """Latencies measured under a remark, such as that the machine was busy."""
+    rows = found.notes[(found.notes["topic"] == "latency") & found.notes["subject"].ne("")]
+    rows = rows[~rows["text"].str.contains("was not measured", regex=False)]
+    if rows.empty:
+        return []
+    mixes, texts = rows["subject"].nunique(), list(rows["text"].unique())
+    text = f"Take the latency of {count(mixes, 'mix')} with care: {texts[0]}."
+    return [Finding("note", text, tuple(texts[1:]))]
+
+
 def several_tasks(found: Found) -> list[Finding]:
     """Mixes that restored different inputs, whose PSNR can't be compared."""
     if different_inputs(found.per_seed):
@@ -142,6 +153,7 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     missing_costs,
     few_seeds,
     several_sittings,
+    doubtful_latency,
     several_tasks,
     notes,
 )

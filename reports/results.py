@@ -75,8 +75,23 @@ def collect(record: Reading) -> Found:
         trial_facts=record.trial_facts(),
         measurements=measurements,
         curve=record.curve(),
-        notes=record.notes(),
+        notes=standing(record.notes(), measurements),
     )
+
+
+def standing(notes: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame:
+    """The notes without those that say a cost was not measured where it was in the end.
+
+    Args:
+        notes: Columns subject, topic, text; topic is a metric, subject a mix or "" for all mixes.
+        measurements: Columns subject, metric.
+    """
+    known = set(measurements[["subject", "metric"]].itertuples(index=False, name=None))
+    known |= {("", metric) for _, metric in known}
+    missing = notes["text"].str.contains("was not measured", regex=False)
+    pairs = zip(notes["subject"], notes["topic"], strict=True)
+    measured = pd.Series([pair in known for pair in pairs], notes.index, dtype=bool)
+    return notes[~(missing & measured)]
 
 
 def main_mode(measurements: pd.DataFrame) -> dict[str, str]:
