@@ -10,6 +10,7 @@ from reports.build import write_report
 from reports.health import health
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
 from reports.results import main_mode, read, results
+from reports.sections.method import method
 from reports.sections.mixes import mixes
 from reports.sections.scatter import scatter
 from tests.simulated_run import METRICS, Kind, simulate
@@ -249,6 +250,40 @@ def test_parameters_are_exact_and_unrepeated_timings_are_not(tmp_path):
     found = read(path)
     assert choice_costs(found, "params").effects[0].claimed
     assert not any(effect.claimed for effect in choice_costs(found, "latency").effects)
+
+
+def test_a_latency_that_was_measured_later_is_not_said_to_be_missing(tmp_path):
+    path = record_of(tmp_path, THREE | {"never": {"psnr": [28.0, 28.0, 28.0]}})
+    with Record.open(path, writable=True) as record:
+        for subject in ("", "slow", "never"):
+            record.note(subject, "latency", f"latency was not measured: reason of {subject!r}")
+    found = read(path)
+    assert list(found.notes["text"]) == ["latency was not measured: reason of 'never'"]
+    assert [text for _, text in method(found).notes] == list(found.notes["text"])
+
+
+def test_a_busy_machine_is_said_once_with_the_mixes_concerned(tmp_path):
+    path = record_of(tmp_path, THREE)
+    busy = "the machine was busy: 40 % of the timed visits were disturbed"
+    with Record.open(path, writable=True) as record:
+        for key in ("fast", "slow"):
+            record.note(key, "latency", busy)
+    texts = [(f.level, f.text) for f in health(read(path)) if "busy" in f.text]
+    assert texts == [("note", f"Take the latency of 2 mixes with care: {busy}.")]
+
+
+def test_the_plot_holds_the_bars_of_all_its_points(tmp_path):
+    wide = {"psnr": [28.3, 29.0, 29.7], "latency": 0.03}  # 29 +- 1.74, off the front
+    points = scatter(read(record_of(tmp_path, THREE | {"wide": wide}))).panels[0].points
+    assert all(0.0 < end < 1.0 for point in points for end in point.down)
+
+
+def test_long_bars_leave_the_points_a_third_of_the_height(tmp_path):
+    wide = {"psnr": [19.0, 29.0, 39.0], "latency": 0.03}
+    points = scatter(read(record_of(tmp_path, THREE | {"wide": wide}))).panels[0].points
+    heights = [point.y for point in points]
+    assert max(heights) - min(heights) == pytest.approx(1 / 3)
+    assert {point.mix for point in points if set(point.down) & {0.0, 1.0}} == {"wide"}
 
 
 def test_one_task_is_ranked_by_the_raw_score(tmp_path):

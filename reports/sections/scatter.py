@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from reports.answer import quality_metric, scale
 from reports.axes import Axis, axis, wants_log
@@ -15,6 +16,9 @@ from reports.found import Found
 from reports.pareto import front
 from reports.statistics import FEWEST_SEEDS, Numbers
 from reports.units import percent
+
+PAD = 0.1  # room above and below, as a share of what is drawn
+FEWEST_POINTS = 1 / 3  # share of the height that the points keep, however long their bars are
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def panel(found: Found, quality: str, cost: str) -> Panel | None:
     across = scale(found, cost)
     better = found.metrics[quality].better
     x = axis(list(costs / across.factor), ticks=6, log=wants_log(list(costs)), pad=0.05)
-    y = axis(_central(values, better) + _bars(found, quality, values), ticks=6, pad=0.1)
+    central = _central(values, better)
+    y = axis(central + _bars(table, quality, central), ticks=6, pad=PAD)
     points = [
         _point(found, str(mix), quality, cost, x, y, across.factor, flip=better == "lower")
         for mix in table.sort_values(cost).index
@@ -178,14 +183,25 @@ def _central(values: Numbers, better: str) -> list[float]:
     return list(values[near] if near.mean() >= 0.8 else values)
 
 
-def _bars(found: Found, quality: str, values: Numbers) -> list[float]:
-    """Ends of the front's intervals, as far as they stretch the plot by half at most."""
-    names = [name for name in (f"{quality}_low", f"{quality}_high") if name in found.table]
-    enough = found.table[found.table["on_front"]].get(f"{quality}_n", 0) >= FEWEST_SEEDS
-    ends = found.table.loc[found.table["on_front"], names][enough].to_numpy(dtype=float).ravel()
-    low, high = np.quantile(values, 0.05), values.max()
-    room = (high - low) / 2
-    return [float(end) for end in ends if low - room <= end <= high + room]
+def _bars(table: pd.DataFrame, quality: str, central: list[float]) -> list[float]:
+    """Lowest and highest end of the points' intervals, cut where points would be squeezed.
+
+    Args:
+        table: The mixes of the plot.
+        quality: What is up the plot.
+        central: Their values that lie inside the plot; they keep a share of FEWEST_POINTS of it.
+    """
+    low, high = min(central), max(central)
+    inside = table[quality].between(low, high) & (table[f"{quality}_n"] >= FEWEST_SEEDS)
+    ends = table.loc[inside, [f"{quality}_low", f"{quality}_high"]].to_numpy(dtype=float)
+    if not ends.size:
+        return []
+    below, above = max(low - ends.min(), 0.0), max(ends.max() - high, 0.0)
+    room = (high - low) * (1.0 / (FEWEST_POINTS * (1.0 + 2.0 * PAD)) - 1.0)
+    if high > low and below + above > room:  # the shorter side keeps what it needs, up to half
+        shorter = min(below, above, room / 2)
+        below, above = min(below, room - shorter), min(above, room - shorter)
+    return [float(low - below), float(high + above)]
 
 
 def _down(share: float, flip: bool) -> float:
