@@ -147,6 +147,8 @@ def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Nu
 
     Returns:
         (draws, mixes). A mix without any of the seeds drawn keeps the mean of those it has.
+        Resampled means of n seeds spread sqrt((n - 1) / n) too little, which matters for few:
+        their deviations from the mean are stretched to make up for it. One seed has none.
     """
     seeds = values.shape[1]
     counts = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=draws)  # (draws, seeds)
@@ -155,7 +157,10 @@ def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Nu
     with np.errstate(invalid="ignore", divide="ignore"):
         means: Numbers = (counts @ filled.T) / (counts @ present.T)
         fallback = filled.sum(axis=1) / present.sum(axis=1)
-    return np.where(np.isnan(means), fallback, means)
+    n = present.sum(axis=1)
+    stretch = np.sqrt(n / np.maximum(n - 1, 1))
+    deviations: Numbers = np.where(np.isnan(means), 0.0, means - fallback) * stretch
+    return fallback + deviations
 
 
 def jittered(

@@ -97,8 +97,15 @@ def test_seeds_are_drawn_the_same_for_every_mix():
     draws = resampled_means(values, 50, np.random.default_rng(0))
     assert draws.shape == (50, 2)
     np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 10.0)
-    assert draws[:, 0].min() >= 1.0
     assert len(np.unique(draws[:, 0])) > 3
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_resampled_means_spread_as_the_standard_error_says(n):
+    values = np.random.default_rng(1).normal(30.0, 0.2, (1, n))
+    draws = resampled_means(values, 40_000, np.random.default_rng(0))
+    assert draws.std() == pytest.approx(values.std(ddof=1) / math.sqrt(n), rel=0.02)
+    assert draws.mean() == pytest.approx(values.mean(), abs=0.003)
 
 
 def test_a_mix_without_the_drawn_seeds_keeps_its_mean():
