@@ -159,8 +159,8 @@ def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Nu
         fallback = filled.sum(axis=1) / present.sum(axis=1)
     n = present.sum(axis=1)
     stretch = np.sqrt(n / np.maximum(n - 1, 1))
-    deviations: Numbers = np.where(np.isnan(means), 0.0, means - fallback) * stretch
-    return fallback + deviations
+    spread: Numbers = fallback + np.where(np.isnan(means), 0.0, means - fallback) * stretch
+    return spread
 
 
 def jittered(
