@@ -11,7 +11,7 @@ from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.found import Found
 from reports.quality import comparable, several_tasks
 from reports.statistics import FEWEST_SEEDS, Summary, holm, summarise
-from reports.units import Scale, count, percent, plain, spoken
+from reports.units import Scale, count, percent, plain, share, spoken
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
 MEASURED = ("s", "J")  # units of what is never exact; other costs without intervals are counts
@@ -238,7 +238,8 @@ def _doubts(found: Found, quality: str) -> tuple[str, ...]:
     if effects.explained < 0.8:
         doubts.append(
             "The choices interact: adding up their mean effects explains only "
-            f"{percent(effects.explained)} of the variance between mixes, so read mixes, not means."
+            f"{share(effects.explained)} of the variance between mixes (adjusted R²), so read "
+            "mixes, not means."
         )
     if effects.effects and not effects.complete:
         doubts.append(

@@ -43,8 +43,9 @@ class Effects:
     Args:
         metric: Its name.
         effects: Axis by axis in the study's order, levels in order of appearance.
-        explained: Share of the variance between mixes that adding up the effects explains: near
-            1 the choices act independently, far below they interact and means mislead.
+        explained: Share of the variance between mixes that adding up the effects explains, less
+            what as many terms explain by chance (adjusted R^2): near 1 the choices act
+            independently, far below they interact and means mislead. NaN if it can't be told.
         complete: Whether every combination of levels was measured, so that the comparison is
             paired; otherwise the effects are least squares fits of a sum over the axes.
     """
@@ -188,7 +189,7 @@ def _solve(levels: pd.DataFrame, names: list[tuple[str, str]], values: pd.Series
 
 
 def _explained(levels: pd.DataFrame, values: pd.Series) -> float:
-    """R^2 of the additive model; NaN where it has as many terms as there are mixes."""
+    """Adjusted R^2 of the additive model; NaN where it has as many terms as there are mixes."""
     seen = values.notna()
     levels, names = _varying(levels[seen])
     if not names:
@@ -199,7 +200,9 @@ def _explained(levels: pd.DataFrame, values: pd.Series) -> float:
     if len(target) <= design.shape[1] or total == 0.0:
         return math.nan
     fitted = design @ np.linalg.lstsq(design, target, rcond=None)[0]
-    return 1.0 - float(((target - fitted) ** 2).sum()) / total
+    left = float(((target - fitted) ** 2).sum())
+    chance = (len(target) - 1) / (len(target) - design.shape[1])
+    return 1.0 - float(left / total * chance)
 
 
 def _complete(levels: pd.DataFrame, values: pd.DataFrame) -> bool:

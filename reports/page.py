@@ -22,7 +22,7 @@ from reports.sections.method import Method
 from reports.sections.mixes import Table, numbers
 from reports.sections.pictures import Strip
 from reports.sections.scatter import Scatter
-from reports.units import TIE, count, percent, plain, spoken, title
+from reports.units import TIE, count, plain, share, spoken, title
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEIGHT = 440  # pixels of the scatter
@@ -176,8 +176,8 @@ def explained(choices: Choices) -> str:
     if choices.explained != choices.explained:
         return ""
     return (
-        f"Adding up these mean effects explains {percent(choices.explained)} of the variance "
-        "between mixes; what is left is how the choices interact, and noise."
+        f"Adding up these mean effects explains {share(choices.explained)} of the variance "
+        "between mixes (adjusted R²); what is left is how the choices interact, and noise."
     )
 
 

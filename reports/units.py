@@ -118,6 +118,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}{TIE}%"
 
 
+def share(explained: float) -> str:
+    """A share of a variance: never all of it by rounding, and never less than nothing."""
+    if 0.99 < explained < 1.0 - 1e-9:
+        return f"more than {percent(0.99)}"
+    return percent(max(explained, 0.0))
+
+
 def spoken(heading: str) -> str:
     """A heading inside a sentence: latency, but still PSNR."""
     return heading if heading[1:2].isupper() else heading[:1].lower() + heading[1:]

@@ -100,6 +100,16 @@ def test_costs_without_intervals_are_shown_without_a_claim():
     assert not found.of("a")[0].claimed
 
 
+def test_what_the_effects_explain_is_less_what_chance_explains():
+    levels = design()  # six mixes, four terms
+    noise = pd.Series([1.0, -1.0, -1.0, 1.0, 0.5, -0.5], levels.index)
+    found = seed_effects("psnr", levels, pd.DataFrame({0: noise}))
+    plain = 6 * (1 / 6) ** 2 / 4.5  # a explains nothing, b's levels are 1/6 off the mean
+    assert found.explained == pytest.approx(1 - (1 - plain) * 5 / 2)
+    few = levels.drop(index=["m3", "m5"])  # four mixes for four terms
+    assert math.isnan(seed_effects("psnr", few, per_seed(few)).explained)
+
+
 def test_counts_are_exact_so_every_difference_is_one():
     levels = pd.DataFrame({"a": ["x", "y"], "b": ["p", "p"]}, index=["m0", "m1"])
     nothing = pd.Series(math.nan, levels.index)

@@ -16,7 +16,7 @@ from reports.record import MixRow, Record, RecordError, TrialRow
 from reports.sections.mixes import mixes
 from reports.sections.scatter import staircase
 from reports.tables import escape_latex, escape_markdown
-from reports.units import count, scale_of, spoken, title
+from reports.units import count, scale_of, share, spoken, title
 from tests.simulated_run import METRICS, Kind, simulate
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -259,6 +259,13 @@ def test_numbers_share_a_unit_and_three_digits():
     assert scale_of("macs", "MAC", [4.56e9]).text(4.56e9) == "4.56\xa0G"
     assert scale_of("peak_memory", "byte", [3 * 2**20]).text(3 * 2**20) == "3.00\xa0MiB"
     assert scale_of("psnr", "dB", [29.0]).text(29.123) == "29.12\xa0dB"
+
+
+def test_a_share_of_variance_is_not_rounded_to_all_of_it():
+    assert share(0.9971) == "more than 99\xa0%"
+    assert share(0.62) == "62\xa0%"
+    assert share(-0.3) == "0\xa0%"
+    assert share(1.0) == "100\xa0%"
 
 
 def test_headings_read_well():
