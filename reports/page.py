@@ -210,8 +210,9 @@ def _scatter_title(parts: Parts) -> str:
     if not members or {cost, quality} != set(found.objectives):
         return f"{scale(found, quality).title} against {spoken(parts.scatter.panels[0].title)}"
     total = count(int((~found.table["baseline"]).sum()), "mix")
+    more = " of gain" if by_gain(found) else ""
     ends = [
-        f"{scale(found, quality).text(found.number(mix, quality))} at "
+        f"{scale(found, quality).text(found.number(mix, quality))}{more} at "
         f"{scale(found, cost).text(found.number(mix, cost))}"
         for mix in (members[0], members[-1])
     ]
