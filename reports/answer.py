@@ -141,8 +141,9 @@ def _best(found: Found, quality: str, best: str, rivals: int) -> str:
     else:
         text += f" ({count(seeds, 'seed')})"
     if "gain" in found.table and quality == "psnr":
-        gain = scale(found, "gain").text(found.number(best, "gain"))
-        text += f", {gain} above the degraded input"
+        gain = found.number(best, "gain")
+        side = "above" if gain >= 0 else "below"
+        text += f", {scale(found, 'gain').text(abs(gain))} {side} the degraded input"
     cost = cost_metric(found)
     if cost and not math.isnan(found.number(best, cost)):
         text += f", at {_cost(found, cost, best)}"

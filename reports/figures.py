@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from reports.sections.learning import Learning
 from reports.sections.scatter import Panel, Scatter
 from reports.units import scale_of
 
+TITLE_WIDTH = 80  # letters
 INK, FAINT, PLAIN = "#1c1f23", "#b9b6ae", "#3d4248"
 
 
@@ -91,7 +93,8 @@ def draw_scatter(shown: Scatter, paths: list[Path], title: str) -> None:
     _ticks(axes, panel.xticks, panel.yticks)
     axes.set_xlabel(panel.heading + (" (log scale)" if panel.log else ""), parse_math=False)
     axes.set_ylabel(shown.quality, parse_math=False)
-    axes.set_title(title, loc="left", fontsize=10, parse_math=False, wrap=True)
+    # matplotlib's own wrapping reads mathematics into "$", whatever parse_math says
+    axes.set_title(textwrap.fill(title, TITLE_WIDTH), loc="left", fontsize=10, parse_math=False)
     legend = axes.legend(frameon=False, fontsize=8, loc="lower right", title=shown.slot)
     for text in (*legend.get_texts(), legend.get_title()):
         text.set_parse_math(False)

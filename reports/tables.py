@@ -57,7 +57,9 @@ def markdown(table: Table) -> str:
     lines = [_pipes(head), "|---|---|" + "---:|" * (len(head) - 2)]
     for row in table.rows:
         cells = [f"{cell.text} {cell.spread}".strip() for cell in row.cells]
-        lines.append(_pipes([row.letter, _named(row), *cells, row.probability.text]))
+        lines.append(
+            _pipes([row.letter, escape_markdown(_named(row)), *cells, row.probability.text])
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +107,7 @@ def _pipes(cells: list[str]) -> str:
 
 def _named(row: Row) -> str:
     marked = "" if row.status in ("done", "input") else f" [{row.status}]"
-    return escape_markdown(row.label) + marked
+    return row.label + marked
 
 
 def _latex_heading(column: Column) -> str:

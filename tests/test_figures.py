@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from reports.build import write_report
 from reports.figures import draw_front
 from reports.record import Record
 from reports.results import results
+from reports.tables import escape_latex
 from tests.simulated_run import simulate
 
 
@@ -36,3 +38,21 @@ def test_a_table_that_cannot_be_drawn_is_one_line(tmp_path):
     table["latency"] = float("nan")
     with pytest.raises(ValueError, match="no mix has both psnr and latency"):
         draw_front(table, tmp_path / "x.png")
+
+
+def test_a_question_may_hold_what_looks_like_mathematics(tmp_path):
+    path = simulate(tmp_path / "r", {"stage1": 2}, pictures=False)
+    with Record.open(path, writable=True) as record:
+        record.set_fact("question", "Is $x_{$ worth " + "a very long question " * 8 + "of 5 $?")
+    written = write_report(path, tmp_path / "out")
+    assert written["figures/accuracy_vs_latency.png"].stat().st_size > 1000
+
+
+def test_a_label_is_escaped_once_in_each_format(tmp_path):
+    path = simulate(tmp_path / "r", {"stage1": 2, "stage2": 2}, pictures=False)
+    written = write_report(path, tmp_path / "out")
+    with Record.open(path) as record:
+        label = record.mixes()["label"][1]
+    assert " | " in label
+    assert label.replace("|", r"\|") in written["report.md"].read_text()
+    assert escape_latex(label) in written["results.tex"].read_text()
