@@ -9,6 +9,7 @@ from torch import nn
 
 from ablate.mix import Mix, Profile
 from ablate.network import build
+from ablate.profiling import latency, memory
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
 from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.memory import peak_inference, peak_training
@@ -26,16 +27,25 @@ BESIDE = {  # work that is not multiply-adds, in columns of its own
     "norm": "normalisation operators, 5 per element",
     "fft": "Fourier transforms, 5 N log2 N",
 }
-COST_METRICS = (
-    Metric("params", "", "lower", "numbers in all parameters"),
-    Metric("macs", "MAC", "lower", MACS_PROTOCOL),
-    *(Metric(f"macs_{name}", "MAC", "none", f"share of {name} in macs") for name in MAC_CLASSES),
-    Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
-    *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
-    Metric("peak_memory", "byte", "lower", "peak of one inference call, weights included"),
-    Metric("training_memory", "byte", "lower", "peak of one training step, optimiser included"),
-    Metric("latency", "s", "lower", "median of one call over interleaved rounds of all mixes"),
-)
+
+
+def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
+    """What costs mean, and how they are found on a device."""
+    place = torch.device(device)
+    found = memory.protocol(place)
+    return (
+        Metric("params", "", "lower", "numbers in all parameters"),
+        Metric("macs", "MAC", "lower", MACS_PROTOCOL),
+        *(
+            Metric(f"macs_{kind}", "MAC", "none", f"share of {kind} in macs")
+            for kind in MAC_CLASSES
+        ),
+        Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
+        *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
+        Metric("peak_memory", "byte", "lower", f"peak of one inference call; {found}"),
+        Metric("training_memory", "byte", "lower", f"peak of one training step; {found}"),
+        Metric("latency", "s", "lower", latency.protocol(profile, place)),
+    )
 
 
 def mode_name(size: tuple[int, int], profile: Profile) -> str:

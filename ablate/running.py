@@ -193,7 +193,9 @@ def _record(study: Study, place: RunFolder, marks: Mapping[str, str]) -> Record:
         record = Record.create(
             place.record, study.name, study.text, study.question, facts, objectives
         )
-    record.define([*metric_definitions(study.evaluation), *costs.COST_METRICS])
+    record.define(
+        [*metric_definitions(study.evaluation), *costs.cost_metrics(study.profile, marks["device"])]
+    )
     return record
 
 

@@ -110,6 +110,14 @@ def test_raw_latencies_are_kept_those_of_the_shared_reference_among_them(undistu
     assert set(measured[measured["metric"] == "latency"]["subject"]) == {*mixes, "reference"}
 
 
+def test_the_record_says_how_costs_were_found(undisturbed: Path):
+    with Record.open(undisturbed / "record.sqlite") as record:
+        words = record.metrics().set_index("name")["protocol"]
+    assert "1 processes x 3 interleaved rounds" in words["latency"]
+    assert "forecast: storages alive at once" in words["peak_memory"]
+    assert "9 B L D N" in words["macs"]
+
+
 def test_the_five_lines_of_the_readme_work(undisturbed: Path, tmp_path: Path):
     done = ablate.Run(undisturbed)
     assert len(done.front()) >= 1
