@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ablate.cli import main
 from ablate.study import StudyError, load_study
 from blocks import Entry, blocks
 
@@ -340,6 +341,21 @@ def test_a_mistake_is_told_in_one_helpful_line(mistake: str, tmp_path: Path) -> 
     assert GOOD.count(old) == 1
     said = said if said.startswith(":") else f": {said}"
     assert problems_of(GOOD.replace(old, new), tmp_path) == (said,)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_at_the_command_line_a_mistake_is_that_line_and_exit_code_two(
+    mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, said = MISTAKES[mistake]
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace(old, new), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(path), "--out", str(tmp_path / "run")])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(said)
+    assert not (tmp_path / "run").exists()
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
