@@ -70,6 +70,8 @@ class Training:
         loss: Losses by name, with their weights; summed.
         scale_weights: Weight of the image at full, half, quarter ... resolution, for networks
             with several supervised outputs.
+        auxiliary: Weight of the mean of the blocks' own losses, for blocks that have such: how
+            unevenly experts are used.
         optimizer: adam or adamw.
         rate: Peak learning rate.
         final_rate: Learning rate at the last step.
@@ -92,6 +94,7 @@ class Training:
     augment: bool = True
     loss: tuple[tuple[str, float], ...] = (("l1", 1.0),)
     scale_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    auxiliary: float = 0.01
     optimizer: Literal["adam", "adamw"] = "adamw"
     rate: float = 3e-3
     final_rate: float = 1e-6

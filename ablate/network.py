@@ -8,7 +8,7 @@ from functools import partial
 from torch import nn
 
 from ablate.mix import Choice, Network, Stage
-from ablate.topologies import topologies
+from ablate.topologies import Blocks, topologies
 from blocks import Entry, blocks, make, nearest
 
 
@@ -24,18 +24,19 @@ def build(network: Network) -> nn.Module:
     return entry.make(fills, **network.topology.settings)
 
 
-def _fill(stage: Stage, channels: int) -> nn.Sequential:
+def _fill(stage: Stage, channels: int, context: int = 0) -> Blocks:
     """The blocks of a stage, each told how many of its name come before it."""
     earlier: Counter[str] = Counter()
     modules = []
     for choice in stage.blocks:
         try:
             _check_knobs(blocks[choice.name], choice)
-            modules.append(make(choice.name, channels, earlier[choice.name], **choice.settings))
+            index = earlier[choice.name]
+            modules.append(make(choice.name, channels, index, context, **choice.settings))
         except ValueError as error:
             raise ValueError(f"{stage.slot}: {error}") from error
         earlier[choice.name] += 1
-    return nn.Sequential(*modules)
+    return Blocks(*modules)
 
 
 def _check_knobs(entry: Entry[type[nn.Module]], choice: Choice) -> None:

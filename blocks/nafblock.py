@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from blocks._layout import ChannelNorm, check_at_least
+from blocks._pooling import GlobalMean
 from blocks._register import register
 
 
@@ -20,8 +21,8 @@ class NonlinearActivationFree(nn.Module):
     Cost: about 6 C^2 H W multiply-adds with both expansions 2; reach: 3 x 3 pixels, and the
     image through the mean.
     beta and gamma start at 0, so an untrained block is the identity; all convolutions have a bias.
-    Left out: the local means (TLC) that the authors put in for testing on large images, and
-    dropout, which is 0 in every released setting.
+    Left out: dropout, which is 0 in every released setting. The mean can be local (TLC), as the
+    authors have it for testing on large images: an option of the topology.
 
     Args:
         channels: C; any whose expansions are even.
@@ -35,6 +36,7 @@ class NonlinearActivationFree(nn.Module):
         self.norm = ChannelNorm(channels)
         self.enter = nn.Conv2d(channels, inner, 1)
         self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.mean = GlobalMean()
         self.attention = nn.Conv2d(inner // 2, inner // 2, 1)
         self.leave = nn.Conv2d(inner // 2, channels, 1)
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
@@ -47,7 +49,7 @@ class NonlinearActivationFree(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add both parts in turn, shape unchanged."""
         y: Tensor = _gate(self.depthwise(self.enter(self.norm(x))))  # (B, inner / 2, H, W)
-        y = y * self.attention(y.mean((2, 3), keepdim=True))
+        y = y * self.attention(self.mean(y))
         x = x + self.leave(y) * self.beta
         y = self.mlp_leave(_gate(self.mlp_enter(self.mlp_norm(x))))
         return x + y * self.gamma

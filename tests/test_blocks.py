@@ -161,7 +161,16 @@ def test_it_says_what_it_is(name):
     for words in ("(B, C, H, W) -> (B, C, H, W)", "Cost:", "reach:", "channels: "):
         assert words in text
     assert [k.name for k in entry.knobs.values() if not k.doc] == []
-    assert entry.supplied in (("channels",), ("channels", "index"))
+    assert entry.supplied[0] == "channels"
+    assert set(entry.supplied) <= {"channels", "index", "context"}
+
+
+@every_block
+def test_it_exports(name):
+    block, x = perturbed(name), image(1, 8, 16, 24)
+    exported = torch.export.export(block, (x,)).module()
+    with torch.no_grad():
+        torch.testing.assert_close(exported(x), block(x), rtol=1e-4, atol=1e-5)
 
 
 # Published numbers.

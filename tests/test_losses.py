@@ -108,3 +108,10 @@ def test_a_scale_of_another_shape_than_its_target_is_an_error():
     outputs = {"image": TARGET, "scales": [TARGET, TARGET]}
     with pytest.raises(ValueError, match=r"\(2, 3, 4, 4\) has a target of shape \(2, 3, 2, 2\)"):
         total_loss(outputs, TARGET, Training())
+
+
+def test_the_blocks_own_losses_count_with_their_mean_and_weight():
+    clean = torch.zeros(1, 3, 4, 4)
+    outputs = {"image": torch.ones(1, 3, 4, 4), "auxiliary": [torch.tensor(2.0), torch.tensor(4.0)]}
+    assert total_loss(outputs, clean, Training(auxiliary=0.5)).item() == pytest.approx(2.5)
+    assert total_loss({**outputs, "auxiliary": []}, clean, Training()).item() == 1.0

@@ -298,7 +298,7 @@ def test_a_network_with_several_outputs_is_trained_at_every_scale():
             return {"image": full, "scales": [full, torch.zeros_like(full[..., ::2, ::2])]}
 
     result, model = trained(replace(BRIEF, steps=1, scale_weights=(0.0, 1.0)), Pyramid())
-    assert model.asked == ("scales",)
+    assert model.asked == ("scales", "auxiliary")
     assert result.curve[0].value == pytest.approx(batches(0)[1].mean().item(), rel=1e-5)
 
 

@@ -26,10 +26,11 @@ _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 def shipped_studies() -> dict[str, pathlib.Path]:
-    """The studies that come with the project, by name."""
+    """The studies that come with the project, by name: those in folders after the others."""
     installed = _PACKAGE / "shipped_studies"
     folder = installed if installed.is_dir() else _PACKAGE.parent / "studies"
-    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    files = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
+    return {file.stem: file for file in files}
 
 
 def load_study(source: str | pathlib.Path | Mapping[str, Any]) -> Study:

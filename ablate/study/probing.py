@@ -18,8 +18,10 @@ from ablate.study.rules import training_problems
 from ablate.study.study import Study
 from ablate.tasks.data import check_task
 from ablate.tasks.degradations import check
-from ablate.topologies import topologies
+from ablate.topologies import Blocks, topologies
 from blocks import make
+
+Width = tuple[int, int]  # channels of a stage, and of the embedding that it is given
 
 ALL = 64  # a study of at most this many mixes is probed in full
 
@@ -63,8 +65,8 @@ class NetworkProbe:
         self._filled_by = {
             slot.name: slot.block[1] for slots in study.slots.values() for slot in slots
         }
-        self._widths: dict[tuple[Choice, tuple[str, ...]], dict[str, int]] = {}
-        self._wrong: dict[tuple[Choice, int, int], str] = {}
+        self._widths: dict[tuple[Choice, tuple[str, ...]], dict[str, set[Width]]] = {}
+        self._wrong: dict[tuple[Choice, int, Width], str] = {}
 
     def probe(self, network: Network) -> None:
         """Note what in a network cannot be built, in every stage of it."""
@@ -73,16 +75,16 @@ class NetworkProbe:
         if frame not in self._widths:
             self._widths[frame] = self._build_frame(*frame)
         for stage in network.stages:
-            if stage.slot in self._widths[frame]:
-                self._probe_stage(stage, self._widths[frame][stage.slot])
+            for width in sorted(self._widths[frame].get(stage.slot, ())):
+                self._probe_stage(stage, width)
 
-    def _build_frame(self, topology: Choice, slots: tuple[str, ...]) -> dict[str, int]:
-        """Build a topology around empty stages; the channels of each."""
-        widths: dict[str, int] = {}
+    def _build_frame(self, topology: Choice, slots: tuple[str, ...]) -> dict[str, set[Width]]:
+        """Build a topology around empty stages; the widths at which it fills each of them."""
+        widths: dict[str, set[Width]] = {}
 
-        def fill(slot: str, channels: int) -> nn.Module:
-            widths[slot] = channels
-            return nn.Sequential()
+        def fill(slot: str, channels: int, context: int = 0) -> nn.Module:
+            widths.setdefault(slot, set()).add((channels, context))
+            return Blocks()
 
         fills = {slot: partial(fill, slot) for slot in slots}
         entry = topologies[topology.name]
@@ -91,10 +93,10 @@ class NetworkProbe:
             self._problems.add(("network",), wrong)
         return widths
 
-    def _probe_stage(self, stage: Stage, channels: int) -> None:
+    def _probe_stage(self, stage: Stage, width: Width) -> None:
         earlier: Counter[str] = Counter()
         for choice in stage.blocks:
-            key = (choice, channels, earlier[choice.name])
+            key = (choice, earlier[choice.name], width)
             if key not in self._wrong:
                 self._wrong[key] = _attempt(partial(_make, *key))
             if self._wrong[key]:
@@ -103,8 +105,9 @@ class NetworkProbe:
             earlier[choice.name] += 1
 
 
-def _make(choice: Choice, channels: int, index: int) -> nn.Module:
-    return make(choice.name, channels, index, **choice.settings)
+def _make(choice: Choice, index: int, width: Width) -> nn.Module:
+    channels, context = width
+    return make(choice.name, channels, index, context, **choice.settings)
 
 
 def _attempt(build: Callable[[], object]) -> str:

@@ -59,6 +59,7 @@ TRAINING: Mapping[str, Bounds] = {
     "batch": Bounds(low=1),
     "crop": Bounds(low=16),
     "scale_weights": Bounds(low=0),
+    "auxiliary": Bounds(low=0),
     "rate": Bounds(above=0),
     "final_rate": Bounds(low=0),
     "betas": Bounds(low=0, below=1),

@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from blocks._pooling import use_local_means
+
 Stem = Literal["conv", "conv_norm_twice"]
 Down = Literal["conv2", "conv3_norm"]
 Up = Literal["shuffle", "deconv_norm"]
@@ -134,6 +136,11 @@ class ImageMerge(nn.Module):
         """Merge (B, C, H, W) and the image (B, 3, H, W) -> (B, C, H, W)."""
         merged: Tensor = self.merge(torch.cat([x, self.embed(image)], dim=1))
         return merged
+
+
+def localise(stage: nn.Module, crop: int, level: int) -> None:
+    """Have a stage at 1/2^level average over 1.5 training crops; over the image for a crop of 0."""
+    use_local_means(stage, crop * 3 // 2 >> level)
 
 
 def halve(image: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from ablate.topologies import _parts as parts
 from ablate.topologies._registry import Fill, Outputs, topologies
+from blocks import Context
 from blocks._layout import check_at_least, pad_to_multiple
 
 
@@ -40,6 +42,9 @@ class Unet(nn.Module):
         zero_head: Start heads at zero, so that the untrained network returns the image; the
             published networks do not.
         padding: What the image is padded with: zeros, as published, or replicate (its edge).
+        local_means: Side of the training crops, in pixels, to have blocks that average over the
+            whole image average over 1.5 times that on larger ones (TLC; NAFNet for GoPro); 0 has
+            them average over the image.
 
     Raises:
         ValueError: The stages do not make an encoder and a decoder, or width is below 1.
@@ -59,9 +64,11 @@ class Unet(nn.Module):
         supervised: bool = False,
         zero_head: bool = True,
         padding: Literal["zeros", "replicate"] = "zeros",
+        local_means: int = 0,
     ) -> None:
         super().__init__()
         check_at_least("width", width)
+        check_at_least("local_means", local_means, 0)
         count = _count_stages(stages)
         levels = count + ("middle" in stages)  # resolutions
         widths = [width * 2**level for level in range(levels)]
@@ -73,6 +80,8 @@ class Unet(nn.Module):
         inputs = range(1, count) if multi_input else ()
         self.merge = nn.ModuleDict({f"stage{k + 1}": parts.ImageMerge(widths[k]) for k in inputs})
         self.stages = nn.ModuleDict(_filled(stages, widths, count))
+        for slot, stage in self.stages.items():
+            parts.localise(stage, local_means, _level(slot, count))
         self.head = parts.head(head, width, zero=zero_head)
         scaled = range(1, count) if supervised else ()
         self.scale_heads = nn.ModuleDict(
@@ -89,19 +98,21 @@ class Unet(nn.Module):
 
         Args:
             image: (B, 3, H, W); any H and W.
-            request: `scales` and `features`, where wanted; a network that is not supervised
-                has no scale but the full one.
+            request: `scales`, `features` and `auxiliary`, where wanted; a network that is not
+                supervised has no scale but the full one.
 
         Returns:
             `image`: (B, 3, H, W). `scales`: restored images at 1, 1/2, 1/4 ..., sides rounded
             up. `features`: what every stage returned, in the order of `slots`, padded.
+            `auxiliary`: losses of the blocks' own, scalars.
         """
         height, width = image.shape[-2:]
         pyramid = [pad_to_multiple(image, 2 ** (self.levels - 1), self.padding)]
         for _ in range(1, self.count):
             pyramid.append(parts.halve(pyramid[-1]))
         features: dict[str, Tensor] = {}
-        self._decode(self._encode(pyramid, features), features)
+        context = Context()
+        self._decode(self._encode(pyramid, features, context), features, context)
         restored = _cropped(pyramid[0] + self.head(features["decoder1"]), height, width)
         outputs: Outputs = {"image": restored}
         if "scales" in request:
@@ -109,9 +120,13 @@ class Unet(nn.Module):
             outputs["scales"] = [restored, *scaled]
         if "features" in request:
             outputs["features"] = [features[slot] for slot in self.slots]
+        if "auxiliary" in request:
+            outputs["auxiliary"] = context.auxiliary
         return outputs
 
-    def _encode(self, pyramid: list[Tensor], features: dict[str, Tensor]) -> Tensor:
+    def _encode(
+        self, pyramid: list[Tensor], features: dict[str, Tensor], context: Context
+    ) -> Tensor:
         """Run the encoder and the middle; what the decoder starts from."""
         x: Tensor = self.stem(pyramid[0])
         for level in range(self.levels):
@@ -120,15 +135,16 @@ class Unet(nn.Module):
                 x = self.down[level - 1](x)
             if slot in self.merge:
                 x = self.merge[slot](x, pyramid[level])
-            x = features[slot] = self.stages[slot](x)
+            x = features[slot] = self.stages[slot](x, context)
         return x
 
-    def _decode(self, x: Tensor, features: dict[str, Tensor]) -> None:
+    def _decode(self, x: Tensor, features: dict[str, Tensor], context: Context) -> None:
         """Run the decoder; its stages join the features."""
         for level in reversed(range(self.count)):
             if level < self.levels - 1:
                 x = self.skip[level](self.up[level](x), features[f"stage{level + 1}"])
-            x = features[f"decoder{level + 1}"] = self.stages[f"decoder{level + 1}"](x)
+            slot = f"decoder{level + 1}"
+            x = features[slot] = self.stages[slot](x, context)
 
     def _scales(
         self, pyramid: list[Tensor], features: dict[str, Tensor], height: int, width: int
@@ -144,6 +160,11 @@ class Unet(nn.Module):
 def _slot(level: int, count: int) -> str:
     """What the encoder runs at a level: the middle below the last stage."""
     return f"stage{level + 1}" if level < count else "middle"
+
+
+def _level(slot: str, count: int) -> int:
+    """The level that a slot works at, the way back from `_slot` for both sides."""
+    return count if slot == "middle" else int(slot.strip(string.ascii_letters)) - 1
 
 
 def _filled(stages: Mapping[str, Fill], widths: list[int], count: int) -> dict[str, nn.Module]:

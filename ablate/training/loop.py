@@ -79,8 +79,9 @@ def train(
     divergence the weights are of no use.
 
     Args:
-        model: forward(image, request) -> {"image": ...}, and "scales" (always requested) where
-            the network restores the image at several resolutions.
+        model: forward(image, request) -> {"image": ...}, and where there are such (they are
+            requested always) "scales", restored at several resolutions, and "auxiliary", losses
+            of the blocks' own.
         batches: Step from 0 -> degraded and clean images, both (B, 3, H, W), float32, on the CPU;
             on CUDA it is called from a thread, a step ahead.
         settings: The whole recipe.
@@ -145,7 +146,7 @@ class _Run:
     def _learn(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         bfloat16 = self.settings.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            outputs = self.model(degraded, ("scales",))
+            outputs = self.model(degraded, ("scales", "auxiliary"))
         loss = total_loss(outputs, clean, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -45,13 +45,14 @@ def fft_l1(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def total_loss(outputs: Outputs, clean: Tensor, training: Training) -> Tensor:
-    """The weighted sum of the losses, over all scales where the network gave several.
+    """The weighted sum of the losses, over all scales and with the blocks' own where there are.
 
     Args:
         outputs: `image` (B, 3, H, W); or `scales`, restored images from full resolution
             downwards, each half as large as the one before. One scale is weighted 1.
+            `auxiliary`, scalars, counts with its mean.
         clean: (B, 3, H, W). Smaller targets take every second pixel, as the smaller inputs do.
-        training: Gives `loss` and `scale_weights`.
+        training: Gives `loss`, `scale_weights` and `auxiliary`.
 
     Raises:
         ValueError: More scales than weights, or a scale of another shape than its target.
@@ -69,6 +70,8 @@ def total_loss(outputs: Outputs, clean: Tensor, training: Training) -> Tensor:
         weight * _weighted(image, target, training)
         for weight, image, target in zip(weights, restored, targets, strict=False)
     ]
+    if own := outputs.get("auxiliary"):
+        parts.append(training.auxiliary * torch.stack(list(own)).float().mean())
     return torch.stack(parts).sum()
 
 
