@@ -1,0 +1,169 @@
+"""Experts that a router chooses from for each image: running only those, or ones that are forced.
+
+A module that routes derives from `Routed`, so that whoever measures a network finds it, and can
+ask for the cost of each of its experts in turn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+
+Expert = Callable[[Tensor], Tensor]
+
+
+class Routed(nn.Module):
+    """A module that runs `active` of its `experts` experts for each image.
+
+    forced: None has the input choose. Else these experts, `active` of them, run for every image,
+    with the gates that the router gives them; it is no part of the state.
+
+    Args:
+        experts: How many there are.
+        active: How many run for an image.
+
+    Raises:
+        ValueError: There is no such number of experts.
+    """
+
+    def __init__(self, experts: int, active: int) -> None:
+        super().__init__()
+        if not 1 <= active <= experts:
+            raise ValueError(
+                f"active must be from 1 to experts; got active={active}, experts={experts}"
+            )
+        self.experts, self.active = experts, active
+        self.forced: tuple[int, ...] | None = None
+
+    def expert_costs(self) -> tuple[int, ...]:
+        """Multiply-adds of each expert for one pixel, or any numbers in the same proportion."""
+        raise NotImplementedError
+
+    def dearest(self) -> tuple[int, ...]:
+        """The `active` experts that cost most, in ascending order."""
+        return tuple(sorted(self._by_cost()[-self.active :]))
+
+    def cheapest(self) -> tuple[int, ...]:
+        """The `active` experts that cost least, in ascending order."""
+        return tuple(sorted(self._by_cost()[: self.active]))
+
+    def _by_cost(self) -> list[int]:
+        costs = self.expert_costs()
+        return sorted(range(self.experts), key=costs.__getitem__)
+
+
+def routed(model: nn.Module) -> tuple[Routed, ...]:
+    """Every routed module of a network, in order."""
+    return tuple(part for part in model.modules() if isinstance(part, Routed))
+
+
+def turns(model: nn.Module) -> int:
+    """After how many turns every expert of every routed module has run equally often; 1 if none."""
+    return math.lcm(*(part.experts for part in routed(model)))
+
+
+def in_turn(part: Routed, turn: int) -> tuple[int, ...]:
+    """The experts of a turn: `active` neighbours, so that over `experts` turns all run alike."""
+    return tuple(sorted((turn + step) % part.experts for step in range(part.active)))
+
+
+@contextmanager
+def forcing(
+    model: nn.Module, choice: Callable[[Routed], tuple[int, ...]]
+) -> Iterator[tuple[Routed, ...]]:
+    """Force the experts that `choice` names for each routed module; afterwards as it was.
+
+    `choice` may be `Routed.dearest`, `Routed.cheapest` or, for the mean over all experts,
+    `partial(in_turn, turn=k)` for each of `turns(model)`.
+    """
+    parts = routed(model)
+    before = [part.forced for part in parts]
+    try:
+        for part in parts:
+            part.forced = choice(part)
+        yield parts
+    finally:
+        for part, forced in zip(parts, before, strict=True):
+            part.forced = forced
+
+
+def choose(part: Routed, scores: Tensor) -> tuple[Tensor, tuple[int, ...] | None]:
+    """Which experts run.
+
+    Args:
+        part: Where they run.
+        scores: (B, experts), larger for experts that suit the image.
+
+    Returns:
+        A mask (B, experts) of the experts that each image is given, and the experts to be run on
+        the whole batch, whatever the mask says of single images; None has every expert run on
+        its own images alone.
+    """
+    fixed = part.forced
+    if fixed is None and isinstance(scores, FakeTensor) and not torch.compiler.is_compiling():
+        fixed = part.dearest()
+    if fixed is None and scores.is_meta:
+        fixed = part.dearest()
+    if fixed is not None:
+        mask = torch.zeros_like(scores, dtype=torch.bool)
+        mask[:, list(fixed)] = True
+        return mask, fixed
+    chosen = scores.topk(part.active, dim=1).indices
+    mask = torch.zeros_like(scores, dtype=torch.bool).scatter(1, chosen, True)
+    return mask, tuple(range(part.experts)) if _must_be_static() else None
+
+
+def combine(
+    experts: Sequence[nn.Module],
+    inputs: tuple[Tensor, ...],
+    gates: Tensor,
+    mask: Tensor,
+    whole: tuple[int, ...] | None,
+) -> Tensor:
+    """The sum of gate * expert(*inputs) over the experts that each image is given.
+
+    Args:
+        experts: Each (B, C, H, W) ... -> (B, C, H, W).
+        inputs: What every expert is given, images first.
+        gates: (B, experts).
+        mask: (B, experts), as `choose` returns it.
+        whole: As `choose` returns it.
+    """
+    weights = (gates * mask)[..., None, None, None]  # (B, experts, 1, 1, 1)
+    if whole is not None:
+        terms = [weights[:, e] * experts[e](*inputs) for e in whole]
+        return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
+    total: Tensor | None = None
+    for e, rows in _rows_by_expert(mask).items():
+        if len(rows) == len(mask):
+            term = weights[:, e] * experts[e](*inputs)
+            total = term if total is None else total + term
+            continue
+        index = torch.tensor(rows, device=gates.device)
+        term = weights[index, e] * experts[e](*(part[index] for part in inputs))
+        start = term.new_zeros(len(mask), *term.shape[1:]) if total is None else total
+        total = start.index_add(0, index, term)
+    assert total is not None
+    return total
+
+
+def _rows_by_expert(mask: Tensor) -> dict[int, list[int]]:
+    """Expert -> the images that are given it; one wait for the device."""
+    rows: dict[int, list[int]] = {}
+    for image, row in enumerate(mask.tolist()):
+        for expert, given in enumerate(row):
+            if given:
+                rows.setdefault(expert, []).append(image)
+    return dict(sorted(rows.items()))
+
+
+def _must_be_static() -> bool:
+    """Whether what runs now must not depend on the values of tensors."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
