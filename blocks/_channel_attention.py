@@ -31,7 +31,8 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale the channels of (B, C, H, W)."""
-        return x * self.excite(F.relu(self.squeeze(self.mean(x)))).sigmoid()
+        weight: Tensor = self.excite(F.relu(self.squeeze(self.mean(x)))).sigmoid()
+        return x * weight
 
     def macs(self) -> int:
         """Multiply-adds for one image, whatever its size."""
