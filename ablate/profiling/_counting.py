@@ -60,9 +60,11 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             work = {"other": formula(*args, **kwargs, out_val=output) // 2}
         if work is None:
             self.uncounted[name] = None
-        for column, amount in (work or {}).items():
-            kind = self._kind_of_product(name, call) if column == "product" else column
-            self.work[kind] += amount
+        by_kind = {
+            self._kind_of_product(name, call) if column == "product" else column: amount
+            for column, amount in (work or {}).items()
+        }
+        self.note(name, call, output, by_kind)
         written = _written(func, call)
         self._memory.allocate(name, _tensors(output))
         self._memory.write(written)
@@ -70,6 +72,10 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.read(call)
         if any(self._comes_from_image(tensor) for tensor in _tensors(call)):
             self._mark([*_tensors(output), *written])
+
+    def note(self, name: str, call: Mapping[str, Any], output: Any, work: Work) -> None:
+        """Enter the work of one operator by kind."""
+        self.work.update(work)
 
     def read(self, tree: Any) -> None:
         """Name the functions whose memory, read here, was never seen to be written."""
