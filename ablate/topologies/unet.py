@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from torch import Tensor, nn
 
+from ablate.topologies import _encoder_decoder as ways
 from ablate.topologies import _parts as parts
 from ablate.topologies._registry import Fill, Outputs, topologies
 from blocks import Context
-from blocks._layout import check_at_least, pad_to_multiple
+from blocks._layout import check_at_least
 
 
 @topologies.register(decoder=True, extras=("middle",))
@@ -28,23 +28,29 @@ class Unet(nn.Module):
     Args:
         stages: What fills stage1 to stageN, decoder1 to decoderN and, if wanted, middle.
         width: Channels of stage 1; each later stage has twice as many.
-        stem: conv (3x3, NAFNet) or conv_norm_twice (two of 3x3, BatchNorm, GELU; RestorMixer).
-        down: conv2 (2x2 stride 2, NAFNet) or conv3_norm (3x3 stride 2, BatchNorm, GELU;
-            RestorMixer).
-        up: shuffle (1x1 and pixel shuffle, NAFNet) or deconv_norm (4x4 transposed stride 2,
-            BatchNorm, GELU; RestorMixer).
-        skip: add (NAFNet) or concat (beside each other, 1x1, GELU; RestorMixer).
-        head: conv (3x3, NAFNet) or conv_norm (3x3 and BatchNorm, RestorMixer).
+        stem: conv (3x3, NAFNet), conv_bare (without bias, Restormer) or conv_norm_twice (two of
+            3x3, BatchNorm, GELU; RestorMixer).
+        down: conv2 (2x2 stride 2, NAFNet), conv3_norm (3x3 stride 2, BatchNorm, GELU;
+            RestorMixer) or unshuffle (3x3 and pixel unshuffle, Restormer).
+        up: shuffle (1x1 and pixel shuffle, NAFNet), conv3_shuffle (3x3 and pixel shuffle,
+            Restormer) or deconv_norm (4x4 transposed stride 2, BatchNorm, GELU; RestorMixer).
+        skip: add (NAFNet), concat (beside each other, 1x1, GELU; RestorMixer) or concat_bare
+            (beside each other, 1x1 without bias; Restormer).
+        head: conv (3x3, NAFNet), conv_bare (without bias, Restormer) or conv_norm (3x3 and
+            BatchNorm, RestorMixer).
         multi_input: Merge the image scaled down into every encoder stage after the first
             (RestorMixer).
         supervised: Restore the image at the resolution of every decoder stage, for the loss
             (RestorMixer).
         zero_head: Start heads at zero, so that the untrained network returns the image; the
             published networks do not.
-        padding: What the image is padded with: zeros, as published, or replicate (its edge).
+        padding: What the image is padded with: zeros, as published, replicate (its edge) or
+            reflect (its mirror image).
         local_means: Side of the training crops, in pixels, to have blocks that average over the
             whole image average over 1.5 times that on larger ones (TLC; NAFNet for GoPro); 0 has
             them average over the image.
+        image_channels: 3, or 1 for a network of grey images, which restores each colour of a
+            colour image by itself.
 
     Raises:
         ValueError: The stages do not make an encoder and a decoder, or width is below 1.
@@ -58,79 +64,75 @@ class Unet(nn.Module):
         stem: parts.Stem = "conv",
         down: parts.Down = "conv2",
         up: parts.Up = "shuffle",
-        skip: parts.Skip = "add",
+        skip: Literal["add", "concat", "concat_bare"] = "add",
         head: parts.Head = "conv",
         multi_input: bool = False,
         supervised: bool = False,
         zero_head: bool = True,
-        padding: Literal["zeros", "replicate"] = "zeros",
+        padding: parts.Padding = "zeros",
         local_means: int = 0,
+        image_channels: Literal[1, 3] = 3,
     ) -> None:
         super().__init__()
         check_at_least("width", width)
         check_at_least("local_means", local_means, 0)
-        count = _count_stages(stages)
-        levels = count + ("middle" in stages)  # resolutions
+        count = ways.count_stages("unet", stages, ("middle",))
+        encoder, decoder = ways.encoder_slots(stages, count), ways.decoder_slots(count)
+        levels = len(encoder)  # resolutions
         widths = [width * 2**level for level in range(levels)]
         resized = range(1, levels)  # levels below full resolution
-        self.stem = parts.stem(stem, width)
+        self.stem = parts.stem(stem, width, image_channels)
         self.down = nn.ModuleList(parts.down(down, widths[level - 1]) for level in resized)
         self.up = nn.ModuleList(parts.up(up, widths[level]) for level in resized)
         self.skip = nn.ModuleList(parts.skip(skip, widths[level - 1]) for level in resized)
-        inputs = range(1, count) if multi_input else ()
-        self.merge = nn.ModuleDict({f"stage{k + 1}": parts.ImageMerge(widths[k]) for k in inputs})
-        self.stages = nn.ModuleDict(_filled(stages, widths, count))
-        for slot, stage in self.stages.items():
-            parts.localise(stage, local_means, _level(slot, count))
-        self.head = parts.head(head, width, zero=zero_head)
-        scaled = range(1, count) if supervised else ()
+        filled = {slot: stages[slot](widths[level]) for level, slot in enumerate(encoder)}
+        for level, slot in reversed(list(enumerate(decoder))):
+            filled[slot] = stages[slot](widths[level])
+        self.stages = nn.ModuleDict(filled)
+        ways.localise(self.stages, local_means)
+        self.head = parts.head(head, width, image_channels, zero=zero_head)
+        inputs = [(f"stage{k + 1}", widths[k]) for k in range(1, count) if multi_input]
+        self.merge = nn.ModuleDict({k: parts.ImageMerge(c, image_channels) for k, c in inputs})
+        heads = [(f"decoder{k + 1}", widths[k]) for k in range(1, count) if supervised]
         self.scale_heads = nn.ModuleDict(
-            {f"decoder{k + 1}": parts.scale_head(widths[k], zero=zero_head) for k in scaled}
+            {k: parts.head("conv_bare", c, image_channels, zero=zero_head) for k, c in heads}
         )
-        self.slots = tuple(self.stages)
-        self.count, self.levels = count, levels
-        self.padding: Literal["constant", "replicate"] = (
-            "constant" if padding == "zeros" else "replicate"
-        )
+        self.slots, self.encoder = tuple(self.stages), tuple(encoder)
+        self.count, self.image_channels = count, image_channels
+        self.padding: parts.Padding = padding
 
     def forward(self, image: Tensor, request: tuple[str, ...] = ()) -> Outputs:
         """Restore an image.
 
         Args:
-            image: (B, 3, H, W); any H and W.
+            image: (B, 3, H, W), or (B, 1, H, W) for a network of grey images; any H and W.
             request: `scales`, `features` and `auxiliary`, where wanted; a network that is not
                 supervised has no scale but the full one.
 
         Returns:
-            `image`: (B, 3, H, W). `scales`: restored images at 1, 1/2, 1/4 ..., sides rounded
+            `image`: as it came. `scales`: restored images at 1, 1/2, 1/4 ..., sides rounded
             up. `features`: what every stage returned, in the order of `slots`, padded.
             `auxiliary`: losses of the blocks' own, scalars.
         """
-        height, width = image.shape[-2:]
-        pyramid = [pad_to_multiple(image, 2 ** (self.levels - 1), self.padding)]
+        multiple = 2 ** (len(self.encoder) - 1)
+        pyramid = [parts.pad(parts.as_grey(image, self.image_channels), multiple, self.padding)]
         for _ in range(1, self.count):
             pyramid.append(parts.halve(pyramid[-1]))
         features: dict[str, Tensor] = {}
         context = Context()
-        self._decode(self._encode(pyramid, features, context), features, context)
-        restored = _cropped(pyramid[0] + self.head(features["decoder1"]), height, width)
-        outputs: Outputs = {"image": restored}
-        if "scales" in request:
-            scaled = self._scales(pyramid, features, height, width)
-            outputs["scales"] = [restored, *scaled]
-        if "features" in request:
-            outputs["features"] = [features[slot] for slot in self.slots]
-        if "auxiliary" in request:
-            outputs["auxiliary"] = context.auxiliary
-        return outputs
+        x = self._encode(pyramid, features, context)
+        kept = [features[f"stage{level + 1}"] for level in range(self.count)]
+        x = ways.decode(x, kept, self.stages, self.up, self.skip, features, context)
+        restored = parts.finished(pyramid[0] + self.head(x), image)
+        scaled = self._scales(pyramid, features, image) if "scales" in request else ()
+        return ways.requested(request, restored, features, context, scaled)
 
     def _encode(
         self, pyramid: list[Tensor], features: dict[str, Tensor], context: Context
     ) -> Tensor:
         """Run the encoder and the middle; what the decoder starts from."""
         x: Tensor = self.stem(pyramid[0])
-        for level in range(self.levels):
-            slot = _slot(level, self.count)
+        for level, slot in enumerate(self.encoder):
             if level:
                 x = self.down[level - 1](x)
             if slot in self.merge:
@@ -138,66 +140,11 @@ class Unet(nn.Module):
             x = features[slot] = self.stages[slot](x, context)
         return x
 
-    def _decode(self, x: Tensor, features: dict[str, Tensor], context: Context) -> None:
-        """Run the decoder; its stages join the features."""
-        for level in reversed(range(self.count)):
-            if level < self.levels - 1:
-                x = self.skip[level](self.up[level](x), features[f"stage{level + 1}"])
-            slot = f"decoder{level + 1}"
-            x = features[slot] = self.stages[slot](x, context)
-
     def _scales(
-        self, pyramid: list[Tensor], features: dict[str, Tensor], height: int, width: int
+        self, pyramid: list[Tensor], features: dict[str, Tensor], image: Tensor
     ) -> list[Tensor]:
         """The restored images at 1/2, 1/4 ..., of as many stages as have a head."""
-        restored = []
-        for level, (slot, head) in enumerate(self.scale_heads.items(), start=1):
-            scaled = pyramid[level] + head(features[slot])
-            restored.append(_cropped(scaled, -(-height // 2**level), -(-width // 2**level)))
-        return restored
-
-
-def _slot(level: int, count: int) -> str:
-    """What the encoder runs at a level: the middle below the last stage."""
-    return f"stage{level + 1}" if level < count else "middle"
-
-
-def _level(slot: str, count: int) -> int:
-    """The level that a slot works at, the way back from `_slot` for both sides."""
-    return count if slot == "middle" else int(slot.strip(string.ascii_letters)) - 1
-
-
-def _filled(stages: Mapping[str, Fill], widths: list[int], count: int) -> dict[str, nn.Module]:
-    """The blocks of every slot, in the order in which they run."""
-    filled = {_slot(k, count): stages[_slot(k, count)](width) for k, width in enumerate(widths)}
-    for level in reversed(range(count)):
-        slot = f"decoder{level + 1}"
-        filled[slot] = stages[slot](widths[level])
-    return filled
-
-
-def _count_stages(stages: Mapping[str, Fill]) -> int:
-    """How many encoder stages there are.
-
-    Raises:
-        ValueError: Slots are missing, or are not ones of this topology.
-    """
-    count = sum(slot.startswith("stage") for slot in stages)
-    numbers = range(1, max(count, 1) + 1)
-    expected = {f"{side}{k}" for k in numbers for side in ("stage", "decoder")}
-    missing, unknown = expected - set(stages), set(stages) - expected - {"middle"}
-    if missing or unknown:
-        wrong = f"lacks {_listed(missing)}" if missing else f"has no place for {_listed(unknown)}"
-        raise ValueError(
-            f"unet {wrong}; expected stage1 to stageN, decoder1 to decoderN and perhaps middle,"
-            f" got {_listed(stages) or 'nothing'}"
-        )
-    return count
-
-
-def _listed(slots: Iterable[str]) -> str:
-    return ", ".join(sorted(slots))
-
-
-def _cropped(image: Tensor, height: int, width: int) -> Tensor:
-    return image[..., :height, :width]
+        return [
+            parts.finished(pyramid[level] + head(features[slot]), image, 2**level)
+            for level, (slot, head) in enumerate(self.scale_heads.items(), start=1)
+        ]
