@@ -7,14 +7,14 @@ import itertools
 import pytest
 import torch
 
-from blocks._shifted_windows import ShiftedWindowAttention
+from blocks._window_attention import WindowAttention
 
 CUTS = [(size, shift) for size in (1, 3, 4, 5, 7, 8, 9, 10, 11, 12) for shift in (0, 1, 2, 3)]
 
 
-def attention(window: int = 4, heads: int = 2, shift: int = 0) -> ShiftedWindowAttention:
+def attention(window: int = 4, heads: int = 2, shift: int = 0) -> WindowAttention:
     torch.manual_seed(0)
-    return ShiftedWindowAttention(6, window, heads, shift).double()
+    return WindowAttention(6, window=window, heads=heads, shift=shift).double()
 
 
 def pieces(size: int, window: int, shift: int) -> list[range]:
@@ -25,7 +25,7 @@ def pieces(size: int, window: int, shift: int) -> list[range]:
     return [range(a, b) for a, b in itertools.pairwise(cuts)]
 
 
-def written_out(layer: ShiftedWindowAttention, x: torch.Tensor) -> torch.Tensor:
+def written_out(layer: WindowAttention, x: torch.Tensor) -> torch.Tensor:
     """Attention of each window by itself, with the bias looked up pair by pair."""
     out, width = torch.zeros_like(x), 2 * layer.window - 1
     for rows in pieces(x.shape[1], layer.window, layer.shift):
@@ -40,7 +40,7 @@ def written_out(layer: ShiftedWindowAttention, x: torch.Tensor) -> torch.Tensor:
                 [(r - s + layer.window - 1) * width + c - d + layer.window - 1 for s, d in places]
                 for r, c in places
             ]
-            bias = layer.position_bias[torch.tensor(offsets)].permute(2, 0, 1)
+            bias = layer.bias[torch.tensor(offsets)].permute(2, 0, 1)
             logits = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5 + bias
             mixed = layer.project((logits.softmax(-1) @ v).transpose(1, 2).flatten(2))
             for i, (r, c) in enumerate(places):
@@ -51,7 +51,7 @@ def written_out(layer: ShiftedWindowAttention, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(("size", "shift"), CUTS)
 def test_it_is_attention_within_windows_cut_at_the_shift_for_any_size(size, shift):
     layer = attention(shift=shift)
-    layer.position_bias.data.normal_()
+    layer.bias.data.normal_()
     for height, width in ((size, 9), (12, size)):
         x = torch.randn(2, height, width, 6).double()
         with torch.no_grad():
@@ -87,12 +87,12 @@ def test_windows_with_no_seam_share_one_call_and_one_bias(monkeypatch):
 
 
 def test_the_bias_starts_small_and_random():
-    table = ShiftedWindowAttention(8, 8, 4).position_bias
+    table = WindowAttention(8, window=8, heads=4).bias
     assert table.shape == (225, 4)
     assert 0.015 < table.std() < 0.025
 
 
 def test_parameters_and_macs_a_token_are_the_published_closed_forms():
-    layer = ShiftedWindowAttention(60, 8, 6, shift=4)
+    layer = WindowAttention(60, window=8, heads=6, shift=4)
     assert sum(p.numel() for p in layer.parameters()) == 4 * 60**2 + 4 * 60 + 15**2 * 6
     assert layer.macs(64, 64) == 64 * 64 * (4 * 60**2 + 2 * 8**2 * 60)
