@@ -20,6 +20,7 @@ from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at
 from ablate.tasks.images import ImageError, as_float, read_image
 from ablate.tasks.sampling import validation_pairs
+from ablate.tasks.scale import task_scale
 from ablate.trial import to_png
 
 TILED_FROM = 1 << 20  # pixels from which a picture is restored in tiles
@@ -115,11 +116,12 @@ def score_images(
     require_device(device)
     model, place = run.model(mix, seed).to(device), torch.device(device)
     _, spec = run.mix(mix)
-    dataset = _pictures(run, spec.task.data, data, pairs)
+    scale = task_scale(spec.task)
+    dataset = _pictures(run, spec.task.data, data, pairs, scale)
     if dataset.paired != (spec.task.degradation.name == "given"):
         raise DataError(_mismatch(mix, spec.task.degradation.name, dataset.paired))
     scores = []
-    for evaluation in _evaluations(run.evaluation(), dataset):
+    for evaluation in _evaluations(run.evaluation(), dataset, scale):
         images = validation_pairs(dataset, spec.task.degradation, evaluation)
         values, _ = evaluate(model, images, evaluation, place)
         before, _ = evaluate_inputs(images, evaluation)
@@ -148,19 +150,21 @@ def _targets(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     return targets
 
 
-def _pictures(run: Run, own: Choice, data: Path | None, pairs: tuple[Path, Path] | None) -> Dataset:
+def _pictures(
+    run: Run, own: Choice, data: Path | None, pairs: tuple[Path, Path] | None, scale: int
+) -> Dataset:
     if pairs:
         degraded, clean = (folder_at(Path.cwd(), str(folder), "--pairs") for folder in pairs)
-        return Dataset((), tuple(paired_photos(degraded, clean)), digest="")
+        return Dataset((), tuple(paired_photos(degraded, clean, scale)), digest="")
     if data:
         photos = clean_photos(folder_at(Path.cwd(), str(data), "--data"))
         return Dataset((), tuple(photos), digest="")
     return Dataset.read(run.folder.data(own))
 
 
-def _evaluations(trained: Evaluation, dataset: Dataset) -> list[Evaluation]:
+def _evaluations(trained: Evaluation, dataset: Dataset, scale: int) -> list[Evaluation]:
     """Whole images, and the crops of the study where the pictures hold them."""
-    crop = trained.crop or Evaluation.crop
+    crop = trained.crop or Evaluation.crop // scale * scale
     smallest = min(min(photo.size) for photo in dataset.validation)
     whole = replace(trained, crop=0)
     return [whole, replace(trained, crop=crop)] if smallest >= crop else [whole]

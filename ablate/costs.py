@@ -13,6 +13,7 @@ from ablate.profiling import latency, memory
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
 from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.memory import peak_inference, peak_training
+from ablate.tasks.scale import task_scale
 from blocks.scan import backend_for
 from reports.record import Measurement, Metric, Note, Sample
 
@@ -135,8 +136,9 @@ def _memory(
         peak = peak_inference(model, size, profile.batch, place, profile.precision)
         mode = mode_name(size, profile)
         rows.append(Measurement(mix.key, "peak_memory", peak, mode=mode, device=device))
-    crop = (training.crop, training.crop)
+    side = training.crop // task_scale(mix.task)  # of the degraded crop
     averaged = training.ema > 0
+    crop = (side, side)
     peak = peak_training(model, crop, training.batch, place, training.precision, averaged)
     mode = f"{training.batch} crops of {training.crop}x{training.crop}"
     rows.append(Measurement(mix.key, "training_memory", peak, mode=mode, device=device))

@@ -24,6 +24,11 @@ def build(network: Network) -> nn.Module:
     return entry.make(fills, **network.topology.settings)
 
 
+def scale_of(model: nn.Module) -> int:
+    """How many times larger a network returns its images, a side; 1 where it does not say."""
+    return int(getattr(model, "scale", 1))
+
+
 def _fill(stage: Stage, channels: int, context: int = 0) -> Blocks:
     """The blocks of a stage, each told how many of its name come before it."""
     earlier: Counter[str] = Counter()

@@ -20,6 +20,7 @@ from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import forecast_seconds
 from ablate.search import Point, propose
 from ablate.study import Study
+from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train
 
 Item = TypeVar("Item")
@@ -134,10 +135,11 @@ def _step_seconds(mix: Mix, device: torch.device) -> float:
     torch.manual_seed(0)
     model, times = build(mix.network), list[float]()
     settings = replace(mix.training, steps=STEPS, validate=0)
-    crop = (settings.batch, 3, settings.crop, settings.crop)
+    large, small = settings.crop, settings.crop // task_scale(mix.task)
 
     def noise(step: int) -> tuple[Tensor, Tensor]:
-        return torch.rand(crop), torch.rand(crop)
+        degraded = torch.rand(settings.batch, 3, small, small)
+        return degraded, torch.rand(settings.batch, 3, large, large)
 
     def note(progress: Progress) -> None:
         times.append(progress.seconds)
@@ -204,7 +206,7 @@ def _trial_seconds(study: Study, mix: Mix, step: float) -> float:
 
 
 def _forward_seconds(mix: Mix, step: float, pixels: int) -> float:
-    """A forward pass is about a third of a training step, pixel for pixel."""
+    """A forward pass is about a third of a training step, pixel for pixel of the result."""
     return step / 3 * pixels / (mix.training.batch * mix.training.crop**2)
 
 
@@ -218,8 +220,9 @@ def _summed(
         training = sum(known) / len(known) * total * study.seeds / workers
         first = study.mix(study.at(0))
         step = sum(steps.values()) / len(steps)
+        enlarged = task_scale(first.task) ** 2  # sizes are of the input
         latency = sum(
-            forecast_seconds(_forward_seconds(first, step, h * w), study.profile, total)
+            forecast_seconds(_forward_seconds(first, step, h * w * enlarged), study.profile, total)
             for h, w in study.profile.size
         )
     return Plan(

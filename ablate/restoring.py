@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 
 from ablate.metrics import score
 from ablate.mix import Evaluation
+from ablate.network import scale_of
+from ablate.resizing import enlarge
 
 
 class Pair(Protocol):
-    """A degraded image and the clean one, both (3, H, W), float32."""
+    """A degraded image and the clean one, float32: (3, H, W), the clean one a scale larger."""
 
     @property
     def degraded(self) -> Tensor:
@@ -35,7 +38,7 @@ def restore(
     device: torch.device,
     channels_last: bool = False,
 ) -> Tensor:
-    """The restored image, clamped to [0, 1], where `image` lies.
+    """The restored image, clamped to [0, 1], where `image` lies: scale times as large.
 
     In tiles, memory depends on the tile and not on the image. Tiles fade into one another in the
     middle half of their overlap; the outer quarter of it is thrown away, so that a network that
@@ -44,8 +47,9 @@ def restore(
     Args:
         model: forward(image) -> {"image": ...}; run in eval mode, left in the mode it was in.
         image: (3, H, W), float32.
-        tile: Side of a tile, in pixels; 0 restores the whole image at once.
-        overlap: How far neighbouring tiles reach over one another at least, in pixels.
+        tile: Side of a tile of the image, in pixels; 0 restores the whole image at once.
+        overlap: How far neighbouring tiles reach over one another at least, in pixels of the
+            image.
         device: Where the model is.
         channels_last: Memory layout given to the model.
 
@@ -58,19 +62,19 @@ def restore(
             f"got tile={tile}, overlap={overlap}"
         )
     height, width = image.shape[-2:]
-    side = tile or max(height, width)
-    total = torch.zeros_like(image)
-    weight = image.new_zeros(1, height, width)
+    side, scale = tile or max(height, width), scale_of(model)
+    total = image.new_zeros(3, scale * height, scale * width)
+    weight = image.new_zeros(1, scale * height, scale * width)
     with _evaluating(model):
-        for rows, row_fade in _spans(height, side, overlap):
-            for columns, column_fade in _spans(width, side, overlap):
-                part = image[:, rows, columns].unsqueeze(0).to(device)
+        for rows in _spans(height, side, overlap, scale):
+            for columns in _spans(width, side, overlap, scale):
+                part = image[:, rows.read, columns.read].unsqueeze(0).to(device)
                 if channels_last:
                     part = part.contiguous(memory_format=torch.channels_last)
                 restored = model(part)["image"][0].to(image)
-                fade = (row_fade[:, None] * column_fade).to(image)
-                total[:, rows, columns] += fade * restored
-                weight[:, rows, columns] += fade
+                fade = (rows.fade[:, None] * columns.fade).to(image)
+                total[:, rows.written, columns.written] += fade * restored
+                weight[:, rows.written, columns.written] += fade
     return (total / weight).clamp(0, 1)
 
 
@@ -97,8 +101,16 @@ def evaluate(
 def evaluate_inputs(
     pairs: Sequence[Pair], evaluation: Evaluation
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """As `evaluate`, for a network that changes nothing: what there is to gain on."""
-    return _scored((pair.degraded for pair in pairs), pairs, evaluation)
+    """As `evaluate`, for a network that changes nothing: what there is to gain on.
+
+    A degraded image that is smaller is enlarged by bicubic interpolation.
+    """
+    return _scored((_as_large(pair) for pair in pairs), pairs, evaluation)
+
+
+def _as_large(pair: Pair) -> Tensor:
+    scale = pair.clean.shape[-1] // pair.degraded.shape[-1]
+    return enlarge(pair.degraded[None], scale)[0]
 
 
 def _scored(
@@ -123,14 +135,27 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def _spans(length: int, tile: int, overlap: int) -> list[tuple[slice, Tensor]]:
-    """Where the tiles of one axis lie, and the weight of each of their pixels: (tile,)."""
+@dataclass(frozen=True)
+class _Span:
+    """A tile along one axis: pixels of the image, of the result, and their weights there."""
+
+    read: slice
+    written: slice
+    fade: Tensor
+
+
+def _spans(length: int, tile: int, overlap: int, scale: int) -> list[_Span]:
+    """The tiles of one axis."""
     if tile >= length:
-        return [(slice(0, length), torch.ones(length))]
+        return [_Span(slice(0, length), slice(0, length * scale), torch.ones(length * scale))]
     count = math.ceil((length - overlap) / (tile - overlap))
     starts = [min(i * (tile - overlap), length - tile) for i in range(count)]
     return [
-        (slice(start, start + tile), _fade(tile, overlap, start > 0, start + tile < length))
+        _Span(
+            slice(start, start + tile),
+            slice(start * scale, (start + tile) * scale),
+            _fade(tile * scale, overlap * scale, start > 0, start + tile < length),
+        )
         for start in starts
     ]
 

@@ -50,15 +50,22 @@ def _period(filled: tuple[Choice, ...]) -> int:
     return len(filled)
 
 
-def metric_definitions(evaluation: Evaluation) -> tuple[Metric, ...]:
-    """The accuracy metrics with their protocol, and the same of the degraded input."""
+def metric_definitions(evaluation: Evaluation, scale: int = 1) -> tuple[Metric, ...]:
+    """The accuracy metrics with their protocol, and the same of the degraded input.
+
+    Args:
+        evaluation: How images are scored.
+        scale: How many times smaller the degraded images are, a side.
+    """
+    enlarged = f", enlarged {scale} times by bicubic interpolation (Keys, a = -1/2)"
+    before = f"of the degraded input{enlarged if scale > 1 else ''}"
     defined = []
     for name in metrics:
         facts, words = metrics[name].facts, protocol(evaluation, name)
         unit, better = str(facts["unit"]), facts["better"]
         assert better == "higher" or better == "lower"
         defined.append(Metric(name, unit, better, words))
-        defined.append(Metric(f"input_{name}", unit, "none", f"of the degraded input; {words}"))
+        defined.append(Metric(f"input_{name}", unit, "none", f"{before}; {words}"))
     return tuple(defined)
 
 

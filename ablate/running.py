@@ -24,6 +24,7 @@ from ablate.rows import metric_definitions
 from ablate.runner import Runner
 from ablate.study import Study
 from ablate.tasks.data import DataError, Dataset, load, require_size
+from ablate.tasks.scale import task_scale
 from reports.answer import answer
 from reports.build import write_report
 from reports.record import Record
@@ -193,8 +194,12 @@ def _record(study: Study, place: RunFolder, marks: Mapping[str, str]) -> Record:
         record = Record.create(
             place.record, study.name, study.text, study.question, facts, objectives
         )
+    scale = task_scale(_first_mix(study).task)  # all mixes of a study have one
     record.define(
-        [*metric_definitions(study.evaluation), *costs.cost_metrics(study.profile, marks["device"])]
+        [
+            *metric_definitions(study.evaluation, scale),
+            *costs.cost_metrics(study.profile, marks["device"]),
+        ]
     )
     return record
 

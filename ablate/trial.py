@@ -132,20 +132,29 @@ def _score(model: nn.Module, pairs: Sequence[Pair], job: TrialJob, mix: Mix) -> 
 def _pictures(
     model: nn.Module, pairs: Sequence[Pair], device: torch.device
 ) -> tuple[tuple[str, str, bytes], ...]:
-    """(image, kind, PNG) of a few validation images: degraded, clean and restored."""
+    """(image, kind, PNG) of a few validation images: degraded (as it is), clean and restored."""
     chosen = pairs[:: max(1, len(pairs) // PICTURES)][:PICTURES]
     pictures = []
     for pair in chosen:
-        restored = restore(model, _middle(pair.degraded), device=device)
-        kinds = {"input": _middle(pair.degraded), "target": _middle(pair.clean)}
-        for kind, image in (kinds | {"restored": restored}).items():
+        degraded, clean = _middle(pair)
+        restored = restore(model, degraded, device=device)
+        kinds = {"input": degraded, "target": clean, "restored": restored}
+        for kind, image in kinds.items():
             pictures.append((pair.name, kind, to_png(image)))
     return tuple(pictures)
 
 
-def _middle(image: Tensor, side: int = 128) -> Tensor:
-    """The middle of a large image: pictures in a report are small."""
-    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
+def _middle(pair: Pair, side: int = 128) -> tuple[Tensor, Tensor]:
+    """The middle of a large pair, degraded and clean: pictures in a report are small."""
+    scale = pair.clean.shape[-1] // pair.degraded.shape[-1]
+    small = side // scale
+    top, left = (max(0, (length - small) // 2) for length in pair.degraded.shape[-2:])
+    return _cut(pair.degraded, top, left, small), _cut(
+        pair.clean, top * scale, left * scale, small * scale
+    )
+
+
+def _cut(image: Tensor, top: int, left: int, side: int) -> Tensor:
     return image[:, top : top + side, left : left + side]
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ablate.network import scale_of
 from ablate.profiling._replica import replica
 
 Precision = Literal["float32", "bfloat16"]
@@ -31,6 +32,7 @@ def peak_inference(
     batch: int = 1,
     device: torch.device = CPU,
     precision: Precision = "float32",
+    channels: int = 3,
 ) -> int:
     """Bytes at the worst moment of one forward pass: weights, image and activations.
 
@@ -40,8 +42,9 @@ def peak_inference(
         batch: Images in the call.
         device: A CUDA device measures; any other forecasts.
         precision: float32, or bfloat16 for autocast.
+        channels: Of the image.
     """
-    shape = (batch, 3, *size)
+    shape = (batch, channels, *size)
     if device.type == "cuda":
         return _measured_inference(model, shape, device, precision)
     fake, twin = replica(model)
@@ -68,7 +71,8 @@ def peak_training(
 
     Args:
         model: The network (real, or on meta for a forecast); it is not changed.
-        size: Height and width of a crop, in pixels.
+        size: Height and width of a degraded crop, in pixels; the target is as large as what the
+            network returns.
         batch: Crops in the step.
         device: A CUDA device measures; any other forecasts.
         precision: float32, or bfloat16 for autocast.
@@ -83,7 +87,7 @@ def peak_training(
     with fake:
         trained = [p for p in twin.parameters() if p.requires_grad]
         moments = [torch.empty_like(p) for p in trained for _ in range(2)]
-        image, target = torch.empty(shape), torch.empty(shape)
+        image, target = torch.empty(shape), torch.empty(_target_shape(model, shape))
         tracker = StorageTracker(chain(_state(twin), moments, [image, target]))
         with tracker:
             with _cast(CPU, precision):
@@ -167,6 +171,12 @@ def _loss(model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
     return torch.stack(losses).sum()
 
 
+def _target_shape(model: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    *rest, height, width = shape
+    scale = scale_of(model)
+    return (*rest, scale * height, scale * width)
+
+
 def _measured_inference(
     model: nn.Module, shape: tuple[int, ...], device: torch.device, precision: Precision
 ) -> int:
@@ -185,7 +195,8 @@ def _measured_training(
     before = _fresh_peak(device)
     twin = copy.deepcopy(model).to(device).train()
     optimizer = torch.optim.AdamW(p for p in twin.parameters() if p.requires_grad)
-    image, target = torch.rand(shape, device=device), torch.rand(shape, device=device)
+    image = torch.rand(shape, device=device)
+    target = torch.rand(_target_shape(model, shape), device=device)
     for _ in range(2):  # the moments exist from the second step on
         optimizer.zero_grad()
         with _cast(device, precision):

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from ablate.mix import Choice, Task
 from ablate.tasks.dataset import DataError, Dataset, Photo, listed, require_size
 from ablate.tasks.files import folder_at, images_in, read_all
+from ablate.tasks.scale import task_scale
 from blocks import Registry
 
 __all__ = ["DataError", "Dataset", "Photo", "check_task", "load", "require_size", "sources"]
@@ -39,7 +40,7 @@ def check_task(task: Task) -> None:
     """See that data which comes as pairs, and only such data, has the degradation `given`.
 
     Raises:
-        ValueError: It has not.
+        ValueError: It has not, or it is not clear how many times the task shrinks its images.
     """
     paired, given = bool(sources[task.data.name].facts["paired"]), task.degradation.name == "given"
     if paired and not given:
@@ -51,6 +52,7 @@ def check_task(task: Task) -> None:
         raise ValueError(
             f"degradation 'given' needs data that comes as pairs; got data '{task.data.name}'"
         )
+    task_scale(task)
 
 
 @sources.register(paired=False)
@@ -101,6 +103,7 @@ def pairs(
     validation_input: str = "",
     validation_target: str = "",
     holdout: float = 0.1,
+    scale: Literal[1, 2, 3, 4] = 1,
 ) -> Dataset:
     """Folders of degraded images and of their clean twins, matched by name without its suffix.
 
@@ -114,6 +117,8 @@ def pairs(
         validation_target: Folder of the clean images to validate on.
         holdout: Fraction of the pairs that is held out where there are no validation folders; at
             least one.
+        scale: How many times fewer pixels a side the degraded images have (super-resolution);
+            of a clean image that is larger than that, the last rows and columns are not used.
 
     Raises:
         DataError: As for a folder; or images have no twin, or one of another size.
@@ -124,12 +129,13 @@ def pairs(
             f" got validation_input='{validation_input}', validation_target='{validation_target}'"
         )
     input_folder = folder_at(base, input, "input")
-    train = paired_photos(input_folder, folder_at(base, target, "target"))
+    train = paired_photos(input_folder, folder_at(base, target, "target"), scale)
     if not validation_input:
         return _held_out(train, holdout, input_folder)
     validation = paired_photos(
         folder_at(base, validation_input, "validation_input"),
         folder_at(base, validation_target, "validation_target"),
+        scale,
     )
     return Dataset.of(train, validation)
 
@@ -163,8 +169,14 @@ def _held_out(photos: Sequence[Photo], holdout: float, folder: Path) -> Dataset:
     )
 
 
-def paired_photos(inputs: Path, targets: Path) -> list[Photo]:
+def paired_photos(inputs: Path, targets: Path, scale: int = 1) -> list[Photo]:
     """The images of two folders that have the same name, degraded and clean.
+
+    Args:
+        inputs: Folder of the degraded images.
+        targets: Folder of the clean images; rows and columns that do not make a pixel of the
+            degraded image are cut off.
+        scale: How many times the degraded images are smaller, a side.
 
     Raises:
         DataError: As `clean_photos`; or images have no twin, or one of another size.
@@ -176,8 +188,8 @@ def paired_photos(inputs: Path, targets: Path) -> list[Photo]:
         for folder, by_stem in zip((inputs, targets), names, strict=True)
     )
     photos = [Photo(*row) for row in zip(stems, clean, degraded, strict=True)]
-    _require_equal_sizes(photos, inputs, targets)
-    return photos
+    _require_sizes(photos, inputs, targets, scale)
+    return [_whole_pixels(photo, scale) for photo in photos]
 
 
 def _by_stem(folder: Path) -> dict[str, str]:
@@ -207,15 +219,38 @@ def _common(names: tuple[dict[str, str], dict[str, str]], inputs: Path, targets:
     return list(degraded)
 
 
-def _require_equal_sizes(photos: Sequence[Photo], inputs: Path, targets: Path) -> None:
+def _require_sizes(photos: Sequence[Photo], inputs: Path, targets: Path, scale: int) -> None:
     unequal = [
         f"{photo.name}: {photo.degraded.shape[1]} x {photo.degraded.shape[0]}"
         f" against {photo.size[1]} x {photo.size[0]}"
         for photo in photos
-        if photo.degraded is not None and photo.degraded.shape != photo.clean.shape
+        if photo.degraded is not None
+        and photo.degraded.shape[:2] != tuple(side // scale for side in photo.size)
     ]
     if unequal:
+        rule = "differ in size" if scale == 1 else f"are not 1 : {scale} in size"
         raise DataError(
-            f"{len(unequal)} of {len(photos)} pairs differ in size"
-            f" ({inputs} against {targets}): {listed(unequal)}"
+            f"{len(unequal)} of {len(photos)} pairs {rule}"
+            f" ({inputs} against {targets}): {listed(unequal)}{_other_scale(photos)}"
         )
+
+
+def _other_scale(photos: Sequence[Photo]) -> str:
+    """The mend, where all pairs are of one other scale."""
+    for scale in (1, 2, 3, 4):
+        if all(
+            photo.degraded is not None
+            and tuple(scale * side for side in photo.degraded.shape[:2]) == photo.size
+            for photo in photos
+        ):
+            return f"; if that is meant, write scale = {scale}"
+    return ""
+
+
+def _whole_pixels(photo: Photo, scale: int) -> Photo:
+    """Without the rows and columns that do not make a pixel of the smaller image."""
+    height, width = (side // scale * scale for side in photo.size)
+    if (height, width) == photo.size:
+        return photo
+    clean = photo.clean[:height, :width].copy()
+    return Photo(photo.name, clean, photo.degraded)

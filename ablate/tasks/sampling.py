@@ -5,7 +5,7 @@ Every mix of a study sees the same crops with the same degradation, so compariso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from ablate.mix import Choice, Evaluation, Training
 from ablate.tasks.dataset import Dataset, Photo
 from ablate.tasks.degradations import Pixels, apply_degradation
 from ablate.tasks.images import as_float
+from ablate.tasks.scale import shrinking
 
 PLACES, DEGRADATIONS = 0, 1  # two streams of chance: a stronger noise sees the same crops
 
@@ -26,7 +27,11 @@ SPREAD = (0.7548776662466927, 0.5698402909980532)
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A degraded image and what it should be restored to, (3, h, w) float32 each."""
+    """A degraded image and what it should be restored to, float32.
+
+    The clean image is (3, h, w); the degraded one too, or (3, h / scale, w / scale) where the
+    task shrinks.
+    """
 
     name: str
     degraded: Tensor
@@ -46,19 +51,20 @@ def training_batch(
         step: Of the training, 0 or more.
 
     Returns:
-        Degraded and clean images, (batch, 3, crop, crop) float32 each.
+        Degraded and clean images, (batch, 3, crop, crop) float32 each; the degraded ones have
+        crop / scale pixels a side where the task shrinks.
     """
     places = np.random.default_rng((seed, step, PLACES))
     chance = np.random.default_rng((seed, step, DEGRADATIONS))
-    shape = (training.batch, training.crop, training.crop, 3)
-    degraded, clean = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    side, scale = training.crop, _scale(dataset.train, degradation)
+    clean = np.empty((training.batch, side, side, 3), np.float32)
+    degraded = np.empty((training.batch, side // scale, side // scale, 3), np.float32)
     for row in range(training.batch):
         photo = dataset.train[places.integers(len(dataset.train))]
-        place = _random_place(photo, training.crop, places)
-        turn = places.integers(8) if training.augment else 0
-        clean[row], degraded[row] = _crop(
-            photo, place, training.crop, int(turn), degradation, chance
-        )
+        place = _random_place(photo, side, scale, places)
+        turn = int(places.integers(8)) if training.augment else 0
+        crop = _Crop(place, side, scale, turn)
+        clean[row], degraded[row] = crop.of(photo, degradation, chance)
     return _tensor(degraded), _tensor(clean)
 
 
@@ -76,9 +82,18 @@ def validation_pairs(
     return tuple(_spread_crops(dataset, degradation, evaluation))
 
 
+def _scale(photos: Sequence[Photo], degradation: Choice) -> int:
+    """How many times the degraded images are smaller, a side."""
+    given = photos[0].degraded
+    return shrinking(degradation) if given is None else photos[0].size[0] // given.shape[0]
+
+
 def _whole(dataset: Dataset, degradation: Choice, evaluation: Evaluation) -> Iterator[Pair]:
+    """Whole images, less the rows and columns that do not make a pixel of the smaller image."""
+    scale = _scale(dataset.validation, degradation)
     for number, photo in enumerate(dataset.validation):
-        clean = as_float(photo.clean)
+        height, width = (side // scale * scale for side in photo.size)
+        clean = as_float(photo.clean[:height, :width])
         chance = np.random.default_rng((evaluation.noise_seed, number, 0))
         degraded = _degraded(clean, photo.degraded, degradation, chance)
         yield Pair(photo.name, _tensor(degraded), _tensor(clean))
@@ -86,46 +101,72 @@ def _whole(dataset: Dataset, degradation: Choice, evaluation: Evaluation) -> Ite
 
 def _spread_crops(dataset: Dataset, degradation: Choice, evaluation: Evaluation) -> Iterator[Pair]:
     photos, side = dataset.validation, evaluation.crop
+    scale = _scale(photos, degradation)
     taken: list[set[tuple[int, int]]] = [set() for _ in photos]
     counts = [0] * len(photos)
     for crop in range(evaluation.crops):
         number = crop * len(photos) // evaluation.crops
         photo, rank = photos[number], counts[number]
         counts[number] += 1
-        place = _even_place(photo, side, rank)
+        place = _even_place(photo, side, scale, rank)
         if place in taken[number]:
             continue
         taken[number].add(place)
         chance = np.random.default_rng((evaluation.noise_seed, number, rank))
-        clean, degraded = _crop(photo, place, side, 0, degradation, chance)
+        clean, degraded = _Crop(place, side, scale).of(photo, degradation, chance)
         yield Pair(f"{photo.name}@{place[0]},{place[1]}", _tensor(degraded), _tensor(clean))
 
 
-def _random_place(photo: Photo, side: int, rng: np.random.Generator) -> tuple[int, int]:
-    height, width = photo.size
-    return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+def _random_place(photo: Photo, side: int, scale: int, rng: np.random.Generator) -> tuple[int, int]:
+    grid, (down, across) = _grid(photo, side, scale)
+    return grid * int(rng.integers(down + 1)), grid * int(rng.integers(across + 1))
 
 
-def _even_place(photo: Photo, side: int, rank: int) -> tuple[int, int]:
+def _even_place(photo: Photo, side: int, scale: int, rank: int) -> tuple[int, int]:
     """Top and left of a picture's crop number `rank`; number 0 is in the middle."""
-    height, width = photo.size
+    grid, (down, across) = _grid(photo, side, scale)
     row, column = ((0.5 + rank * step) % 1.0 for step in SPREAD)
-    return round(row * (height - side)), round(column * (width - side))
+    return grid * round(row * down), grid * round(column * across)
 
 
-def _crop(
-    photo: Photo,
-    place: tuple[int, int],
-    side: int,
-    turn: int,
-    degradation: Choice,
-    chance: np.random.Generator,
-) -> tuple[Pixels, Pixels]:
-    """A clean crop and its degraded twin, both turned alike, (side, side, 3) each."""
-    rows, columns = (slice(start, start + side) for start in place)
-    clean = as_float(_turned(photo.clean[rows, columns], turn))
-    given = None if photo.degraded is None else _turned(photo.degraded[rows, columns], turn)
-    return clean, _degraded(clean, given, degradation, chance)
+def _grid(photo: Photo, side: int, scale: int) -> tuple[int, tuple[int, int]]:
+    """On which multiples a crop may begin, and the last of them down and across.
+
+    Anywhere, unless a smaller twin was given: then where a pixel of it begins.
+    """
+    grid = 1 if photo.degraded is None else scale
+    height, width = photo.size
+    return grid, ((height - side) // grid, (width - side) // grid)
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """Where a crop lies in the clean picture, and how it is turned.
+
+    Args:
+        place: Top and left; of a picture with a smaller twin, where a pixel of it begins.
+        side: Pixels; a multiple of the scale.
+        scale: How many times the degraded picture is smaller, a side.
+        turn: As of `_turned`.
+    """
+
+    place: tuple[int, int]
+    side: int
+    scale: int
+    turn: int = 0
+
+    def of(
+        self, photo: Photo, degradation: Choice, chance: np.random.Generator
+    ) -> tuple[Pixels, Pixels]:
+        """The clean crop and its degraded twin, both turned alike."""
+        clean = as_float(self._cut(photo.clean, 1))
+        given = None if photo.degraded is None else self._cut(photo.degraded, self.scale)
+        return clean, _degraded(clean, given, degradation, chance)
+
+    def _cut(self, image: np.ndarray, smaller: int) -> np.ndarray:
+        side = self.side // smaller
+        rows, columns = (slice(at // smaller, at // smaller + side) for at in self.place)
+        return _turned(image[rows, columns], self.turn)
 
 
 def _degraded(

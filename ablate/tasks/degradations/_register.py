@@ -19,15 +19,16 @@ degradations: Registry[Callable[..., Pixels]] = Registry("degradation")
 CHECKED_SIZE = 24  # pixels a side: large enough for every step of every degradation to run
 
 
-def register(*, source: str) -> Callable[[Degradation], Degradation]:
+def register(*, source: str, shrinks: bool = False) -> Callable[[Degradation], Degradation]:
     """Register a function `(clean, rng, *, knobs) -> degraded` under its own name.
 
     Args:
         source: Where its model comes from: authors, year, what they call it.
+        shrinks: Whether the result has fewer pixels: its knob `scale` times fewer a side.
     """
 
     def enter(degradation: Degradation) -> Degradation:
-        degradations.register(source=source)(degradation)
+        degradations.register(source=source, shrinks=shrinks)(degradation)
         return degradation
 
     return enter
@@ -42,7 +43,8 @@ def apply_degradation(choice: Choice, clean: Pixels, rng: np.random.Generator) -
         rng: The only source of chance: equal generators give equal images.
 
     Returns:
-        (H, W, 3) float32, a new array or, where nothing is done, `clean` itself.
+        (H, W, 3) float32, a new array or, where nothing is done, `clean` itself; smaller where
+        the degradation shrinks.
 
     Raises:
         UnknownName: Nothing is registered under this name.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ablate import resizing
 from ablate.tasks.degradations._knobs import require
 from ablate.tasks.degradations._register import Pixels, register
 
@@ -47,8 +48,9 @@ def jpeg(
 def downscale(clean: Pixels, rng: np.random.Generator, *, scale: int = 2) -> Pixels:
     """Bicubic shrinking with antialiasing, then bicubic enlarging to the old size.
 
-    The small image has ceil(H / scale) x ceil(W / scale) pixels and is clipped to [0, 1], as a
-    stored image is, and so is the result; neither is rounded to 8 bits.
+    The network gets an image as large as the clean one; for a smaller one, which the network has
+    to enlarge, take `shrink`. The small image has ceil(H / scale) x ceil(W / scale) pixels and is
+    clipped to [0, 1], as a stored image is, and so is the result; neither is rounded to 8 bits.
 
     Args:
         clean: (H, W, 3) in [0, 1].
@@ -67,3 +69,36 @@ def downscale(clean: Pixels, rng: np.random.Generator, *, scale: int = 2) -> Pix
         image = functional.interpolate(image, target, mode="bicubic", antialias=True).clamp(0, 1)
     restored: Pixels = image[0].movedim(0, -1).contiguous().numpy()
     return restored
+
+
+@register(
+    source="Keys 1981, a = -1/2, widened, edges mirrored: MATLAB's imresize, the bicubic"
+    " degradation of Timofte et al. 2017 (DIV2K)",
+    shrinks=True,
+)
+def shrink(
+    clean: Pixels,
+    rng: np.random.Generator,
+    *,
+    scale: Literal[2, 3, 4] = 2,
+    rounded: bool = True,
+) -> Pixels:
+    """Bicubic shrinking with antialiasing: the smaller image of super-resolution.
+
+    The result has ceil(H / scale) x ceil(W / scale) pixels, clipped to [0, 1]; the network has
+    to have the same scale. A crop is shrunk by itself, its mirror image beyond its edges.
+    For an image that stays as large, take `downscale`.
+
+    Args:
+        clean: (H, W, 3) in [0, 1].
+        rng: Not used.
+        scale: How many times fewer pixels in each direction.
+        rounded: Round to 8 bits, as the published sets of small images are stored.
+    """
+    del rng
+    image = torch.from_numpy(clean.copy()).movedim(-1, 0)[None]  # (1, 3, H, W)
+    small = resizing.shrink(image, scale).clamp(0, 1)
+    if rounded:
+        small = (small * 255).round() / 255
+    pixels: Pixels = small[0].movedim(0, -1).contiguous().numpy()
+    return pixels
