@@ -12,8 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import blocks
-from blocks._directional_scan import STEP_FLOOR, STEP_RANGE, DirectionalScan, _roll, _unroll
+from blocks._directional_scan import DirectionalScan
 from blocks._layout import ChannelNorm, from_windows, pad_to_multiple, to_windows
+from blocks._scan_parameters import STEP_FLOOR, STEP_RANGE
 
 GOLDEN = Path(__file__).parent / "golden" / "blocks.json"
 FAMILIES = {"cnn", "mamba", "attention", "linear_attention", "moe", "prompt", "none"}
@@ -348,21 +349,6 @@ def test_lama_attention_is_row_normalised_kernel_attention():
         torch.testing.assert_close(
             block._attend(pixels).reshape(30, 8), torch.cat(expected, 1), rtol=1e-4, atol=1e-5
         )
-
-
-PATHS = {
-    "rows": [0, 1, 2, 3, 4, 5],
-    "columns": [0, 3, 1, 4, 2, 5],
-    "rows_back": [5, 4, 3, 2, 1, 0],
-    "columns_back": [5, 2, 4, 1, 3, 0],
-}
-
-
-@pytest.mark.parametrize(("path", "order"), PATHS.items())
-def test_a_path_visits_every_pixel_in_its_order_and_finds_back(path, order):
-    grid = torch.arange(6.0).reshape(1, 1, 2, 3)
-    assert _unroll(grid, path).flatten().tolist() == order
-    assert torch.equal(_roll(_unroll(grid, path), path, 2, 3), grid)
 
 
 @pytest.mark.parametrize(("path", "sees_later"), [("rows", False), ("rows_back", True)])
