@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,6 +35,11 @@ def to_pixels(x: Tensor) -> Tensor:
 def to_grid(pixels: Tensor) -> Tensor:
     """(B, H, W, C) -> (B, C, H, W), a view."""
     return pixels.permute(0, 3, 1, 2)
+
+
+def widened(x: Tensor) -> Tensor:
+    """The tensor in float32, or as it is where that holds more."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def round_up(size: int, multiple: int) -> int:
@@ -84,3 +90,10 @@ def check_heads(channels: int, heads: int) -> None:
         raise ValueError(
             f"channels must be a multiple of heads; got channels={channels}, heads={heads}"
         )
+
+
+def check_odd(name: str, value: int) -> None:
+    """Raise a ValueError that names a knob whose value must be odd and is not."""
+    check_at_least(name, value)
+    if value % 2 == 0:
+        raise ValueError(f"{name} must be odd; got {name}={value}")

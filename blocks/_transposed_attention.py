@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from blocks._layout import check_heads, to_grid, to_pixels
+from blocks._layout import check_heads, to_grid, to_pixels, widened
 
 SMALLEST_NORM = 1e-12  # keeps a channel of zeros from dividing by 0
 
@@ -104,7 +104,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Te
     heads = temperature.shape[0]
     query, key, values = (_by_head(part, heads) for part in (query, key, value))
     lengths = _lengths(query) * _lengths(key).transpose(-2, -1)  # (B, heads, d, d)
-    cosines = (query @ key.transpose(-2, -1)).float() / lengths
+    cosines = widened(query @ key.transpose(-2, -1)) / lengths
     weights = (cosines * temperature).softmax(dim=-1).to(values.dtype)
     mixed = values.transpose(-2, -1) @ weights.transpose(-2, -1)  # (B, heads, H W, d)
     batch, channels, height, width = value.shape
@@ -129,6 +129,7 @@ def _by_head(x: Tensor, heads: int) -> Tensor:
 
 
 def _lengths(rows: Tensor) -> Tensor:
-    """(..., H W) -> (..., 1), in float32."""
-    norms: Tensor = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float32)
+    """(..., H W) -> (..., 1), in float32 at least."""
+    wide = torch.promote_types(rows.dtype, torch.float32)
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=wide)
     return norms.clamp_min(SMALLEST_NORM)

@@ -43,8 +43,8 @@ class TransposedTransformer(nn.Module):
         norm: bias (LayerNorm) or bias_free (only scaled: variance but no mean is taken out).
         attention: mdta, or mta: without its depth-wise convolutions, as in the paper's ablation.
         feed_forward: gdfn, or of the paper's ablation: gfn (gated, no depth-wise convolution),
-            dfn (depth-wise, not gated), fn (neither); dfn and fn have 3/2 expansion * C hidden
-            channels, which gives the paper's parameter counts.
+            dfn (depth-wise, not gated), fn (neither); dfn and fn have 3/2 as many hidden channels,
+            rounded to a multiple of C, which gives the paper's parameter counts.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class MultiAxisPrompts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add what the prompts make of the features, shape unchanged."""
         height, width = x.shape[-2:]
-        first, second, third = x.split(self.thirds, dim=1)
+        first, second, third = torch.split(x, list(self.thirds), dim=1)
         image = F.interpolate(self.image, (height, width), mode="bilinear", align_corners=True)
         column = F.interpolate(self.column, height, mode="linear", align_corners=True)
         row = F.interpolate(self.row, width, mode="linear", align_corners=True)

@@ -1,0 +1,74 @@
+"""Scores the experts for each image, and says how unevenly they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from blocks._layout import widened
+
+TINY = 1e-8  # keeps the coefficient of variation from dividing by 0
+
+
+class ExpertRouter(nn.Module):
+    """One score for each expert and image, from the mean of the features and an embedding.
+
+    x: (B, C, H, W), embedding: (B, E) -> scores (B, experts) and a loss.
+    logits = W mean(x) + V embedding; scores = softmax(logits + noise), with noise of standard
+    deviation 1 / experts. loss = (CV^2(importance) + CV^2(load)) / 2, where CV is the standard
+    deviation over the experts in terms of their mean; importance = weight * sum over the images
+    of softmax(logits); load = mean over the images of the probability that noise would lift the
+    logit to the last one chosen.
+    Computed in float32: neighbouring scores decide.
+
+    Args:
+        channels: C.
+        context: E; 0 for none.
+        active: How many experts are chosen.
+        weights: Of the experts, in the importance.
+        noise: Whether there is noise in evaluation too.
+    """
+
+    def __init__(
+        self, channels: int, context: int, active: int, weights: Sequence[float], *, noise: bool
+    ) -> None:
+        super().__init__()
+        experts = len(weights)
+        self.gate = nn.Linear(channels, experts, bias=False)
+        self.context_gate = nn.Linear(context, experts, bias=False) if context else None
+        self.active, self.weights, self.noise = active, tuple(weights), noise
+        self.deviation = 1 / experts
+
+    def forward(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Score the experts; the loss is a scalar."""
+        with _without_autocast(x.device.type):
+            logits: Tensor = self.gate(widened(x).mean((2, 3)))  # (B, experts)
+            if self.context_gate is not None and embedding is not None:
+                logits = logits + self.context_gate(widened(embedding))
+        noisy = logits
+        if self.training or self.noise:
+            noisy = logits + self.deviation * torch.randn_like(logits)
+        return noisy.softmax(dim=1), self._unevenness(logits, noisy)
+
+    def _unevenness(self, logits: Tensor, noisy: Tensor) -> Tensor:
+        importance = logits.softmax(dim=1).sum(0) * logits.new_tensor(self.weights)
+        least = noisy.topk(self.active, dim=1).values[:, -1:]  # (B, 1)
+        load = torch.special.ndtr((logits - least) / self.deviation).mean(0)
+        return (_squared_variation(importance) + _squared_variation(load)) / 2
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    """Keep autocast, where a device has it, from rounding products."""
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
+
+
+def _squared_variation(values: Tensor) -> Tensor:
+    """The variance of (experts,) in terms of the squared mean; 0 of a single expert."""
+    if len(values) == 1:
+        return values.new_zeros(())
+    return values.var() / (values.mean() + TINY).square()
