@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for add in (_add_new, _add_plan, _add_run, _add_report, _add_blocks, _add_schema):
         add(subparsers)
-    for add in (_add_restore, _add_evaluate):
+    for add in (_add_restore, _add_evaluate, _add_profile):
         add(subparsers)
     return parser
 
@@ -170,3 +170,18 @@ def _add_evaluate(subparsers: Subparsers) -> None:
     source.add_argument("--data", type=Path, help="folder of clean pictures")
     metavar = ("DEGRADED", "CLEAN")
     source.add_argument("--pairs", type=Path, nargs=2, metavar=metavar, help="folders of pairs")
+
+
+def _add_profile(subparsers: Subparsers) -> None:
+    text = "what one network costs: parameters, MACs by class, memory and latency"
+    parser = _add(subparsers, "profile", text)
+    parser.add_argument("study", help="a study file, or the name of a shipped study")
+    parser.add_argument("--mix", metavar="LABEL", help="which mix, of a study with several")
+    size = "height and width of the image, or channels, height and width (default: the study's)"
+    parser.add_argument("--size", nargs="+", metavar="N", help=size)
+    counter = "count as another counter does: thop, conv-only or fvcore (default: ablate)"
+    parser.add_argument("--convention", default="ablate", help=counter)
+    parser.add_argument("--no-latency", action="store_true", help="count, and time nothing")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+    _add_plugins(parser)

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ablate import running
+from ablate import price_words, pricing, running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
 from ablate.console import Bars, JsonLines, PlainLines, duration, shown
@@ -148,6 +148,28 @@ def evaluate(options: argparse.Namespace, console: Console) -> None:
     console.print(table)
 
 
+def profile(options: argparse.Namespace, console: Console) -> None:
+    """Count one network, forecast its memory and time it."""
+    plugins = load_plugins(options.plugin)
+    study = load_study(options.study)
+    name, mix = pricing.choose_mix(study, options.mix)
+    shape = pricing.image_shape(mix, study.profile, options.size)
+    how: pricing.How = {"profile": study.profile, "device": choose_device(study, options.device)}
+    found = pricing.price(name, mix, shape, convention=options.convention, **how)
+    if not options.json:
+        _show_price(found, console)
+    timing = None
+    if not options.no_latency:
+        with _listening(options, console) as listener:
+            report = _phases(listener)
+            timing = pricing.time_alone(mix, shape, **how, plugins=plugins, report=report)
+    if options.json:
+        say(console, json.dumps(pricing.as_json(found, timing), indent=2))
+    elif timing:
+        for line in price_words.timing_lines(timing):
+            say(console, line)
+
+
 def say(console: Console, text: str) -> None:
     """Print text as it is, however wide the terminal."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -166,7 +188,8 @@ def _listening(options: argparse.Namespace, console: Console) -> AbstractContext
     if getattr(options, "quiet", False):
         return nullcontext(silence)
     if options.json:
-        return nullcontext(silence if options.command == "plan" else JsonLines(console))
+        counting = options.command in ("plan", "profile")
+        return nullcontext(silence if counting else JsonLines(console))
     return Bars(console) if console.is_terminal else nullcontext(PlainLines(console))
 
 
@@ -186,7 +209,7 @@ def _phases(listener: Listener) -> Callable[[str, int, int], None]:
 def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        left = heading in ("mix", "block", "family", "what it is", "scored on", "knob")
+        left = heading in ("", "mix", "block", "family", "what it is", "scored on", "knob")
         table.add_column(heading, justify="left" if left else "right", overflow="fold")
     return table
 
@@ -205,6 +228,18 @@ def _show_plan(planned: Plan, question: str, console: Console) -> None:
         )
     console.print(table)
     for line in _plan_lines(planned):
+        say(console, line)
+
+
+def _show_price(found: pricing.Price, console: Console) -> None:
+    for line in price_words.heading(found):
+        say(console, line)
+    headings, rows = price_words.table(found)
+    table = _table(*headings)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for line in price_words.remarks(found):
         say(console, line)
 
 

@@ -25,6 +25,7 @@ class LatencyJob:
     profile: Profile
     process: int
     device: str
+    channels: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ def time_together(
     device: str,
     plugins: tuple[str, ...],
     report: Callable[[int], None],
+    channels: int = 3,
 ) -> Timed:
     """Time networks in several fresh processes, one after the other.
 
@@ -66,6 +68,7 @@ def time_together(
         device: cpu or cuda.
         plugins: Files that workers load first.
         report: Told how many rounds are done, over all processes.
+        channels: Of the image.
     """
     samples, dropped = list[LatencySample](), dict[str, str]()
     for process in range(profile.processes):
@@ -78,6 +81,7 @@ def time_together(
                 profile=profile,
                 process=process,
                 device=device,
+                channels=channels,
             ),
             threads=profile.threads,
             plugins=plugins,
@@ -101,7 +105,9 @@ def time_networks(job: LatencyJob, report: Reporter) -> Timed:
     device = torch.device(job.device)
     torch.manual_seed(0)
     models = {mix.network.key: build(mix.network) for mix in map(mix_from_json, job.mixes)}
-    dropped = untimable(models, size=job.size, profile=job.profile, device=device)
+    dropped = untimable(
+        models, size=job.size, profile=job.profile, device=device, channels=job.channels
+    )
     samples = measure_process(
         {key: model for key, model in models.items() if key not in dropped},
         size=job.size,
@@ -110,5 +116,6 @@ def time_networks(job: LatencyJob, report: Reporter) -> Timed:
         seed=job.process,
         device=device,
         report=lambda done, rounds: report(done),
+        channels=job.channels,
     )
     return Timed(samples=tuple(samples), dropped=dropped)

@@ -113,7 +113,7 @@ def _aten(names: str) -> list[str]:
     return [f"aten.{name}" for name in names.split()]
 
 
-_ATTENTION = _aten("""
+ATTENTION: Final = _aten("""
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
     _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention
     _scaled_dot_product_fused_attention_overrideable
@@ -124,7 +124,7 @@ _REDUCTIONS = _aten("""
     cumsum cumprod cummax cummin logcumsumexp
     _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d col2im
 """)
-_NORMS = _aten("""
+NORMS: Final = _aten("""
     native_layer_norm native_group_norm _fused_rms_norm native_batch_norm
     _native_batch_norm_legit _native_batch_norm_legit_no_training
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm
@@ -149,23 +149,24 @@ FACTORS: Final[Mapping[str, tuple[str, str]]] = {
     "aten.addmm": ("mat1", "mat2"),
     "aten.addmv": ("mat", "vec"),
     "aten.baddbmm": ("batch1", "batch2"),
-    **dict.fromkeys(_ATTENTION, ("query", "key")),
+    **dict.fromkeys(ATTENTION, ("query", "key")),
 }
 
 FORMULAS: Final[Mapping[str, Formula]] = {
     **{name: partial(_product, left=a, right=b) for name, (a, b) in FACTORS.items()},
-    **dict.fromkeys(_ATTENTION, _attention),
+    **dict.fromkeys(ATTENTION, _attention),
     **dict.fromkeys(_aten("convolution _convolution"), _convolution),
     "ablate.selective_scan": _selective_scan,
     **dict.fromkeys(_REDUCTIONS, _per_input("reduction")),
     **dict.fromkeys(_aten("sort topk"), _sorting),
     **dict.fromkeys(_aten("avg_pool2d max_pool2d_with_indices"), _window),
-    **dict.fromkeys(_NORMS, _per_input("norm", NORM_PER_ELEMENT)),
+    **dict.fromkeys(NORMS, _per_input("norm", NORM_PER_ELEMENT)),
     **dict.fromkeys(
         _aten("_softmax _log_softmax _safe_softmax"), _per_output("softmax", SOFTMAX_PER_ELEMENT)
     ),
     **dict.fromkeys(_aten("_fft_r2c _fft_c2r _fft_c2c"), _fourier),
     **dict.fromkeys(_RANDOM, _per_output("elementwise")),
+    "aten.floor_divide": _per_output("elementwise"),
     **{name: _per_output("elementwise", taps) for name, taps in _INTERPOLATIONS.items()},
     "aten.glu": _per_output("elementwise", 2),
 }

@@ -59,6 +59,7 @@ def measure_process(
     device: torch.device,
     report: Callable[[int, int], None] = lambda done, rounds: None,
     timer: Timer | None = None,
+    channels: int = 3,
 ) -> list[LatencySample]:
     """One process' share of a sitting: every network and the reference, round by round.
 
@@ -66,7 +67,7 @@ def measure_process(
     the device, put into evaluation mode and into the profile's memory layout.
 
     Args:
-        models: The networks by subject; they take (batch, 3, height, width).
+        models: The networks by subject; they take (batch, channels, height, width).
         size: Height and width of the image, in pixels.
         profile: Rounds, batch, threads, precision and memory layout.
         process: Number of this process in the sitting, from 0.
@@ -74,6 +75,7 @@ def measure_process(
         device: Where the networks run.
         report: Told after each round how many rounds of how many are done.
         timer: What times the calls; none for the clock that suits the device.
+        channels: Of the image; the reference network is given three always.
 
     Raises:
         LatencyError: A network is called as the reference is, or raises when it is run.
@@ -88,9 +90,11 @@ def measure_process(
     candidates = {**models, REFERENCE: reference_network()}
     samples: list[LatencySample] = []
     with _undisturbed(profile.threads), torch.inference_mode():
-        image = _image(size, profile, device)
+        image, color = (_image(count, size, profile, device) for count in (channels, 3))
         calls = {
-            subject: _call(_prepared(model, profile, device), image, profile)
+            subject: _call(
+                _prepared(model, profile, device), color if subject == REFERENCE else image, profile
+            )
             for subject, model in candidates.items()
         }
         counts = {subject: _count(subject, timer, call, size) for subject, call in calls.items()}
@@ -108,6 +112,7 @@ def untimable(
     size: tuple[int, int],
     profile: Profile,
     device: torch.device,
+    channels: int = 3,
 ) -> dict[str, str]:
     """Why networks cannot run at a size, by subject; those that can are not in it.
 
@@ -115,7 +120,7 @@ def untimable(
     """
     reasons = {}
     with torch.inference_mode():
-        image = _image(size, profile, device)
+        image = _image(channels, size, profile, device)
         for subject, model in models.items():
             try:
                 _call(_prepared(model, profile, device), image, profile)()
@@ -191,10 +196,10 @@ def _prepared(model: nn.Module, profile: Profile, device: torch.device) -> nn.Mo
     return model.eval().to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload,no-any-return]
 
 
-def _image(size: tuple[int, int], profile: Profile, device: torch.device) -> Tensor:
+def _image(channels: int, size: tuple[int, int], profile: Profile, device: torch.device) -> Tensor:
     """Noise, not zeros: zeros can take short cuts and less power."""
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((profile.batch, 3, *size), generator=generator)
+    image = torch.rand((profile.batch, channels, *size), generator=generator)
     return image.to(device=device, memory_format=_layout(profile))
 
 
