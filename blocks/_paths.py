@@ -78,7 +78,7 @@ def roll(sequences: Tensor, walk: Walk, paths: tuple[Path, ...], grid: Tensor) -
     if walk != RASTER or paths != ("rows",):
         visited, visits = tables(walk, paths, grid)
         sequences = _permuted(sequences, visits, visited)
-    return sequences.unflatten(-1, grid.shape[-2:])
+    return sequences.reshape(*sequences.shape[:3], *grid.shape[-2:])
 
 
 def tables(walk: Walk, paths: tuple[Path, ...], grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,8 +122,7 @@ def _kept_tables(
 def _has_values(tensor: Tensor) -> bool:
     """Whether tables made beside this tensor are numbers, and not only traced or described."""
     described = type(tensor) is not Tensor or tensor.device.type == "meta"
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return not (described or traced)
+    return not (described or torch.compiler.is_compiling())
 
 
 def _path(walk: Walk, path: Path, height: int, width: int, device: torch.device) -> Tensor:
@@ -137,7 +136,7 @@ def _path(walk: Walk, path: Path, height: int, width: int, device: torch.device)
 
 def _permuted(x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
     """x[..., index], an index (paths, 1, L) for x (B, paths, D, L)."""
-    permuted: Tensor = _Permutation.apply(x, index, inverse)
+    permuted: Tensor = _Permutation.apply(x, index, inverse)  # type: ignore[no-untyped-call]
     return permuted
 
 
