@@ -11,6 +11,7 @@ from ablate.topologies import _encoder_decoder as ways
 from ablate.topologies import _parts as parts
 from ablate.topologies._registry import Fill, Outputs, topologies
 from blocks import Context
+from blocks._frequency import FrequencyEmbedding
 from blocks._layout import check_at_least
 
 
@@ -76,7 +77,7 @@ class Restormer(nn.Module):
         self.down = nn.ModuleList(parts.down("unshuffle", c) for c in widths[:-1])
         self.up = nn.ModuleList(parts.up("conv3_shuffle", c) for c in widths[1:])
         self.skip = nn.ModuleList(parts.skip(k, c) for k, c in zip(skips, widths, strict=False))
-        self.embed = _embedding(widths[-1]) if frequency_embedding else None
+        self.embed = FrequencyEmbedding(widths[-1]) if frequency_embedding else None
         length = widths[-1] if frequency_embedding else 0
         filled = {slot: stages[slot](widths[level]) for level, slot in enumerate(encoder)}
         for level, slot in reversed(list(enumerate(decoder))):
@@ -115,9 +116,3 @@ class Restormer(nn.Module):
             x = features["refinement"] = self.stages["refinement"](x, context)
         restored = parts.finished(padded + self.head(x), image)
         return ways.requested(request, restored, features, context)
-
-
-def _embedding(channels: int) -> nn.Module:
-    from blocks._frequency import FrequencyEmbedding
-
-    return FrequencyEmbedding(channels)
