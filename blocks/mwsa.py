@@ -31,8 +31,9 @@ class MultiWindowAttention(nn.Module):
     Cost: (4 + 2 mlp_ratio) C^2 + 2 C window^2 multiply-adds a pixel; reach: the window.
     As released there is no bias of position, no shift and no mask: where the window does not
     divide H or W, zeros are added after the right and bottom edge, and these pixels take part.
-    What only such pixels need is not computed. Linear weights start from a normal of 0.02 cut at
-    +-2, biases at 0.
+    What only such pixels need is not computed, unless `spares_padding` is made false: released
+    code computes it, so its counted cost is larger. Linear weights start from a normal of 0.02
+    cut at +-2, biases at 0.
 
     Args:
         channels: C; a multiple of heads.
@@ -69,6 +70,7 @@ class MultiWindowAttention(nn.Module):
         self.apply(init_linear)
         self.channels, self.heads = channels, heads
         self.window = window * (index + 1) if grow else window
+        self.spares_padding = True
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what the windows hold, then the feed-forward part; shape unchanged."""
@@ -76,9 +78,11 @@ class MultiWindowAttention(nn.Module):
         padded = to_pixels(pad_to_multiple(x, self.window))  # (B, H', W', C)
         tokens = to_windows(self.norm(padded), self.window)  # (B * windows, window^2, C)
         attended = from_windows(self._attend(tokens), self.window, *padded.shape[1:3])
-        pixels = to_pixels(x) + self.project(attended[:, :height, :width])  # (B, H, W, C)
+        if self.spares_padding:
+            padded, attended = to_pixels(x), attended[:, :height, :width]  # (B, H, W, C)
+        pixels = padded + self.project(attended)
         pixels = pixels + self.mlp(self.mlp_norm(pixels))
-        return to_grid(pixels)
+        return to_grid(pixels[:, :height, :width])
 
     def _attend(self, tokens: Tensor) -> Tensor:
         """(M, N, C) -> (M, N, C), each of M windows by itself."""

@@ -7,7 +7,8 @@ things otherwise. Therefore
 - `ChannelNorm` is a norm written by hand, which no counter knows; nn.LayerNorm is one they know;
 - `GlobalMean` over the whole image is nn.AdaptiveAvgPool2d;
 - attention by one fused operator is two products of matrices and an nn.Softmax between them;
-- restored images at all scales are asked for, which released networks compute always.
+- restored images at all scales are asked for, and pixels that only fill up windows go through
+  whole blocks, as released code computes both always.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from torch import nn
+from torch import Tensor, nn
 
 from ablate.profiling import _rules
 from ablate.profiling._operators import Work
@@ -26,6 +27,7 @@ from ablate.profiling._passes import Passes, passes
 from ablate.profiling._watching import Operation, Watching
 from ablate.profiling.flops import MAC_CLASSES, count_parameters, mean_work
 from blocks import nearest
+from blocks.mwsa import MultiWindowAttention
 
 OURS: Final = "ablate"
 
@@ -109,8 +111,7 @@ def count_as(model: nn.Module, shape: tuple[int, ...], name: str) -> ConventionC
         CountError: The network cannot be counted.
     """
     convention = find(name)
-    asked = convention.as_released and "request" in inspect.signature(model.forward).parameters
-    seen = passes(model, shape, Watching, ("scales",) if asked else ())
+    seen = _as_released(model, shape) if convention.as_released else passes(model, shape, Watching)
     turns = [_charged(turn, convention) for turn in seen.turns]
     by_class = {kind: amount for kind, amount in mean_work(turns).items() if amount}
     return ConventionCount(
@@ -137,6 +138,19 @@ def find(name: str) -> Convention:
         hint = nearest(name, CONVENTIONS)
         raise ValueError(f"no convention is named '{name}'{hint} (conventions: {known})")
     return CONVENTIONS[name]
+
+
+def _as_released(model: nn.Module, shape: tuple[int, ...]) -> Passes[Watching]:
+    """See a network compute all that released code computes."""
+
+    def watch(copy: nn.Module, image: Tensor) -> Watching:
+        for part in copy.modules():
+            if isinstance(part, MultiWindowAttention):
+                part.spares_padding = False
+        return Watching(copy, image)
+
+    asked = "request" in inspect.signature(model.forward).parameters
+    return passes(model, shape, watch, ("scales",) if asked else ())
 
 
 def _charged(seen: Watching, convention: Convention) -> Counter[str]:
