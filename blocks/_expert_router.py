@@ -54,6 +54,8 @@ class ExpertRouter(nn.Module):
         return noisy.softmax(dim=1), self._unevenness(logits, noisy)
 
     def _unevenness(self, logits: Tensor, noisy: Tensor) -> Tensor:
+        if len(self.weights) == 1:
+            return logits.new_zeros(())
         importance = logits.softmax(dim=1).sum(0) * logits.new_tensor(self.weights)
         least = noisy.topk(self.active, dim=1).values[:, -1:]  # (B, 1)
         load = torch.special.ndtr((logits - least) / self.deviation).mean(0)
@@ -68,7 +70,5 @@ def _without_autocast(device: str) -> AbstractContextManager[object]:
 
 
 def _squared_variation(values: Tensor) -> Tensor:
-    """The variance of (experts,) in terms of the squared mean; 0 of a single expert."""
-    if len(values) == 1:
-        return values.new_zeros(())
+    """The variance of (experts,) in terms of the squared mean."""
     return values.var() / (values.mean() + TINY).square()

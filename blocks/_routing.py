@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -105,16 +106,12 @@ def choose(part: Routed, scores: Tensor) -> tuple[Tensor, tuple[int, ...] | None
         its own images alone.
     """
     fixed = part.forced
-    if fixed is None and isinstance(scores, FakeTensor) and not torch.compiler.is_compiling():
+    if fixed is None and _has_no_values(scores):
         fixed = part.dearest()
-    if fixed is None and scores.is_meta:
-        fixed = part.dearest()
+    mask = torch.zeros_like(scores, dtype=torch.bool)
     if fixed is not None:
-        mask = torch.zeros_like(scores, dtype=torch.bool)
-        mask[:, list(fixed)] = True
-        return mask, fixed
-    chosen = scores.topk(part.active, dim=1).indices
-    mask = torch.zeros_like(scores, dtype=torch.bool).scatter(1, chosen, True)
+        return mask.index_fill(1, torch.tensor(fixed, device=scores.device), True), fixed
+    mask = mask.scatter(1, scores.topk(part.active, dim=1).indices, True)
     return mask, tuple(range(part.experts)) if _must_be_static() else None
 
 
@@ -128,28 +125,29 @@ def combine(
     """The sum of gate * expert(*inputs) over the experts that each image is given.
 
     Args:
-        experts: Each (B, C, H, W) ... -> (B, C, H, W).
-        inputs: What every expert is given, images first.
+        experts: Each keeps the shape of its first input.
+        inputs: (B, ...), what every expert is given.
         gates: (B, experts).
         mask: (B, experts), as `choose` returns it.
         whole: As `choose` returns it.
     """
-    weights = (gates * mask)[..., None, None, None]  # (B, experts, 1, 1, 1)
+    gates = gates * mask
+    rows = {} if whole is not None else _rows_by_expert(mask)
+    if rows and all(len(own) == len(mask) for own in rows.values()):
+        whole = tuple(rows)
     if whole is not None:
-        terms = [weights[:, e] * experts[e](*inputs) for e in whole]
-        return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
-    total: Tensor | None = None
-    for e, rows in _rows_by_expert(mask).items():
-        if len(rows) == len(mask):
-            term = weights[:, e] * experts[e](*inputs)
-            total = term if total is None else total + term
-            continue
-        index = torch.tensor(rows, device=gates.device)
-        term = weights[index, e] * experts[e](*(part[index] for part in inputs))
-        start = term.new_zeros(len(mask), *term.shape[1:]) if total is None else total
-        total = start.index_add(0, index, term)
-    assert total is not None
+        return reduce(torch.add, [_gated(experts[e](*inputs), gates[:, e]) for e in whole])
+    total = torch.zeros_like(inputs[0])
+    for e, own in rows.items():
+        index = torch.tensor(own, device=gates.device)
+        term = _gated(experts[e](*(part[index] for part in inputs)), gates[index, e])
+        total.index_add_(0, index, term.to(total.dtype))
     return total
+
+
+def _gated(images: Tensor, gates: Tensor) -> Tensor:
+    """(B, ...) times (B,), in the type of the images."""
+    return images * gates.to(images.dtype).reshape(-1, *(1,) * (images.dim() - 1))
 
 
 def _rows_by_expert(mask: Tensor) -> dict[int, list[int]]:
@@ -160,6 +158,11 @@ def _rows_by_expert(mask: Tensor) -> dict[int, list[int]]:
             if given:
                 rows.setdefault(expert, []).append(image)
     return dict(sorted(rows.items()))
+
+
+def _has_no_values(x: Tensor) -> bool:
+    """Whether x has a shape only: something is measured, and not for the sake of its result."""
+    return x.is_meta or (isinstance(x, FakeTensor) and not torch.compiler.is_compiling())
 
 
 def _must_be_static() -> bool:
