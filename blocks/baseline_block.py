@@ -40,6 +40,7 @@ class Baseline(nn.Module):
         check_at_least("expand", expand)
         check_at_least("mlp_expand", mlp_expand)
         inner, hidden = expand * channels, mlp_expand * channels
+        check_at_least("channels times expand", inner, 2)
         self.norm = ChannelNorm(channels)
         self.enter = nn.Conv2d(channels, inner, 1)
         self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)

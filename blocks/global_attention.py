@@ -21,7 +21,7 @@ class GlobalAttention(nn.Module):
     y = x + Linear(softmax(q k^T / sqrt(d)) v), with q, k, v = Linear(norm(x)) over all pixels and
     in each head of d = C / heads channels; out = y + MLP(norm(y)), GELU inside.
     Cost: (4 + 2 mlp_ratio) C^2 H W + 2 C (H W)^2 multiply-adds, quadratic in pixels: twice the
-    side is 16 times the work, and 256 x 256 pixels with C = 32 are 275 G. For small stages, or
+    side is 16 times the work, and 256 x 256 pixels with C = 32 are 276 G. For small stages, or
     as the mark that cheaper attention is measured against; reach: the image.
     Memory is linear in pixels where a fused kernel runs, quadratic in each head where none does.
     There is no position in it: shuffled pixels give shuffled outputs. ViT adds positions of one

@@ -38,7 +38,7 @@ class Plain(nn.Module):
     local (TLC): an option of the topology.
 
     Args:
-        channels: C; at least 2.
+        channels: C; at least 2 for channel attention.
         norm: Before each part, over the channels of a pixel; none leaves it out.
         activation: gate multiplies the first half of the channels with the second.
         attention: channel scales channels by a sigmoid of two layers over their means, simple by
@@ -145,6 +145,7 @@ def _activation(kind: Activation) -> nn.Module:
 
 def _attention(kind: Attention, channels: int) -> ChannelAttention | SimpleAttention | NoAttention:
     if kind == "channel":
+        check_at_least("channels times expand", channels, 2)
         return ChannelAttention(channels, channels // 2)
     return SimpleAttention(channels) if kind == "simple" else NoAttention()
 
