@@ -25,7 +25,8 @@ class WindowAttention(nn.Module):
     smaller windows. They are computed as in the original: the image is shifted cyclically, so that
     the last window of a row or column also holds what its first one left over, and pixels that
     were no neighbours do not see each other. Along an axis that one window covers there is no
-    shift (the original then shifts along neither). Where the window does not divide H or W, zeros are added that no pixel attends to.
+    shift (the original then shifts along neither). Where the window does not divide H or W, zeros
+    are added that no pixel attends to.
     Windows without such seams, nearly all, share one bias; only the last ones have masks.
 
     Args:

@@ -23,9 +23,9 @@ class Swin(nn.Module):
     bias is learned, one number for each head and each difference of two positions in a window.
     In odd blocks of a stage windows begin half a window later; what is left at the borders is
     smaller windows. Along an axis that one window covers nothing is shifted (the original then
-    shifts along neither). SwinIR fills up whole images by reflection to multiples of the window; here any H
-    and W come through: zeros are added after the right and bottom edge for the attention alone,
-    and no pixel attends to them.
+    shifts along neither). SwinIR fills up whole images by reflection to multiples of the window;
+    here any H and W come through: zeros are added after the right and bottom edge for the
+    attention alone, and no pixel attends to them.
     SwinIR has 6 heads with C = 60 or 180, mlp_ratio 2; Swin for recognition has mlp_ratio 4.
     Linear weights and the bias of position start from a normal of 0.02 cut at +-2, other biases
     at 0. Left out: drop path and dropout.
