@@ -8,6 +8,7 @@ import pytest
 
 from ablate.cli import main
 from ablate.study import StudyError, load_study
+from ablate.topologies import topologies
 from blocks import Entry, blocks
 
 GOOD = """\
@@ -29,10 +30,16 @@ steps = 10
 
 KEYS = "keys: question, task, network, training, evaluation, search, profile, report"
 TRAINING_KEYS = (
-    "keys: steps, batch, crop, augment, loss, scale_weights, optimizer, rate, final_rate, betas, "
-    "weight_decay, schedule, constant, warmup, clip, ema, precision, channels_last, validate, seeds"
+    "keys: steps, batch, crop, augment, loss, scale_weights, auxiliary, optimizer, rate, "
+    "final_rate, betas, weight_decay, schedule, constant, warmup, clip, ema, precision, "
+    "channels_last, validate, seeds"
 )
-UNET_KNOBS = "knobs: down, head, multi_input, padding, skip, stem, supervised, up, width, zero_head"
+UNET_KNOBS = (
+    "knobs: down, head, image_channels, local_means, multi_input, padding, skip, stem, supervised, "
+    "up, width, zero_head"
+)
+TOPOLOGIES = f"topologies: {', '.join(topologies)}"
+BLOCKS, FIRST = f"blocks: {', '.join(blocks)}", next(iter(blocks))
 OBJECTIVES = "objectives: latency, macs, params, peak_memory, psnr, ssim, training_memory"
 
 # what is changed, into what, and all that is said about it
@@ -114,7 +121,7 @@ MISTAKES = {
     "an unknown topology": (
         '"unet"\nwidth = 8',
         '"unett"',
-        ":6: network: no topology is named 'unett'; did you mean 'unet'? (topologies: unet)",
+        f":6: network: no topology is named 'unett'; did you mean 'unet'? ({TOPOLOGIES})",
     ),
     "an unknown option of a topology": (
         "width = 8",
@@ -139,13 +146,12 @@ MISTAKES = {
     "an unknown block": (
         '"rdcnn"\ndepth',
         '"rdcn"\ndepth',
-        ":9: stage 1: no block is named 'rdcn'; did you mean 'rdcnn'?"
-        " (blocks: emvm, identity, lama, mwsa, nafblock, rdcnn)",
+        f":9: stage 1: no block is named 'rdcn'; did you mean 'rdcnn'? ({BLOCKS})",
     ),
     "a block that is no name": (
         '"rdcnn"\ndepth',
         "3\ndepth",
-        ':9: stage 1: a block is written "emvm" or { name = "emvm" }; got 3',
+        f':9: stage 1: a block is written "{FIRST}" or {{ name = "{FIRST}" }}; got 3',
     ),
     "a misspelt knob of a block": (
         '["rdcnn", "lama"]',

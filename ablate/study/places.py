@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ablate.study.lines import Path
 
+_SLOTS = ("stage", "decoder", "group", "middle", "refinement", "fusion")
 TABLES = ("task", "network", "training", "evaluation", "search", "profile", "report")
 
 
@@ -53,9 +54,9 @@ class Problems:
 def place(path: Path) -> str:
     """What a reader calls a path: "stage 2", "middle", "task.data", "training"."""
     match path:
-        case ("network", "stage" | "decoder" as side, int(position), *_):
+        case ("network", "stage" | "decoder" | "group" as side, int(position), *_):
             return f"{side} {position + 1}"
-        case ("network", str(slot), *_) if slot in ("stage", "decoder", "middle", "refinement"):
+        case ("network", str(slot), *_) if slot in _SLOTS:
             return slot
         case ("task", "data", *_):
             return "task.data"

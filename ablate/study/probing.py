@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ablate.mix import Choice, Mix, Network, Stage, Task
+from ablate.network import scale_of
 from ablate.search import Point, propose
 from ablate.study.lines import Path
 from ablate.study.places import Problems
@@ -18,6 +19,7 @@ from ablate.study.rules import training_problems
 from ablate.study.study import Study
 from ablate.tasks.data import check_task
 from ablate.tasks.degradations import check
+from ablate.tasks.scale import task_scale
 from ablate.topologies import Blocks, topologies
 from blocks import make
 
@@ -28,10 +30,15 @@ ALL = 64  # a study of at most this many mixes is probed in full
 
 def probe(study: Study, problems: Problems) -> None:
     """Try the study's alternatives, and note which of them cannot work."""
-    mixes = [study.mix(point) for point in probed(study)]
-    networks = NetworkProbe(study, problems)
-    for mix in _different(mixes, lambda mix: mix.network):
-        networks.probe(mix.network)
+    points = {point: study.mix(point) for point in probed(study)}
+    mixes = list(points.values())
+    networks = NetworkProbe(problems)
+    for network, point in {mix.network: point for point, mix in points.items()}.items():
+        networks.probe(network, study.fillers(point))
+    for mix in _different(mixes, lambda mix: (mix.network.topology, mix.task)):
+        _probe_scale(mix, networks, problems)
+    for mix in _different(mixes, lambda mix: (mix.task, mix.training.crop)):
+        _probe_crop(mix, study.evaluation.crop, problems)
     for mix in _different(mixes, lambda mix: mix.task):
         _probe_task(mix.task, problems)
     for mix in _different(mixes, lambda mix: mix.training):
@@ -60,23 +67,30 @@ def _different(mixes: Sequence[Mix], part: Callable[[Mix], object]) -> Iterator[
 class NetworkProbe:
     """Builds topologies and blocks on the meta device, each once for each width."""
 
-    def __init__(self, study: Study, problems: Problems) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._filled_by = {
-            slot.name: slot.block[1] for slots in study.slots.values() for slot in slots
-        }
+        self._scales: dict[Choice, int] = {}
         self._widths: dict[tuple[Choice, tuple[str, ...]], dict[str, set[Width]]] = {}
         self._wrong: dict[tuple[Choice, int, Width], str] = {}
 
-    def probe(self, network: Network) -> None:
-        """Note what in a network cannot be built, in every stage of it."""
+    def probe(self, network: Network, fillers: Mapping[str, str]) -> None:
+        """Note what in a network cannot be built, in every stage of it.
+
+        Args:
+            network: To be built.
+            fillers: The place of the file that fills each slot.
+        """
         slots = tuple(stage.slot for stage in network.stages)
         frame = (network.topology, slots)
         if frame not in self._widths:
             self._widths[frame] = self._build_frame(*frame)
         for stage in network.stages:
             for width in sorted(self._widths[frame].get(stage.slot, ())):
-                self._probe_stage(stage, width)
+                self._probe_stage(stage, width, fillers[stage.slot])
+
+    def scale(self, topology: Choice) -> int | None:
+        """How many times larger a topology returns its images; nothing if it cannot be built."""
+        return self._scales.get(topology)
 
     def _build_frame(self, topology: Choice, slots: tuple[str, ...]) -> dict[str, set[Width]]:
         """Build a topology around empty stages; the widths at which it fills each of them."""
@@ -88,12 +102,16 @@ class NetworkProbe:
 
         fills = {slot: partial(fill, slot) for slot in slots}
         entry = topologies[topology.name]
-        wrong = _attempt(lambda: entry.make(fills, **topology.settings))
+
+        def build() -> None:
+            self._scales[topology] = scale_of(entry.make(fills, **topology.settings))
+
+        wrong = _attempt(build)
         if wrong:
             self._problems.add(("network",), wrong)
         return widths
 
-    def _probe_stage(self, stage: Stage, width: Width) -> None:
+    def _probe_stage(self, stage: Stage, width: Width, filler: str) -> None:
         earlier: Counter[str] = Counter()
         for choice in stage.blocks:
             key = (choice, earlier[choice.name], width)
@@ -101,7 +119,7 @@ class NetworkProbe:
                 self._wrong[key] = _attempt(partial(_make, *key))
             if self._wrong[key]:
                 text = f"{choice.name}: {self._wrong[key]}"
-                self._problems.add(_block_path(self._filled_by[stage.slot]), text)
+                self._problems.add(_block_path(filler), text)
             earlier[choice.name] += 1
 
 
@@ -128,6 +146,47 @@ def _block_path(slot: str) -> Path:
     name = slot.rstrip("0123456789")
     number = slot[len(name) :]
     return ("network", name, int(number) - 1, "block") if number else ("network", name, "block")
+
+
+def _probe_scale(mix: Mix, networks: NetworkProbe, problems: Problems) -> None:
+    """The network must enlarge as much as the task shrinks."""
+    topology = mix.network.topology
+    network, task = networks.scale(topology), _scale(mix.task)
+    if network is None or task is None or network == task:
+        return
+    has = topology.name
+    if "scale" in topologies[has].knobs:
+        mend = f"write scale = {task}"
+    else:
+        enlarging = [name for name in topologies if "scale" in topologies[name].knobs]
+        mend = f"{has} returns images as large as they come; a scale has: {', '.join(enlarging)}"
+    text = f"the network's scale must equal the task's, {task} ({_shrinks(mix.task)}); got"
+    problems.add(("network", "scale"), f"{text} {network}; {mend}")
+
+
+def _shrinks(task: Task) -> str:
+    return f"data '{task.data.name}'" if task.degradation.name == "given" else task.degradation.name
+
+
+def _probe_crop(mix: Mix, scored: int, problems: Problems) -> None:
+    """Crops of the clean image must hold whole pixels of the smaller one."""
+    scale = _scale(mix.task) or 1
+    for table, crop in (("training", mix.training.crop), ("evaluation", scored)):
+        if crop % scale:
+            below = crop // scale * scale
+            problems.add(
+                (table, "crop"),
+                f"crop, the side of a clean crop, must be a multiple of the task's scale {scale};"
+                f" got {crop}; write {below} or {below + scale}",
+            )
+
+
+def _scale(task: Task) -> int | None:
+    """The task's scale; nothing where it has none, which `_probe_task` says."""
+    try:
+        return task_scale(task)
+    except ValueError:
+        return None
 
 
 def _probe_task(task: Task, problems: Problems) -> None:

@@ -9,7 +9,17 @@ from ablate.metrics import metrics
 from ablate.mix import Evaluation, Profile, Training
 from ablate.search import strategies
 from ablate.study.recipe import DEFAULT_SEEDS
-from ablate.study.rules import COSTS, DEPTH, EVALUATION, PROFILE, SEEDS, TRAINING, WEIGHT, Bounds
+from ablate.study.rules import (
+    COSTS,
+    DEPTH,
+    EVALUATION,
+    PROFILE,
+    REPEAT,
+    SEEDS,
+    TRAINING,
+    WEIGHT,
+    Bounds,
+)
 from ablate.study.schema_parts import (
     Schema,
     asked,
@@ -20,7 +30,7 @@ from ablate.study.schema_parts import (
     named_schema,
     table_of,
 )
-from ablate.study.stages import SIDES, all_extras
+from ablate.study.stages import DECODER, all_extras, all_numbered, extras_of, numbered
 from ablate.study.study import ReportSettings
 from ablate.study.tables import settings_of
 from ablate.tasks.data import sources
@@ -54,7 +64,8 @@ def schema() -> Schema:
             "block": choice_schema(blocks, blocks),
             "degradation": choice_schema(degradations, degradations),
             "stage": _stage(["block"]),
-            "decoder": _stage([]),
+            DECODER: _stage([]),
+            **{array: _repeated() for array in all_numbered() if array != "stage"},
         },
     }
 
@@ -69,10 +80,37 @@ def _task() -> Schema:
 
 
 def _network() -> Schema:
-    stages = {side: list_of({"$ref": f"#/$defs/{side}"}) for side in SIDES}
+    arrays = {array: list_of({"$ref": f"#/$defs/{array}"}) for array in (*all_numbered(), DECODER)}
     extras = {extra: {"$ref": "#/$defs/stage"} for extra in all_extras()}
-    network = named_schema(topologies, "topology", default="unet", others={**stages, **extras})
-    return {**network, "required": ["stage"], "description": "Stages and how they are joined."}
+    others = {**arrays, **extras}
+    network = named_schema(topologies, "topology", default="unet", others=others)
+    return {
+        **network,
+        "allOf": [*network["allOf"], *(_places(name, list(others)) for name in topologies)],
+        "anyOf": [{"required": [array]} for array in all_numbered()],
+        "description": "Stages and how they are joined.",
+    }
+
+
+def _places(topology: str, known: Sequence[str]) -> Schema:
+    """That a topology has the places it numbers, and none that it lacks."""
+    own = {numbered(topology), *extras_of(topology)}
+    if topologies[topology].facts.get("decoder"):
+        own.add(DECODER)
+    chosen: Schema = {"properties": {"topology": {"const": topology}}}
+    if topology != "unet":
+        chosen["required"] = ["topology"]
+    lacking = [place for place in known if place not in own]
+    wanted = {"required": [numbered(topology)], "properties": dict.fromkeys(lacking, False)}
+    return {"if": chosen, "then": wanted}
+
+
+def _repeated() -> Schema:
+    """A stage's table that may stand for several places alike."""
+    table = _stage(["block"])
+    repeat = {**asked({"type": "integer", **limits_of(REPEAT)}), "default": 1}
+    table["properties"]["repeat"] = {**repeat, "description": "How many places alike."}
+    return table
 
 
 def _stage(required: Sequence[str]) -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import pathlib
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -71,11 +72,20 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """A place of the network, and which questions say what fills it (a mirror shares them)."""
+    """A place of the network, and which questions say what fills it (a mirror shares them).
+
+    Args:
+        name: stage1, decoder1, middle; of places that may be repeated the first's, were there no
+            repetition before it.
+        block: The question of what fills it.
+        depth: The question of how many blocks.
+        repeat: The question of how many places alike it stands for; none where it is one.
+    """
 
     name: str
     block: Place
     depth: Place
+    repeat: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +142,7 @@ class Study:
 
     def mix(self, point: Point) -> Mix:
         """The mix at a point, canonical: every default filled in, every position written out."""
-        answers = dict(self._settled)
-        for question, position in zip(self._asked, point, strict=True):
-            answers[question.place] = question.answers[position]
+        answers = self._answers(point)
         settings = {place[1]: value for place, value in answers.items() if place[0] == "training"}
         return Mix(
             task=Task(
@@ -171,6 +179,19 @@ class Study:
         ]
         return " | ".join(parts) or self.name
 
+    def fillers(self, point: Point) -> dict[str, str]:
+        """Which place of the file fills each place of the mix: decoder2 -> stage2, for a mirror."""
+        answers = self._answers(point)
+        topology = _overlaid(("network", "topology"), answers)
+        places = _numbered(self.slots[topology.name], answers)
+        return {name: slot.block[1] for name, slot in places}
+
+    def _answers(self, point: Point) -> dict[Place, Any]:
+        answers = dict(self._settled)
+        for question, position in zip(self._asked, point, strict=True):
+            answers[question.place] = question.answers[position]
+        return answers
+
     @cached_property
     def _asked(self) -> tuple[Question, ...]:
         return tuple(question for question in self.questions if len(question.answers) > 1)
@@ -182,10 +203,22 @@ class Study:
     def _network(self, answers: Mapping[Place, Any]) -> Network:
         topology = _overlaid(("network", "topology"), answers)
         stages = tuple(
-            Stage(slot=slot.name, blocks=filled(answers[slot.block], answers[slot.depth]))
-            for slot in self.slots[topology.name]
+            Stage(slot=name, blocks=filled(answers[slot.block], answers[slot.depth]))
+            for name, slot in _numbered(self.slots[topology.name], answers)
         )
         return Network(topology=topology, stages=stages)
+
+
+def _numbered(slots: tuple[Slot, ...], answers: Mapping[Place, Any]) -> Iterator[tuple[str, Slot]]:
+    """Every place of a mix with its name: those that repeat are numbered through."""
+    number = 0
+    for slot in slots:
+        if slot.repeat is None:
+            yield slot.name, slot
+            continue
+        for _ in range(answers[slot.repeat]):
+            number += 1
+            yield f"{slot.name.rstrip(string.digits)}{number}", slot
 
 
 def filled(pattern: tuple[Choice, ...], depth: int) -> tuple[Choice, ...]:
