@@ -69,19 +69,13 @@ class ResidualStateSpace(nn.Module):
         super().__init__()
         check_at_least("compress", compress)
         check_at_least("squeeze", squeeze)
-        attention = ChannelAttention(channels, max(channels // squeeze, 1))
+        parts = _local(local, channels, compress, mlp_ratio)
+        if local in ("cab", "light_cab", "channel_attention"):
+            parts.append(ChannelAttention(channels, max(channels // squeeze, 1)))
         self.norm = nn.LayerNorm(channels)
         self.scan = DirectionalScan(channels, KEPT[directions], states=states, expand=expand)
         self.scale = nn.Parameter(torch.ones(channels))
-        self.local: nn.Sequential | None = None
-        if local == "cab":
-            self.local = nn.Sequential(*_convolutions(channels, compress), attention)
-        elif local == "light_cab":
-            self.local = nn.Sequential(*_light_convolutions(channels), attention)
-        elif local == "channel_attention":
-            self.local = nn.Sequential(attention)
-        elif local == "mlp":
-            self.local = nn.Sequential(*_mlp(channels, mlp_ratio))
+        self.local = nn.Sequential(*parts) if parts else None
         if self.local is not None:
             self.local_norm = nn.LayerNorm(channels)
             self.local_scale = nn.Parameter(torch.ones(channels))
@@ -102,6 +96,15 @@ class ResidualStateSpace(nn.Module):
         weights = sum(part.weight.numel() for part in parts if isinstance(part, nn.Conv2d))
         attention = sum(part.macs() for part in parts if isinstance(part, ChannelAttention))
         return self.scan.macs(height, width) + weights * height * width + attention
+
+
+def _local(local: Local, channels: int, compress: int, mlp_ratio: float) -> list[nn.Module]:
+    """The local part up to channel attention."""
+    if local == "cab":
+        return _convolutions(channels, compress)
+    if local == "light_cab":
+        return _light_convolutions(channels)
+    return _mlp(channels, mlp_ratio) if local == "mlp" else []
 
 
 def _convolutions(channels: int, compress: int) -> list[nn.Module]:
