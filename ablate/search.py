@@ -106,6 +106,19 @@ def one_at_a_time(study: Space, seen: Sequence[Seen]) -> list[Point]:
     return _unseen(study, seen, itertools.chain([base], changed))
 
 
+@strategies.register()
+def uniform(study: Space, seen: Sequence[Seen]) -> list[Point]:
+    """Axes that offer the same alternatives all take the same one: homogeneous networks.
+
+    What has other alternatives varies freely beside them, as in a grid.
+    """
+    alternatives = [axis.labels for axis in study.axes]
+    kinds = list(dict.fromkeys(alternatives))
+    choices = itertools.product(*(range(len(labels)) for labels in kinds))
+    points = (tuple(choice[kinds.index(labels)] for labels in alternatives) for choice in choices)
+    return _unseen(study, seen, points)
+
+
 def _unseen(study: Space, seen: Sequence[Seen], points: Iterable[Point]) -> list[Point]:
     """Those of the points whose mix was not tried, each mix once."""
     tried = {row.key for row in seen}

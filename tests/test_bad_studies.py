@@ -287,7 +287,7 @@ MISTAKES = {
         "[training]",
         '[search]\nstrategy = "gird"\n[training]',
         ":14: search: no strategy is named 'gird'; did you mean 'grid'?"
-        " (strategies: grid, one_at_a_time, random)",
+        " (strategies: grid, one_at_a_time, random, uniform)",
     ),
     "a knob that a strategy has not": (
         "[training]",

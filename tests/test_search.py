@@ -126,6 +126,16 @@ def test_random_does_not_walk_through_a_large_space() -> None:
     assert len(propose(study, [], Choice.of("random", {"n": 20, "seed": 0}))) == 20
 
 
+def test_uniform_gives_stages_with_the_same_alternatives_the_same_one() -> None:
+    kinds = ["rdcnn", "lama", "mwsa"]
+    stage = [{"block": kinds}, {"block": kinds}, {"block": ["rdcnn", "lama"]}]
+    study = load_study(
+        {"question": "?", "task": {"degradation": "haze"}, "network": {"width": 8, "stage": stage}}
+    )
+    points = propose(study, [], Choice.of("uniform"))
+    assert points == [(0, 0, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1), (2, 2, 0), (2, 2, 1)]
+
+
 def test_one_at_a_time_changes_one_axis_of_the_first_mix() -> None:
     points = propose(space(), [], Choice.of("one_at_a_time"))
     assert points == [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 2, 0), (0, 0, 1)]
