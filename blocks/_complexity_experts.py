@@ -44,7 +44,8 @@ class FourierAttention(nn.Module):
         """Attend within the windows of (B, R, H, W)."""
         query = self.query_depthwise(self.query(x))
         key, value = self.key_value_depthwise(self.key_value(x)).chunk(2, dim=1)
-        mixed: Tensor = self.project(self.norm(self._convolve(query, key)) * value)
+        weights = self._convolve(query, key).to(self.norm.weight.dtype)
+        mixed: Tensor = self.project(self.norm(weights) * value)
         return mixed
 
     def _convolve(self, query: Tensor, key: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from blocks._layout import widened
@@ -16,13 +17,13 @@ TINY = 1e-8  # keeps the coefficient of variation from dividing by 0
 class ExpertRouter(nn.Module):
     """One score for each expert and image, from the mean of the features and an embedding.
 
-    x: (B, C, H, W), embedding: (B, E) -> scores (B, experts) and a loss.
-    logits = W mean(x) + V embedding; scores = softmax(logits + noise), with noise of standard
-    deviation 1 / experts. loss = (CV^2(importance) + CV^2(load)) / 2, where CV is the standard
-    deviation over the experts in terms of their mean; importance = weight * sum over the images
-    of softmax(logits); load = mean over the images of the probability that noise would lift the
-    logit to the last one chosen.
-    Computed in float32: neighbouring scores decide.
+    x: (B, C, H, W), embedding: (B, E) -> logits (B, experts), without and with noise.
+    logits = W mean(x) + V embedding; the noise has a standard deviation of 1 / experts.
+    loss = (CV^2(importance) + CV^2(load)) / 2, where CV is the standard deviation over the
+    experts in terms of their mean; importance = weight * sum over the images of softmax(logits);
+    load = mean over the images of the probability that noise would lift a logit to the last one
+    chosen.
+    Computed in float32: small differences decide.
 
     Args:
         channels: C.
@@ -43,17 +44,18 @@ class ExpertRouter(nn.Module):
         self.deviation = 1 / experts
 
     def forward(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Score the experts; the loss is a scalar."""
+        """Logits without and with noise, (B, experts) each."""
+        means = x.mean((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))  # (B, C)
         with _without_autocast(x.device.type):
-            logits: Tensor = self.gate(widened(x).mean((2, 3)))  # (B, experts)
+            logits = F.linear(means, widened(self.gate.weight))
             if self.context_gate is not None and embedding is not None:
-                logits = logits + self.context_gate(widened(embedding))
-        noisy = logits
-        if self.training or self.noise:
-            noisy = logits + self.deviation * torch.randn_like(logits)
-        return noisy.softmax(dim=1), self._unevenness(logits, noisy)
+                logits = logits + F.linear(widened(embedding), widened(self.context_gate.weight))
+        if not (self.training or self.noise):
+            return logits, logits
+        return logits, logits + self.deviation * torch.randn_like(logits)
 
-    def _unevenness(self, logits: Tensor, noisy: Tensor) -> Tensor:
+    def unevenness(self, logits: Tensor, noisy: Tensor) -> Tensor:
+        """The loss, a scalar."""
         if len(self.weights) == 1:
             return logits.new_zeros(())
         importance = logits.softmax(dim=1).sum(0) * logits.new_tensor(self.weights)

@@ -99,10 +99,10 @@ class ComplexityExperts(nn.Module):
         normed = self.norm(x)
         shared = self.shared(self.enter_shared(normed))
         own = self.enter_routed(normed)
-        scores, unevenness = self.router(own, self._embedding(context))
+        logits, noisy = self.router(own, self._embedding(context))
         if context is not None and torch.is_grad_enabled():
-            context.auxiliary.append(unevenness)
-        routed = self.leave_routed(self.routed(own, shared, scores))
+            context.auxiliary.append(self.router.unevenness(logits, noisy))
+        routed = self.leave_routed(self.routed(own, shared, noisy.softmax(dim=1)))
         x = x + self.cross(routed, shared)
         mixed: Tensor = x + self.mlp(self.mlp_norm(x))
         return mixed
