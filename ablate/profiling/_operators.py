@@ -166,7 +166,7 @@ FORMULAS: Final[Mapping[str, Formula]] = {
     ),
     **dict.fromkeys(_aten("_fft_r2c _fft_c2r _fft_c2c"), _fourier),
     **dict.fromkeys(_RANDOM, _per_output("elementwise")),
-    "aten.floor_divide": _per_output("elementwise"),
+    **dict.fromkeys(_aten("floor_divide _prelu_kernel"), _per_output("elementwise")),
     **{name: _per_output("elementwise", taps) for name, taps in _INTERPOLATIONS.items()},
     "aten.glu": _per_output("elementwise", 2),
 }

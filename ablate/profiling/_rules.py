@@ -41,6 +41,9 @@ def thop(operation: Operation) -> Work:
     if name in ATTENTION:
         query, key = operation.call["query"], operation.call["key"]
         return {"softmax": _softmax(math.prod(query.shape[:-1]), key.shape[-2])}
+    if name == "aten._safe_softmax" or (isinstance(layer, nn.Softmax) and name == "aten._softmax"):
+        features = _output(operation).shape[operation.call["dim"]]
+        return {"softmax": _softmax(_output(operation).numel() // features, features)}
     if layer is None or isinstance(layer, ChannelNorm | nn.GroupNorm):
         return {}
     if name == "aten.convolution":
@@ -49,9 +52,6 @@ def thop(operation: Operation) -> Work:
         return {"linear": operation.work.get("linear", 0)}
     if name in NORMS:
         return {"norm": _input(operation).numel() * (2 if _plain(operation) else 4)}
-    if isinstance(layer, nn.Softmax) and name == "aten._softmax":
-        features = _output(operation).shape[operation.call["dim"]]
-        return {"softmax": _softmax(_output(operation).numel() // features, features)}
     return _thop_resizing(operation, layer)
 
 
@@ -87,15 +87,15 @@ def _thop_convolution(operation: Operation) -> int:
 
 def _thop_resizing(operation: Operation, layer: nn.Module) -> Work:
     """Pooling, upsampling and the one activation that it charges for."""
-    name, output = operation.name, operation.output
+    name = operation.name
     if isinstance(layer, _POOLS) and name in _POOLING:
         return {"pool": operation.call["self"].numel() + _output(operation).numel()}
     if isinstance(layer, nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d) and "pool" in name:
         return {"pool": _output(operation).numel()}
     if isinstance(layer, nn.Upsample) and "upsample" in name:
         return {"resize": _UPSAMPLING.get(layer.mode, 0) * _output(operation).numel()}
-    if isinstance(layer, nn.PReLU) and isinstance(output, Tensor):
-        return {"elementwise": output.numel()}
+    if isinstance(layer, nn.PReLU):
+        return {"elementwise": operation.work.get("elementwise", 0)}
     return {}
 
 

@@ -111,12 +111,18 @@ def count_as(model: nn.Module, shape: tuple[int, ...], name: str) -> ConventionC
         CountError: The network cannot be counted.
     """
     convention = find(name)
-    seen = _as_released(model, shape) if convention.as_released else passes(model, shape, Watching)
+    seen = see_released(model, shape) if convention.as_released else passes(model, shape, Watching)
+    return charge(seen, count_parameters(model), name)
+
+
+def charge(seen: Passes[Watching], params: int, name: str) -> ConventionCount:
+    """What a convention charges for what was seen of a network with so many parameters."""
+    convention = find(name)
     turns = [_charged(turn, convention) for turn in seen.turns]
     by_class = {kind: amount for kind, amount in mean_work(turns).items() if amount}
     return ConventionCount(
         convention=name,
-        params=_layers_parameters(seen) if convention.layers_only else count_parameters(model),
+        params=_layers_parameters(seen) if convention.layers_only else params,
         macs=sum(by_class.values()),
         by_class=by_class,
         range=(
@@ -140,7 +146,7 @@ def find(name: str) -> Convention:
     return CONVENTIONS[name]
 
 
-def _as_released(model: nn.Module, shape: tuple[int, ...]) -> Passes[Watching]:
+def see_released(model: nn.Module, shape: tuple[int, ...]) -> Passes[Watching]:
     """See a network compute all that released code computes."""
 
     def watch(copy: nn.Module, image: Tensor) -> Watching:
