@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from blocks._gated_feed_forward import FeedForward, GatedFeedForward
-from blocks._layout import ChannelNorm
+from blocks._layout import ChannelNorm, widened
 from blocks._register import register
 from blocks._transposed_attention import TransposedAttention
 
@@ -90,8 +90,10 @@ class BiasFreeNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale (B, C, H, W)."""
-        variance = x.var(dim=1, keepdim=True, correction=0)
-        return x * ((variance + EPSILON).rsqrt() * self.weight)
+        wide = widened(x)
+        # Spelt out: on a CPU this takes a fifth of the time of Tensor.var.
+        variance = (wide - wide.mean(1, keepdim=True)).square().mean(1, keepdim=True)
+        return x * (variance + EPSILON).rsqrt().to(x.dtype) * self.weight
 
 
 def _norm(kind: Literal["bias", "bias_free"], channels: int) -> nn.Module:
