@@ -13,7 +13,7 @@ from ablate.topologies import _tails as tails
 from ablate.topologies._encoder_decoder import requested
 from ablate.topologies._registry import Fill, Outputs, topologies
 from blocks import Context
-from blocks._layout import ChannelNorm, check_at_least, round_up
+from blocks._layout import check_at_least, round_up, to_grid, to_pixels
 
 
 @topologies.register(decoder=False, extras=(), numbered="group")
@@ -82,12 +82,12 @@ class ResidualGroups(nn.Module):
             raise ValueError(f"scale = 1 has nothing to enlarge; leave tail = '{tail}' out")
         self.slots = _slots(stages)
         self.stem = parts.stem("conv", width, image_channels)
-        self.norm = ChannelNorm(width, eps=1e-5)
+        self.norm = nn.LayerNorm(width)
         self.stages = nn.ModuleDict({slot: stages[slot](width) for slot in self.slots})
         for stage in self.stages.values():
             parts.localise(stage, local_means, 0)
         self.joins = nn.ModuleDict({slot: tails.join(join, width) for slot in self.slots})
-        self.last_norm = ChannelNorm(width, eps=1e-5)
+        self.last_norm = nn.LayerNorm(width)
         self.last_join = tails.join(join, width)
         zero = zero_head and image_skip
         self.tail = tails.tail(tail, width, scale, image_channels, zero=zero)
@@ -119,10 +119,10 @@ class ResidualGroups(nn.Module):
     def _deep(self, image: Tensor, features: dict[str, Tensor], context: Context) -> Tensor:
         """(B, colors, H, W) -> (B, C, H, W), padded; what the groups return joins the features."""
         shallow: Tensor = self.stem(self._padded(image) - self.mean)
-        x: Tensor = self.norm(shallow)
+        x = _normed(self.norm, shallow)
         for slot in self.slots:
             x = features[slot] = self.joins[slot](self.stages[slot](x, context)) + x
-        deep: Tensor = self.last_join(self.last_norm(x)) + shallow
+        deep: Tensor = self.last_join(_normed(self.last_norm, x)) + shallow
         return deep
 
     def _padded(self, image: Tensor) -> Tensor:
@@ -135,6 +135,11 @@ class ResidualGroups(nn.Module):
     def _cropped(self, made: Tensor, image: Tensor) -> Tensor:
         height, width = (self.scale * side for side in image.shape[-2:])
         return made[..., :height, :width]
+
+
+def _normed(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise the channels of each pixel of (B, C, H, W)."""
+    return to_grid(norm(to_pixels(x)))
 
 
 def _slots(stages: Mapping[str, Fill]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Shot:
     """One picture.
 
     Args:
-        title: Input, original, or the mix.
+        title: Input (enlarged, of super-resolution), original, or the mix.
         caption: Its PSNR against the original; "" for the original.
         uri: The picture itself, as a data URI.
         mix: Key of the mix, or "".
@@ -86,8 +86,7 @@ def _strip(found: Found, image: str, shots: dict[str, pd.DataFrame]) -> Strip:
     target = first.get("target")
     row = []
     if "input" in first:
-        caption = _score(first["input"], target)
-        row.append(Shot("Input", caption, uri(first["input"]), "", f"{image}, degraded"))
+        row.append(_input(image, first["input"], target))
     cost = cost_metric(found)
     order = sorted(decoded, key=lambda mix: found.number(mix, cost)) if cost else list(decoded)
     for mix in order:
@@ -100,6 +99,15 @@ def _strip(found: Found, image: str, shots: dict[str, pd.DataFrame]) -> Strip:
     if target is not None:
         row.append(Shot("Original", "", uri(target), "", f"{image}, original"))
     return Strip(image, tuple(row))
+
+
+def _input(image: str, shown: Image.Image, target: Image.Image | None) -> Shot:
+    """What came in; where it is smaller than what was wanted, enlarged to that."""
+    heading, alt = "Input", f"{image}, degraded"
+    if target is not None and shown.size != target.size:
+        shown = shown.resize(target.size, Image.Resampling.BICUBIC)
+        heading, alt = "Input, enlarged", f"{alt}, enlarged by bicubic interpolation"
+    return Shot(heading, _score(shown, target), uri(shown), "", alt)
 
 
 def _decode(rows: pd.DataFrame, image: str) -> dict[str, Image.Image]:
