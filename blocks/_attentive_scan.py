@@ -162,4 +162,4 @@ def _take(tokens: Tensor, order: Tensor) -> Tensor:
 def _inverse(order: Tensor) -> Tensor:
     """(B, L) -> (B, L), the permutations that undo these."""
     places = torch.arange(order.shape[1], device=order.device).expand_as(order)
-    return torch.empty_like(order).scatter(1, order, places)
+    return torch.zeros_like(order).scatter(1, order, places)

@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from blocks._layout import check_at_least, check_heads, init_linear, to_grid, to_pixels
+from blocks._linear_attention import kernel_attention, key_mass, positive
 from blocks._register import register
-
-EPSILON = 1e-6  # keeps the normaliser from dividing by 0
 
 
 @register(
@@ -68,13 +67,9 @@ class LinearAttentionMamba(nn.Module):
     def _attend(self, pixels: Tensor) -> Tensor:
         """Row-normalised kernel attention over all pixels, (B, H, W, C) -> (B, H, W, C)."""
         tokens = pixels.flatten(1, 2)  # (B, N, C), N = H W
-        query, key = F.elu(self.query_key(tokens)).add(1).chunk(2, dim=-1)
+        query, key = positive(self.query_key(tokens)).chunk(2, dim=-1)
         query, key, value = (self._split(part) for part in (query, key, tokens))
-        # Shared by both factors, the root of N keeps the sum over all pixels small in half floats.
-        root = tokens.shape[1] ** 0.5
-        memory = (key / root).transpose(-2, -1) @ (value / root)  # (B, heads, d, d)
-        mass = query @ key.mean(dim=-2, keepdim=True).transpose(-2, -1)  # (B, heads, N, 1)
-        attended: Tensor = (query @ memory) / (mass + EPSILON)
+        attended = kernel_attention(query, key, value, key_mass(query, key))
         return attended.transpose(1, 2).reshape(pixels.shape)
 
     def _split(self, tokens: Tensor) -> Tensor:
