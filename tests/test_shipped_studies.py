@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import jsonschema
 import pytest
+import torch
 
+from ablate.mix import Choice, Network, Stage
 from ablate.network import build
 from ablate.search import propose
 from ablate.study import load_study, schema, shipped_studies
@@ -65,11 +67,36 @@ def test_restormixer_at_its_published_size_has_its_published_parameters() -> Non
     with shipped_studies()["restormixer_stage_mix"].open("rb") as file:
         raw = tomllib.load(file)
     raw["network"]["width"] = 32
-    raw["network"]["stage"][0]["depth"] = 4
+    for stage in raw["network"]["stage"]:
+        stage["depth"] = 4
     study = load_study(raw)
     mix = study.mix((0, 0))
     assert study.label((0, 0)) == "emvm+mwsa | emvm+mwsa"
     assert sum(p.numel() for p in build(mix.network).parameters()) == 3_195_406
+
+
+def test_the_ladder_passes_the_baseline_and_ends_at_nafnet() -> None:
+    study = load_study("nafnet_ladder")
+    rungs = propose(study, [], study.search)
+    assert rungs == [(k, k) for k in range(6)]
+    for rung, name in ((rungs[3], "baseline_block"), (rungs[5], "nafblock")):
+        published = replace_blocks(study.mix(rung).network, Choice.of(name))
+        torch.manual_seed(0)
+        ours = build(study.mix(rung).network)
+        theirs = build(published)
+        theirs.load_state_dict(ours.state_dict())
+        for parameter in (*ours.parameters(), *theirs.parameters()):
+            parameter.data += 0.1
+        image = torch.rand(1, 3, 12, 16)
+        with torch.no_grad():
+            assert torch.equal(ours(image)["image"], theirs(image)["image"])
+
+
+def replace_blocks(network: Network, block: Choice) -> Network:
+    stages = tuple(
+        Stage(slot=stage.slot, blocks=(block,) * len(stage.blocks)) for stage in network.stages
+    )
+    return Network(topology=network.topology, stages=stages)
 
 
 def test_windows_do_not_grow_where_their_size_is_the_question() -> None:

@@ -146,6 +146,16 @@ def test_a_label_shows_what_differs_and_else_what_is_unusual() -> None:
     assert stages(single).axes[0].labels == ("rdcnn", "mwsa grow=false", "lama")
 
 
+def test_where_several_knobs_differ_their_defaults_go_without_saying() -> None:
+    varied = [{"name": "mwsa", "window": [4, 8], "heads": [2, 4]}]
+    assert stages(varied).axes[0].labels == (
+        "mwsa heads=2 window=4",
+        "mwsa window=4",
+        "mwsa heads=2",
+        "mwsa",
+    )
+
+
 def test_knob_lists_multiply_in_blocks_and_in_cycles() -> None:
     heads = {"name": "mwsa", "window": [4, 8], "heads": [1, 2]}
     assert len(stages(heads).axes[0].labels) == 4

@@ -8,9 +8,10 @@ from typing import Any
 from ablate.mix import Choice, Value
 from ablate.study.alternatives import default_of
 from ablate.study.values import number
-from blocks import Registry
+from blocks import REQUIRED, Registry
 
-Shown = set[tuple[str, str]]
+Shown = dict[tuple[str, str], object]
+"""The knobs to show, by choice and knob, each with the value that goes without saying."""
 
 
 def pattern_labels(
@@ -18,7 +19,8 @@ def pattern_labels(
 ) -> tuple[str, ...]:
     """One label for each way of filling a stage: "rdcnn", "mwsa window=16", "emvm+mwsa".
 
-    A knob is shown where it differs among the alternatives or is not the default.
+    A knob is shown where it differs among the alternatives; where several do, those at their
+    default go without saying. Where none differs, those off their default are shown.
     """
     shown = _telling(patterns, registry)
     return tuple("+".join(_choice(choice, shown) for choice in pattern) for pattern in patterns)
@@ -55,8 +57,8 @@ def loss_label(losses: Sequence[tuple[str, float]]) -> str:
 
 
 def _choice(choice: Choice, shown: Shown) -> str:
-    knobs = (f"{k}={_inner(v, shown)}" for k, v in choice.knobs if (choice.name, k) in shown)
-    return " ".join([choice.name, *knobs])
+    told = [(k, v) for k, v in choice.knobs if v != shown.get((choice.name, k), v)]
+    return " ".join([choice.name, *(f"{knob}={_inner(value, shown)}" for knob, value in told)])
 
 
 def _inner(value: Value, shown: Shown) -> str:
@@ -66,16 +68,18 @@ def _inner(value: Value, shown: Shown) -> str:
 
 
 def _telling(patterns: Iterable[Iterable[Value]], registry: Registry[Any]) -> Shown:
-    """The knobs to show: those that differ; of a block that has none, those off their default."""
+    """The knobs to show of each choice."""
     values: dict[str, dict[str, set[Value]]] = {}
     for choice in _all(item for pattern in patterns for item in pattern):
         for knob, value in choice.knobs:
             values.setdefault(choice.name, {}).setdefault(knob, set()).add(value)
-    shown: Shown = set()
+    shown: Shown = {}
     for name, knobs in values.items():
         different = {knob for knob, found in knobs.items() if len(found) > 1}
-        unusual = {k for k, found in knobs.items() if found != {default_of(registry, name, k)}}
-        shown |= {(name, knob) for knob in different or unusual}
+        default = {knob: default_of(registry, name, knob) for knob in knobs}
+        unusual = {knob for knob, found in knobs.items() if found != {default[knob]}}
+        silent = default if len(different) != 1 else {}
+        shown |= {(name, knob): silent.get(knob, REQUIRED) for knob in different or unusual}
     return shown
 
 
