@@ -172,7 +172,7 @@ def test_thop_sees_no_product_and_no_parameter_outside_a_layer():
 
 def test_thop_sees_neither_attention_nor_scan_but_a_softmax():
     def compute(image: Tensor) -> Tensor:
-        tokens = image.flatten(2).mT[:, None]  # (2, 1, PIXELS, C)
+        tokens = image.flatten(2).mT.contiguous()[:, None]  # (2, 1, PIXELS, C)
         attended = functional.scaled_dot_product_attention(tokens, tokens, tokens)[:, 0].mT
         states = attended[:, None, :4]
         return selective_scan(attended, attended, -torch.ones(C, 4), states, states, None)
