@@ -19,7 +19,8 @@ from reports.record import Measurement, Metric, Note, Sample
 
 MACS_PROTOCOL = (
     "multiply-adds of convolution, linear, matmul and einsum for one image, plus the selective "
-    "scan as 9 B L D N + B D L; padding that the network does is counted"
+    "scan as 9 B L D N + B D L; padding that the network does is counted; where experts are "
+    "routed, the mean over all of them"
 )
 BESIDE = {  # work that is not multiply-adds, in columns of its own
     "elementwise": "activations, additions, interpolation, one per element",
@@ -41,6 +42,8 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
             Metric(f"macs_{kind}", "MAC", "none", f"share of {kind} in macs")
             for kind in MAC_CLASSES
         ),
+        Metric("macs_most", "MAC", "lower", "macs of an image that is given the dearest experts"),
+        Metric("macs_least", "MAC", "none", "macs of an image that is given the cheapest experts"),
         Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
         *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
         Metric("peak_memory", "byte", "lower", f"peak of one inference call; {found}"),
@@ -88,6 +91,8 @@ def _macs(
         numbers = {"macs": count.total, "scan_strict": count.scan_strict}
         numbers |= {f"macs_{name}": value for name, value in count.by_class.items()}
         numbers |= {name: getattr(count, name) for name in BESIDE}
+        if count.routed:
+            numbers |= dict(zip(("macs_least", "macs_most"), count.range, strict=True))
         rows += [Measurement(mix.key, name, value, mode=mode) for name, value in numbers.items()]
         notes += [Note(mix.key, "uncounted", name) for name in count.uncounted]
     return rows, notes

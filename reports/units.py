@@ -14,6 +14,8 @@ TITLES = {
     "input_psnr": "PSNR of the input",
     "input_ssim": "SSIM of the input",
     "params": "Parameters",
+    "macs_most": "MACs, dearest experts",
+    "macs_least": "MACs, cheapest experts",
     "latency": "Latency",
     "peak_memory": "Memory",
     "training_memory": "Training memory",
