@@ -8,12 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from blocks._decayed_attention import (
-    decayed_attention,
-    decayed_attention_macs,
-    decayed_sum,
-    decayed_sum_macs,
-)
 from blocks._layout import check_heads, widened
 from blocks._linear_attention import (
     EPSILON,
@@ -24,6 +18,7 @@ from blocks._linear_attention import (
 )
 from blocks._precision import full_precision
 from blocks._scan_parameters import initial_step_bias
+from blocks._state_space_duality import dual_scan, dual_scan_macs
 
 CHUNK = 32  # pixels whose scores a forget gate computes together
 GATE_AT_1 = math.log(math.e - 1)  # softplus of it is 1
@@ -123,14 +118,23 @@ class KernelAttention(nn.Module):
         log_decay: Tensor,
     ) -> Tensor:
         """Every pixel attends to those before it, less the more pixels lie between."""
-        query, key, value = widened(query), widened(key), widened(value)
-        log_decay = log_decay.flatten(1, 2).transpose(1, 2)  # (B, heads, L)
-        y = decayed_attention(query, key, self._values(value, self.heads), log_decay, CHUNK)
-        if mass is None:
-            return y
-        queries, keys = (widened(part).expand(-1, self.heads, -1, -1) for part in mass)
-        seen = queries * decayed_sum(keys, log_decay, CHUNK)
-        return y / (seen.sum(-1, keepdim=True) + EPSILON)
+        values = self._values(widened(value), self.heads).transpose(1, 2)  # (B, L, heads, P)
+        log_decay = log_decay.flatten(1, 2)  # (B, L, heads)
+        if self.multi_head:  # each head is a sequence of its own, (B heads, L, 1, P)
+            values, log_decay = (
+                part.transpose(1, 2).flatten(0, 1).unsqueeze(2) for part in (values, log_decay)
+            )
+
+        def left(query: Tensor, key: Tensor, values: Tensor) -> Tensor:
+            read, write = (widened(part).flatten(0, 1) for part in (query, key))
+            return dual_scan(values, log_decay, write, read, chunk=CHUNK)
+
+        y = left(query, key, values)
+        if mass:
+            y = y / (left(*mass, torch.ones_like(values[..., :1])) + EPSILON)
+        if self.multi_head:
+            return y.reshape(len(value), self.heads, *y.shape[1::2])
+        return y.transpose(1, 2)
 
     def _split(self, both: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, W, 2, K) -> query and key, (B, heads, L, d) each, or (B, 1, L, d)."""
@@ -150,9 +154,8 @@ class KernelAttention(nn.Module):
         if self.forget is None:
             mass = self.keyed if self.normaliser else 0
             return pixels * (linear + 2 * self.channels * depth + mass)
-        groups = self.heads if self.multi_head else 1
-        attention = decayed_attention_macs(
-            pixels, self.heads, depth, depth, groups=groups, chunk=CHUNK
-        )
-        mass = decayed_sum_macs(pixels, self.heads, depth, chunk=CHUNK) if self.normaliser else 0
-        return pixels * (linear + self.source * self.heads) + attention + mass
+        sequences, values = (self.heads, 1) if self.multi_head else (1, self.heads)
+        attention = dual_scan_macs(pixels, values * depth, depth, CHUNK)
+        mass = dual_scan_macs(pixels, values, depth, CHUNK) if self.normaliser else 0
+        scans = sequences * (attention + mass)
+        return pixels * (linear + self.source * self.heads) + scans
