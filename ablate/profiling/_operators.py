@@ -129,7 +129,9 @@ NORMS: Final = _aten("""
     _native_batch_norm_legit _native_batch_norm_legit_no_training
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm
 """)
-_RANDOM = _aten("rand randn rand_like randn_like bernoulli bernoulli_ uniform_ normal_")
+_RANDOM = _aten(
+    "rand randn rand_like randn_like bernoulli bernoulli_ uniform_ normal_ exponential_"
+)
 _INTERPOLATIONS = {  # neighbours of each output element
     "aten.upsample_linear1d": 2,
     "aten.upsample_bilinear2d": 4,
