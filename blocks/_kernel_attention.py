@@ -133,7 +133,7 @@ class KernelAttention(nn.Module):
         if mass:
             y = y / (left(*mass, torch.ones_like(values[..., :1])) + EPSILON)
         if self.multi_head:
-            return y.reshape(len(value), self.heads, *y.shape[1::2])
+            return y.reshape(len(value), self.heads, -1, y.shape[-1])
         return y.transpose(1, 2)
 
     def _split(self, both: Tensor) -> tuple[Tensor, Tensor]:

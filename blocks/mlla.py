@@ -28,10 +28,10 @@ class MambaLikeLinearAttention(nn.Module):
     As released only the numerator is turned, and over all channels, not in each head. The released
     code fixes H and W when it is built, and needs them equal; here angles are computed for what
     comes. The released models have heads of 32 channels.
-    Knobs lead from plain linear attention (design "transformer", no rotary, local_position and
-    conditional_position) to Mamba and to this block, as in the paper's table; how its forget gate,
-    its input gate and its whole Mamba block were built it does not say: here they are as in
-    `heads` and the lines below. Left out: drop path.
+    Knobs lead from plain linear attention (design "transformer" without rotary, local_position
+    and conditional_position) to Mamba and to this block, as in the paper's table. How wide its
+    Mamba block was, what its gates were computed from and in which order the forget gate read the
+    image it does not say: below is what stands here. Left out: drop path.
     Linear weights start from a normal of 0.02 cut at +-2, biases at 0.
 
     Args:
@@ -45,7 +45,7 @@ class MambaLikeLinearAttention(nn.Module):
         local_position: Whether depthwise(v) is added to what attention gives.
         conditional_position: Whether depthwise(x) is added before and after attention.
         normaliser: Whether attention is divided by what a query gives to all keys; else by their
-            number.
+            number, or by nothing where there is a forget gate.
         multi_head: Whether heads have their own queries and keys; else one of C / heads channels
             for all, as B and C are in Mamba.
         input_gate: Whether v is multiplied by softplus(Linear(Linear(v))), as by Mamba's step.
