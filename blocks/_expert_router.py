@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from blocks._layout import widened
+from blocks._precision import full_precision
 
 TINY = 1e-8  # keeps the coefficient of variation from dividing by 0
 
@@ -46,7 +46,7 @@ class ExpertRouter(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logits without and with noise, (B, experts) each."""
         means = x.mean((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))  # (B, C)
-        with _without_autocast(x.device.type):
+        with full_precision(x):
             logits = F.linear(means, widened(self.gate.weight))
             if self.context_gate is not None and embedding is not None:
                 logits = logits + F.linear(widened(embedding), widened(self.context_gate.weight))
@@ -62,13 +62,6 @@ class ExpertRouter(nn.Module):
         least = noisy.topk(self.active, dim=1).values[:, -1:]  # (B, 1)
         load = torch.special.ndtr((logits - least) / self.deviation).mean(0)
         return (_squared_variation(importance) + _squared_variation(load)) / 2
-
-
-def _without_autocast(device: str) -> AbstractContextManager[object]:
-    """Keep autocast, where a device has it, from rounding products."""
-    if not torch.amp.is_autocast_available(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
 
 
 def _squared_variation(values: Tensor) -> Tensor:
