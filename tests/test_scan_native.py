@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from blocks.scan import (
-    _backend,
+    _choice,
     _compile,
     _native,
     _operator,
+    _probe,
     backend_for,
     backends,
     selective_scan,
@@ -26,7 +27,8 @@ SOURCE = "int seven(void) { return 7; }"
 
 
 def forget() -> None:
-    for cached in (_native._kernel, _backend._best, _backend._warn_once, _operator._usable):
+    caches = (_native._kernel, _choice._best, _choice._warn_once, _operator._usable, _probe.fault)
+    for cached in caches:
         cached.cache_clear()
 
 

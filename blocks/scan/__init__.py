@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from blocks.scan._backend import backend_for, backends
+from blocks.scan._choice import backend_for, backends
 from blocks.scan._operator import selective_scan
 
 __all__ = ["backend_for", "backends", "selective_scan"]
 
 for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"blocks.scan.{_module.name}")
+    if _module.name.startswith("_"):  # kernels are read where they run
+        importlib.import_module(f"blocks.scan.{_module.name}")

@@ -1,12 +1,10 @@
-"""What a back end of the selective scan is, which ones there are, and which of them runs."""
+"""What a back end of the selective scan is, and which ones there are."""
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -106,6 +104,22 @@ class Backend(Protocol):
         """The gradients, given that of the output, (B, D, L)."""
 
 
+@runtime_checkable
+class FollowsPaths(Protocol):
+    """A back end that scans along paths through pixels without a copy for every path.
+
+    The scan it is given has u (B, D, L), and K paths as groups of D channels: delta (B, K D, L),
+    A (K D, N), B, C (B, K, N, L), D and delta_bias (K D,). All that has L is in raster order;
+    visited (K, L) says which pixel is visited at each step.
+    """
+
+    def forward_along(self, scan: Scan, visited: Tensor, save: bool) -> tuple[Tensor, Tensor]:
+        """The output (B, K D, L) in raster order, and what to save, of `saved_shape`."""
+
+    def backward_along(self, grad: Tensor, saved: Tensor, scan: Scan, visited: Tensor) -> Gradients:
+        """The gradients, given that of the output."""
+
+
 registry: Registry[Callable[[], Backend]] = Registry("scan back end")
 
 
@@ -117,48 +131,3 @@ def get(name: str) -> Backend:
         UnknownName: There is none; the message says the nearest.
     """
     return registry[name].make()
-
-
-def backends() -> dict[str, str]:
-    """Every back end by name: "live", or why it cannot run in this process."""
-    return {name: get(name).obstacle() or "live" for name in registry}
-
-
-def backend_for(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
-    """The name of the back end that runs on a device when none is asked for.
-
-    The variable ABLATE_SCAN_BACKEND of the environment overrides the choice. Warns once where
-    the fastest cannot run.
-
-    Args:
-        device: Where the tensors are.
-        dtype: What they hold; the choice falls on a back end that computes in it.
-
-    Raises:
-        UnknownName: The environment asks for a back end that does not exist.
-    """
-    if asked := os.environ.get("ABLATE_SCAN_BACKEND"):
-        get(asked)
-        return asked
-    return _best(device, dtype)
-
-
-@cache
-def _best(device: torch.device, dtype: torch.dtype) -> str:
-    choices = [name for name in registry if dtype in get(name).dtypes]
-    for name in sorted(choices, key=lambda name: -get(name).preference(device)):
-        if not (why := get(name).obstacle()):
-            return name
-        if get(name).preference(device):
-            _warn_once(name, why)
-    raise ValueError(f"no scan back end computes {dtype} on {device}; see blocks.scan.backends()")
-
-
-@cache
-def _warn_once(name: str, why: str) -> None:
-    """One line per process: the next best back end can be twenty times slower."""
-    warnings.warn(
-        f"scan back end '{name}' cannot run ({why}); a slower one takes its place: "
-        "latencies of blocks that scan are not representative",
-        stacklevel=2,
-    )

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from blocks.scan import _backend
 from blocks.scan._backend import Scan
+from blocks.scan._choice import backend_for
+from blocks.scan._probe import fault
 
 
 def selective_scan(
@@ -65,7 +67,7 @@ def _to(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _backend_name(asked: str | None, device: torch.device, dtype: torch.dtype) -> str:
     """The back end to run, live or an error; decided while tracing, so that graphs name it."""
-    return _usable(asked or _backend.backend_for(device, dtype), device, dtype)
+    return _usable(asked or backend_for(device, dtype), device, dtype)
 
 
 @cache
@@ -84,8 +86,10 @@ def _usable(name: str, device: torch.device, dtype: torch.dtype) -> str:
             f"scan back end '{name}' computes in {known}; got {str(dtype).removeprefix('torch.')}"
         )
     if device.type != "meta" and not chosen.preference(device):
-        best = _backend.backend_for(device, dtype)
+        best = backend_for(device, dtype)
         raise ValueError(f"scan back end '{name}' does not run on {device}; '{best}' does")
+    if why := fault(name, device, dtype):
+        raise ValueError(f"scan back end '{name}' cannot run: {why}")
     return name
 
 
