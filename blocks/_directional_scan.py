@@ -73,8 +73,8 @@ class DirectionalScan(nn.Module):
         y = self._along_paths(F.silu(self.depthwise(to_grid(scanned))))  # (B, paths, D, H, W)
         if self.attention is not None:
             y = self.attention(y)
-        merged = to_pixels(y.sum(1)).to(x.dtype)  # (B, H, W, D)
-        out: Tensor = self.leave(self.norm(merged) * F.silu(gate))
+        merged = y.sum(1) if len(self.paths) > 1 else y.squeeze(1)  # (B, D, H, W)
+        out: Tensor = self.leave(self.norm(to_pixels(merged).to(x.dtype)) * F.silu(gate))
         return out
 
     def _along_paths(self, grid: Tensor) -> Tensor:

@@ -114,7 +114,10 @@ def _tables(
 def _kept_tables(
     walk: Walk, paths: tuple[Path, ...], height: int, width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The tables of the sizes last seen, since a block meets few of them, again and again."""
+    """The tables of the sizes last seen, since a block meets few of them, again and again.
+
+    A captured CUDA graph goes on reading its tables; it may, until 64 others have come after.
+    """
     with torch.inference_mode(False):  # else a later training step could not save them
         return _tables(walk, paths, height, width, device)
 
