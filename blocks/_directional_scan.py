@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from blocks._layout import check_at_least, to_grid, to_pixels
-from blocks._paths import RASTER, Path, Walk, roll, unroll
+from blocks._paths import RASTER, Path, Walk, roll, tables, unroll
 from blocks._pooling import GlobalMean
 from blocks._scan_parameters import initial_step_bias, uniform
-from blocks.scan import selective_scan
+from blocks.scan import follows_paths, selective_scan, selective_scan_paths
 
 Merge = Literal["sum", "shuffle"]
 
@@ -79,23 +79,29 @@ class DirectionalScan(nn.Module):
 
     def _along_paths(self, grid: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, paths, D, H, W): each path's y, where its pixels are."""
-        sequences = unroll(grid, self.walk, self.paths)
-        return roll(self._scan(sequences), self.walk, self.paths, grid)
+        if len(self.paths) > 1 and follows_paths(grid.device):
+            return self._scan_in_place(grid)
+        sequences = unroll(grid, self.walk, self.paths)  # (B, paths, D, L)
+        steps, write, read = self._parts(self.select @ sequences)
+        given = (sequences.flatten(1, 2), steps.flatten(1, 2), -self.log_rate.exp(), write, read)
+        y = selective_scan(*given, self.skip, self.step_bias).reshape(sequences.shape)
+        return roll(y, self.walk, self.paths, grid)
 
-    def _scan(self, sequences: Tensor) -> Tensor:
-        """(B, paths, D, L) -> (B, paths, D, L)."""
+    def _scan_in_place(self, grid: Tensor) -> Tensor:
+        """The same where a kernel follows the paths: no sequence of pixels is ever made."""
+        pixels = grid.flatten(2)  # (B, D, L)
+        selected = self.select.flatten(0, 1) @ pixels  # of all paths, from the one copy
+        steps, write, read = self._parts(selected.view(-1, *self.select.shape[:2], pixels.shape[-1]))
+        visited = tables(self.walk, self.paths, grid)[0].squeeze(1)
+        given = (pixels, steps, -self.log_rate.exp(), write, read, self.skip, self.step_bias)
+        y = selective_scan_paths(*given, visited=visited)
+        return y.reshape(*y.shape[:3], *grid.shape[-2:])
+
+    def _parts(self, selected: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, paths, R + 2 N, L) -> delta (B, paths, D, L), B and C."""
         ranks = [self.rank, self.states, self.states]
-        steps, write, read = torch.split(self.select @ sequences, ranks, dim=2)
-        y = selective_scan(
-            sequences.flatten(1, 2),
-            (self.step @ steps).flatten(1, 2),
-            -self.log_rate.exp(),
-            write,
-            read,
-            self.skip,
-            self.step_bias,
-        )
-        return y.reshape(sequences.shape)
+        steps, write, read = torch.split(selected, ranks, dim=2)
+        return self.step @ steps, write, read
 
     def macs(self, height: int, width: int) -> int:
         """Multiply-adds for one image."""

@@ -58,7 +58,7 @@ def bwd(u, delta, A, B, C, D, z, delta_bias, dout, x, out, dz, softplus, recompu
 
 
 def forget() -> None:
-    for cached in (_mamba_ssm._extension, _choice._best, _operator._usable, _probe.fault):
+    for cached in (_mamba_ssm._extension, _choice._best, _operator.usable, _probe.fault):
         cached.cache_clear()
 
 

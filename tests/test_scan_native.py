@@ -27,7 +27,7 @@ SOURCE = "int seven(void) { return 7; }"
 
 
 def forget() -> None:
-    caches = (_native._kernel, _choice._best, _choice._warn_once, _operator._usable, _probe.fault)
+    caches = (_native._kernel, _choice._best, _choice._warn_once, _operator.usable, _probe.fault)
     for cached in caches:
         cached.cache_clear()
 

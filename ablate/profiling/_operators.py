@@ -58,7 +58,7 @@ def _selective_scan(call: Mapping[str, Any], output: Any) -> Work:
     Per batch, channel, position and state the recurrence takes an exponential, two products and
     two multiply-adds: 7 operations, counted as 3.5 multiply-adds.
     """
-    positions = call["u"].numel()
+    positions = call["delta"].numel()  # along paths, u is the same for all of them
     states = positions * call["A"].shape[-1]
     skip = positions if call.get("D") is not None else 0
     return {"scan": 9 * states + skip, "scan_strict": 7 * states // 2}
@@ -159,6 +159,7 @@ FORMULAS: Final[Mapping[str, Formula]] = {
     **dict.fromkeys(ATTENTION, _attention),
     **dict.fromkeys(_aten("convolution _convolution"), _convolution),
     "ablate.selective_scan": _selective_scan,
+    "ablate.selective_scan_paths": _selective_scan,
     **dict.fromkeys(_REDUCTIONS, _per_input("reduction")),
     **dict.fromkeys(_aten("sort topk"), _sorting),
     **dict.fromkeys(_aten("avg_pool2d max_pool2d_with_indices"), _window),

@@ -10,8 +10,15 @@ import pkgutil
 
 from blocks.scan._choice import backend_for, backends
 from blocks.scan._operator import selective_scan
+from blocks.scan._paths import follows_paths, selective_scan_paths
 
-__all__ = ["backend_for", "backends", "selective_scan"]
+__all__ = [
+    "backend_for",
+    "backends",
+    "follows_paths",
+    "selective_scan",
+    "selective_scan_paths",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     if _module.name.startswith("_"):  # kernels are read where they run

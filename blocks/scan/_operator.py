@@ -14,6 +14,8 @@ from blocks.scan._backend import Scan
 from blocks.scan._choice import backend_for
 from blocks.scan._probe import fault
 
+TENSORS = Scan._fields[:-1]
+
 
 def selective_scan(
     u: Tensor,
@@ -51,13 +53,19 @@ def selective_scan(
     Raises:
         ValueError: Shapes, devices or dtypes that do not fit, or a back end that cannot run.
     """
-    given = [u, delta, A, B, C] + [t for t in (D, delta_bias) if t is not None]
+    scan, name, save = wanted(Scan(u, delta, A, B, C, D, delta_bias, softplus), backend)
+    y: Tensor = torch.ops.ablate.selective_scan(*scan, name, save)[0]
+    return y.to(u.dtype) if y.dtype != u.dtype else y
+
+
+def wanted(scan: Scan, backend: str | None) -> tuple[Scan, str, bool]:
+    """The scan in the dtype it is computed in, the back end, and whether gradients are wanted."""
+    tensors = {name: getattr(scan, name) for name in TENSORS}
+    given = [t for t in tensors.values() if t is not None]
     dtype = reduce(torch.promote_types, {t.dtype for t in given}, torch.float32)
     save = torch.is_grad_enabled() and any(t.requires_grad for t in given)
-    name = _backend_name(backend, u.device, dtype)
-    cast = (_to(t, dtype) for t in (u, delta, A, B, C, D, delta_bias))
-    y: Tensor = torch.ops.ablate.selective_scan(*cast, softplus, name, save)[0]
-    return y.to(u.dtype) if y.dtype != u.dtype else y
+    cast: dict[str, Any] = {name: _to(t, dtype) for name, t in tensors.items()}
+    return scan._replace(**cast), _backend_name(backend, scan.u.device, dtype), save
 
 
 def _to(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -67,11 +75,11 @@ def _to(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _backend_name(asked: str | None, device: torch.device, dtype: torch.dtype) -> str:
     """The back end to run, live or an error; decided while tracing, so that graphs name it."""
-    return _usable(asked or backend_for(device, dtype), device, dtype)
+    return usable(asked or backend_for(device, dtype), device, dtype)
 
 
 @cache
-def _usable(name: str, device: torch.device, dtype: torch.dtype) -> str:
+def usable(name: str, device: torch.device, dtype: torch.dtype) -> str:
     """The name, if its back end can run there.
 
     Raises:
@@ -106,7 +114,7 @@ def _forward(
     save: bool,
 ) -> tuple[Tensor, Tensor]:
     scan = _checked(Scan(u, delta, A, B, C, D, delta_bias, softplus))
-    _usable(backend, u.device, u.dtype)
+    usable(backend, u.device, u.dtype)
     return _backend.get(backend).forward(scan, save)
 
 
@@ -192,12 +200,17 @@ def _checked(scan: Scan) -> Scan:
             f"got B of {groups} groups and u of {channels} channels"
         )
     projection = (batch, groups, states, length)
-    _expect(scan, delta=(batch, channels, length), A=(channels, states))
-    _expect(scan, B=projection, C=projection, D=(channels,), delta_bias=(channels,))
+    expect(scan, delta=(batch, channels, length), A=(channels, states))
+    expect(scan, B=projection, C=projection, D=(channels,), delta_bias=(channels,))
     return scan
 
 
-def _expect(scan: Scan, **shapes: tuple[int, ...]) -> None:
+def expect(scan: Scan, **shapes: tuple[int, ...]) -> None:
+    """Check tensors of a scan by name.
+
+    Raises:
+        ValueError: One has another shape, dtype or device than it must have.
+    """
     for name, shape in shapes.items():
         tensor = getattr(scan, name)
         if tensor is None:
@@ -212,7 +225,7 @@ def _expect(scan: Scan, **shapes: tuple[int, ...]) -> None:
             )
 
 
-def _register(name: str, run: Callable[..., object], fake: Callable[..., object]) -> None:
+def register(name: str, run: Callable[..., object], fake: Callable[..., object]) -> None:
     """Make an operator known to PyTorch.
 
     What `torch.library.custom_op` does, less its search for aliases at every call, which a short
@@ -225,6 +238,6 @@ def _register(name: str, run: Callable[..., object], fake: Callable[..., object]
         torch.library.register_autocast(name, device, torch.float32)
 
 
-_register("ablate::selective_scan", _forward, _forward_fake)
-_register("ablate::selective_scan_backward", _backward, _backward_fake)
+register("ablate::selective_scan", _forward, _forward_fake)
+register("ablate::selective_scan_backward", _backward, _backward_fake)
 torch.library.register_autograd("ablate::selective_scan", _differentiate, setup_context=_remember)

@@ -141,7 +141,7 @@ def _inputs(scan: Scan, plan: _Plan, visited: Tensor | None) -> _Inputs:
     u, delta = scan.u.contiguous(), scan.delta.contiguous()
     bias = scan.u.new_zeros(scan.A.shape[0]) if scan.delta_bias is None else scan.delta_bias
     along = visited is not None
-    table = u if visited is None else visited.to(torch.int32).contiguous()
+    table = u if visited is None else visited.contiguous()
     strides = (u[0].numel(), 0 if along else plan.channels * plan.length)
     constants = {"SOFTPLUS": scan.softplus, "PATHS": along, "LANES": LANES}
     return _Inputs(u, delta, bias.contiguous(), table, strides, constants)
