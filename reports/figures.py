@@ -95,7 +95,9 @@ def draw_scatter(shown: Scatter, paths: list[Path], title: str) -> None:
     axes.set_ylabel(shown.quality, parse_math=False)
     # matplotlib's own wrapping reads mathematics into "$", whatever parse_math says
     axes.set_title(textwrap.fill(title, TITLE_WIDTH), loc="left", fontsize=10, parse_math=False)
-    legend = axes.legend(frameon=False, fontsize=8, loc="lower right", title=shown.slot)
+    legend = axes.legend(  # beside the plot: with seven families no corner of it is free
+        frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), title=shown.slot
+    )
     for text in (*legend.get_texts(), legend.get_title()):
         text.set_parse_math(False)
         text.set_fontsize(8)

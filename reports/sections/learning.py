@@ -16,7 +16,7 @@ from reports.sections.choices import families_of_levels
 from reports.statistics import Numbers
 from reports.units import count, plain, title
 
-MOST_PANELS = 12
+MOST_PANELS = 24
 MOST_POINTS = 40
 
 
@@ -55,6 +55,7 @@ class Learning:
         panels: One for each level.
         xticks: Positions and labels: steps.
         yticks: Positions and labels.
+        left_out: How many levels there are beyond those drawn.
     """
 
     heading: str
@@ -62,6 +63,7 @@ class Learning:
     panels: tuple[Panel, ...]
     xticks: tuple[tuple[float, str], ...]
     yticks: tuple[tuple[float, str], ...]
+    left_out: int = 0
 
 
 def learning(found: Found, name: str = "") -> Learning:
@@ -87,10 +89,12 @@ def learning(found: Found, name: str = "") -> Learning:
     split = strongest(quality_effects(found))
     unit = found.metrics[name].unit if name in found.metrics else ""
     heading = f"{title(name)}, {unit}" if unit else title(name)
+    panels = _panels(found, split, name, curves, lines)
     return Learning(
         heading=heading,
         axis=plain(split),
-        panels=_panels(found, split, name, curves, lines),
+        panels=panels[:MOST_PANELS],
+        left_out=max(len(panels) - MOST_PANELS, 0),
         xticks=tuple((across.at(tick), across.label(tick)) for tick in across.ticks),
         yticks=tuple((1 - down.at(tick), down.label(tick)) for tick in down.ticks),
     )
@@ -140,7 +144,7 @@ def _panels(
     shown = families_of_levels(found, split)
     levels = found.levels[split].dropna()
     panels = []
-    for level in list(dict.fromkeys(levels))[:MOST_PANELS]:
+    for level in dict.fromkeys(levels):
         members = [str(mix) for mix in levels.index[levels == level] if str(mix) in lines]
         if members:
             ends = curves.loc[members].ffill(axis=1).iloc[:, -1]
