@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from blocks._layout import check_heads, to_grid, to_pixels, widened
 
 SMALLEST_NORM = 1e-12  # keeps a channel of zeros from dividing by 0
+NARROW = 16  # channels of a head, below which CPUs multiply pixels faster once they are copied
 
 
 class TransposedAttention(nn.Module):
@@ -101,14 +102,18 @@ def attend(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Te
     Returns:
         (B, C, H, W).
     """
-    heads = temperature.shape[0]
+    heads, apart = temperature.shape[0], _pixels_are_apart(value)
+    if apart and value.device.type == "cpu" and value.shape[1] < NARROW * heads:
+        query, key, value = (part.contiguous() for part in (query, key, value))
     query, key, values = (_by_head(part, heads) for part in (query, key, value))
     lengths = _lengths(query) * _lengths(key).transpose(-2, -1)  # (B, heads, d, d)
     cosines = widened(query @ key.transpose(-2, -1)) / lengths
     weights = (cosines * temperature).softmax(dim=-1).to(values.dtype)
-    mixed = values.transpose(-2, -1) @ weights.transpose(-2, -1)  # (B, heads, H W, d)
-    batch, channels, height, width = value.shape
-    return to_grid(mixed.transpose(1, 2).reshape(batch, height, width, channels))
+    if _pixels_are_apart(value):
+        mixed = values.transpose(-2, -1) @ weights.transpose(-2, -1)  # (B, heads, H W, d)
+        return to_grid(mixed.transpose(1, 2).reshape(to_pixels(value).shape))
+    mixed = (weights @ values).reshape(value.shape)
+    return mixed.contiguous(memory_format=torch.channels_last) if apart else mixed
 
 
 def conv1x1(inputs: int, outputs: int, *, bias: bool) -> nn.Conv2d:
@@ -121,9 +126,16 @@ def conv_depthwise(channels: int, kernel: int, *, bias: bool) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=bias)
 
 
+def _pixels_are_apart(x: Tensor) -> bool:
+    """Whether channels lie side by side in memory, as in channels-last memory, and not pixels."""
+    return x.stride(1) == 1
+
+
 def _by_head(x: Tensor, heads: int) -> Tensor:
-    """(B, C, H, W) -> (B, heads, d, H W), a view of channels-last memory."""
+    """(B, C, H, W) -> (B, heads, d, H W), a view."""
     batch, channels, height, width = x.shape
+    if not _pixels_are_apart(x):
+        return x.reshape(batch, heads, channels // heads, height * width)
     tokens = to_pixels(x).reshape(batch, height * width, heads, channels // heads)
     return tokens.permute(0, 2, 3, 1)
 
