@@ -12,6 +12,7 @@ import torch
 
 import blocks
 from ablate.profiling.flops import count_forward, count_parameters
+from blocks._register import Family
 
 CHANNELS, SIDE = 32, 64  # where costs are given
 
@@ -54,9 +55,10 @@ class Description:
 
 
 def list_blocks() -> list[Description]:
-    """Every registered block, by family and name."""
+    """Every registered block, by family (in the order of `Family`) and name."""
+    order = typing.get_args(Family)
     described = [describe_block(name) for name in blocks.blocks]
-    return sorted(described, key=lambda block: (block.family, block.name))
+    return sorted(described, key=lambda block: (order.index(block.family), block.name))
 
 
 def describe_block(name: str) -> Description:

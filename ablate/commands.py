@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
@@ -89,11 +90,7 @@ def blocks(options: argparse.Namespace, console: Console) -> None:
     elif options.name:
         _show_block(listed[0], console)
     else:
-        table = _table("block", "family", "parameters", "GMACs", "what it is")
-        for block in listed:
-            macs = f"{block.macs / 1e9:.3f}"
-            table.add_row(block.name, block.family, f"{block.params:,}", macs, block.summary)
-        console.print(table)
+        console.print(_families(listed))
         say(console, f"{listed[0].at}; more on one of them: ablate blocks NAME")
 
 
@@ -263,6 +260,18 @@ def _plan_lines(planned: Plan) -> list[str]:
 
 def _or_dash(value: int | None, form: str, unit: float = 1) -> str:
     return "-" if value is None else form.format(value / unit if unit != 1 else value)
+
+
+def _families(listed: Sequence[Description]) -> Table:
+    """The blocks under the names of their families."""
+    table = _table("block", "parameters", "GMACs", "what it is")
+    for family, members in itertools.groupby(listed, key=lambda block: block.family):
+        table.add_section()
+        table.add_row(family, style="bold")
+        for block in members:
+            macs = f"{block.macs / 1e9:.3f}"
+            table.add_row(f"  {block.name}", f"{block.params:,}", macs, block.summary)
+    return table
 
 
 def _show_block(block: Description, console: Console) -> None:

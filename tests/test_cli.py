@@ -19,6 +19,7 @@ from ablate.cli import main
 from ablate.results import load_model
 from ablate.running import run
 from ablate.study import load_study
+from blocks import blocks
 from tests.test_running import TINY
 
 Outcome = tuple[int, str, str]
@@ -184,6 +185,11 @@ def test_blocks_lists_families_costs_and_knobs(cli: Cli):
     _, out, _ = cli("blocks")
     for word in ("nafblock", "emvm", "linear_attention", "GMACs"):
         assert word in out
+    first = [line.split()[0] for line in out.splitlines() if line.strip()]
+    families = ["cnn", "mamba", "attention", "linear_attention", "moe", "prompt", "none"]
+    assert [word for word in first if word in families] == families
+    between = first[first.index("mamba") + 1 : first.index("attention")]
+    assert between == sorted(n for n in blocks if blocks[n].facts["family"] == "mamba")
     _, out, _ = cli("blocks", "mwsa")
     for word in ("window", "heads", "arXiv:2504.10967", "attention"):
         assert word in out
