@@ -17,7 +17,7 @@ from blocks._register import register
     source="Han et al. 2024 (MLLA, later MILA), arXiv:2405.16605; as its released code",
 )
 class MambaLikeLinearAttention(nn.Module):
-    """Kernel attention over all pixels, gated, between depth-wise convolutions; then feed-forward.
+    """Kernel attention with rotary positions, gated, between depth-wise convolutions; then an MLP.
 
     x: (B, C, H, W) -> (B, C, H, W).
     x = x + depthwise(x); u = norm(x); gate = SiLU(Linear(u)); v = SiLU(depthwise(Linear(u)));
