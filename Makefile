@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help install demo test lint types check wheel clean
+.PHONY: help install demo test lint types check systems wheel clean
 
 help:
 	@echo "make demo    set up, run studies/quickstart.toml, say where the report is"
 	@echo "make test    set up, run all tests"
 	@echo "make check   tests, lint and types"
+	@echo "make systems count the published networks again, write docs/systems.md"
 	@echo "make wheel   build a wheel into dist/"
 
 install: $(VENV)/.installed
@@ -29,6 +30,9 @@ types: $(VENV)/.developer
 	$(BIN)/mypy
 
 check: test lint types
+
+systems: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.systems
 
 wheel: $(VENV)/.developer
 	$(BIN)/python -m build --wheel --installer pip
