@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for add in (_add_new, _add_plan, _add_run, _add_report, _add_blocks, _add_schema):
         add(subparsers)
-    for add in (_add_restore, _add_evaluate, _add_profile):
+    for add in (_add_restore, _add_evaluate, _add_profile, _add_doctor):
         add(subparsers)
     return parser
 
@@ -185,3 +185,9 @@ def _add_profile(subparsers: Subparsers) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
     _add_plugins(parser)
+
+
+def _add_doctor(subparsers: Subparsers) -> None:
+    text = "what this installation can use, and the command that adds what it lacks"
+    parser = _add(subparsers, "doctor", text)
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")

@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ablate import doctor as examiner
 from ablate import price_words, pricing, running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
@@ -165,6 +166,16 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     elif timing:
         for line in price_words.timing_lines(timing):
             say(console, line)
+
+
+def doctor(options: argparse.Namespace, console: Console) -> None:
+    """Say what this installation can use and what would add the rest."""
+    found = examiner.examine()
+    if options.json:
+        say(console, json.dumps(asdict(found), indent=2))
+        return
+    for line in examiner.lines(found):
+        say(console, line)
 
 
 def say(console: Console, text: str) -> None:

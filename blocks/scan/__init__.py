@@ -9,12 +9,16 @@ import importlib
 import pkgutil
 
 from blocks.scan._choice import backend_for, backends
+from blocks.scan._compile import compiler
+from blocks.scan._mamba_ssm import INSTALL as EXTENSION_INSTALL
 from blocks.scan._operator import selective_scan
 from blocks.scan._paths import follows_paths, selective_scan_paths
 
 __all__ = [
+    "EXTENSION_INSTALL",
     "backend_for",
     "backends",
+    "compiler",
     "follows_paths",
     "selective_scan",
     "selective_scan_paths",

@@ -46,6 +46,11 @@ def load(source: Path) -> ctypes.CDLL:
     raise CannotCompile(f"no C compiler works: {refusals[0]}")
 
 
+def compiler() -> str:
+    """The path of the compiler that is tried first, or nothing where there is none."""
+    return next((command[0] for command in _compilers()), "")
+
+
 def _compilers() -> list[list[str]]:
     """Command lines of the compilers that are installed, the user's own choice first."""
     named = shlex.split(os.environ.get("CC", ""))

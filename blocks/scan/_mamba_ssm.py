@@ -20,6 +20,7 @@ MODULE = "selective_scan_cuda"
 MOST_STATES = 256
 CHUNK = 2048  # steps from one saved state to the next
 INSTALL = "MAMBA_KEEP_CUDA_BUILD=TRUE pip install --no-build-isolation --no-deps mamba-ssm"
+"""What builds the module: torch is left alone, and a compiler of its CUDA version is needed."""
 
 
 @cache
