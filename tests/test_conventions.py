@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -25,7 +26,7 @@ from ablate.profiling.conventions import (
     see_released,
 )
 from ablate.profiling.flops import count_forward, count_parameters
-from ablate.study import load_study
+from ablate.study import load_study, shipped_studies
 from blocks._layout import ChannelNorm
 from blocks._pooling import GlobalMean
 from blocks._routing import routed
@@ -114,6 +115,20 @@ def test_what_thop_makes_of_restormixer_part_by_part():
     }
     assert giga == pytest.approx(expected, abs=1.5e-3)
     assert {"ablate.selective_scan", "aten.bmm"} <= set(count.uncounted)
+
+
+def test_the_figure_told_of_mambairv2_light_is_that_of_ungated_feed_forward_parts():
+    """175.3 G by thop and 301.672 G by fvcore; the light model has 286.3 G by fvcore."""
+    text = shipped_studies()["mambairv2-light-x2"].read_text(encoding="utf-8")
+    raw = tomllib.loads(text)
+    raw["network"]["group"][0]["block"]["gated"] = False
+    study = load_study(raw)
+    with torch.device("meta"):
+        model = build(study.mix(()).network)
+    seen, params = see_released(model, (1, 3, 360, 640)), count_parameters(model)
+    assert params == 843_212
+    assert charge(seen, params, "thop").macs / 1e9 == pytest.approx(175.3, abs=0.05)
+    assert charge(seen, params, "fvcore").macs / 1e9 == pytest.approx(301.672, abs=2e-3)
 
 
 def test_our_own_convention_is_our_own_count():
