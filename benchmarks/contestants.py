@@ -22,6 +22,7 @@ Pass = Literal["forward", "both"]
 Run = Callable[[nn.Module, Tensor], Tensor]
 
 OURS = "ours"
+ELSEWHERE = "ours, contiguous"
 TOLERANCE = 1e-4  # of the norm of what is compared
 FAINT = 1e-3  # a gradient this much smaller than all together is compared as if it were not
 
@@ -42,6 +43,11 @@ class Contestant:
     run: Run
     loops: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is not the block itself."""
+        return self.name not in (OURS, ELSEWHERE)
+
     def given(self, block: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
         """A copy of the block and the features, in this layout."""
         last = self.layout == "channels last"
@@ -52,11 +58,13 @@ class Contestant:
 
 def contestants(block: nn.Module) -> list[Contestant]:
     """The block itself, then what it is compared with."""
-    ours = Contestant(OURS, "channels last", lambda block, x: block(x))
+    ours = Contestant(OURS, "channels last", nn.Module.__call__)
+    elsewhere = Contestant(ELSEWHERE, "contiguous", nn.Module.__call__)
     if not scans(block):
-        return [ours, *_both_layouts("plain", straightforward)]
+        return [ours, *_both_layouts("plain", straightforward), elsewhere]
     return [
         ours,
+        elsewhere,
         Contestant("plain", "contiguous", straightforward, loops=True),
         *_both_layouts("plain, scan `torch`", _around("torch")),
         *_both_layouts("plain, the block's scan", _around(None)),
@@ -84,10 +92,11 @@ def agree(ways: list[Contestant], block: nn.Module, x: Tensor) -> None:
     Raises:
         AssertionError: They differ by more than rounding.
     """
-    ours, *others = ((way, _outcome(way, block, x)) for way in ways)
-    for way, found in others:
-        whole = torch.cat([g.flatten() for g in ours[1].values()]).norm()
-        for name, expected in ours[1].items():
+    expectations = _outcome(ways[0], block, x) if ways else {}
+    whole = sum(expected.norm() for expected in expectations.values())
+    for way in ways[1:]:
+        found = _outcome(way, block, x)
+        for name, expected in expectations.items():
             error = (found[name] - expected).norm()
             allowed = TOLERANCE * max(expected.norm(), FAINT * whole)
             assert error <= allowed, (

@@ -18,6 +18,8 @@ Name = TypeVar("Name", bound=Hashable)
 
 FEWEST = 5  # rounds, however long they take, unless fewer are asked for
 LONG = 0.1  # seconds of a call, from which on the caches it finds matter no more
+SLOW = 0.5  # seconds of a call, from which on it takes part in the first rounds only
+FEW = 3  # of these rounds
 DRAWS = 4000  # of the bootstrap
 
 
@@ -35,7 +37,8 @@ def time_calls(
 ) -> dict[Name, Array]:
     """Seconds of each call in each round; the order within a round is drawn anew.
 
-    CPU seconds where they stand for the work, which is with one thread.
+    CPU seconds where they stand for the work, which is with one thread. Slow calls have fewer
+    rounds than others, the first ones.
 
     Args:
         calls: By name.
@@ -46,12 +49,13 @@ def time_calls(
     """
     lengths = {name: _warmed(timer, call) for name, call in calls.items()}
     counts = {name: calls_in_a_visit(timer, length) for name, length in lengths.items()}
-    visits = [lengths[name] * (counts[name] + _untimed(timer, lengths[name])) for name in calls]
-    rounds = min(most, max(FEWEST, math.floor(seconds / sum(visits))))
-    order, names = np.random.default_rng(seed), list(calls)
-    found: dict[Name, list[float]] = {name: [] for name in names}
+    quick = [name for name, length in lengths.items() if length < SLOW]
+    visit = sum(lengths[name] * (counts[name] + _untimed(timer, lengths[name])) for name in quick)
+    rounds = min(most, max(FEWEST, math.floor(seconds / max(visit, 1e-9))))
+    order, found = np.random.default_rng(seed), {name: list[float]() for name in calls}
     gc.collect()
-    for _ in range(rounds):
+    for number in range(rounds):
+        names = list(calls) if number < FEW else quick
         for name in (names[at] for at in order.permutation(len(names))):
             for _ in range(_untimed(timer, lengths[name])):
                 calls[name]()
@@ -60,17 +64,18 @@ def time_calls(
 
 
 def ratio(others: Array, ours: Array) -> Ratio:
-    """How many times as long others take as ours, round by round."""
-    quotients = others / ours
+    """How many times as long others take as ours, in each round that both had part in."""
+    rounds = min(len(others), len(ours))
+    quotients = others[:rounds] / ours[:rounds]
     draws = np.random.default_rng(0).choice(quotients, (DRAWS, len(quotients)))
     low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
     return Ratio(float(np.median(quotients)), float(low), float(high))
 
 
 def _warmed(timer: Timer, call: Call) -> float:
-    """Seconds of a call; of a long one, of a single one after a first."""
+    """Seconds of a call once it is warm, which a slow one is after its first."""
     first = timer.time(call, 1).seconds
-    return timer.time(call, 1).seconds if first > LONG else warm_up(timer, call)
+    return first if first > SLOW else warm_up(timer, call)
 
 
 def _untimed(timer: Timer, length: float) -> int:
