@@ -23,7 +23,7 @@ class GatedFeedForward(nn.Module):
     rounded to a multiple of C (4 C at 2.66), so that the 1x1 convolutions have about as many
     weights in all four: the parameters of Restormer's ablation come out with 4 C alone.
     Cost: 3 C M + 18 M multiply-adds a pixel (gdfn); reach: 3 x 3 pixels.
-    Source: Zamir et al. 2022, arXiv:2111.09881, equation 2 and table 7.
+    Source: Zamir et al. 2022, arXiv:2111.09881, equation 2 and its ablation.
 
     Args:
         channels: C; any.

@@ -26,10 +26,11 @@ class NestedStripeScan(nn.Module):
     nested: vertical stripes from left to right, the first walked downwards, the next upwards, and
     so on; in each, row by row, to the right and to the left in turn. The second path is the first
     of the image turned by 180 degrees (not the first backwards), the third and fourth are these
-    two of the transposed image. Where the side along the stripes is even, a path jumps by one
-    stripe at each change of stripes. The paper's other walks are taken from four sides likewise:
-    raster (its Z-shaped scan, VMamba's), snake (S-shaped, over the whole width), window (raster
-    within square windows).
+    two of the transposed image. The paper has them start in the four corners; in released code, as
+    here, two start at the top left and two at the bottom right. Where the side along the stripes
+    is even, a path jumps by one stripe at each change of stripes. The paper's other walks are
+    taken from four sides likewise: raster (its Z-shaped scan, VMamba's), snake (S-shaped, over
+    the whole width), window (raster within square windows).
     Cost: see `macs`; reach: the image.
     Paths are computed from H and W, any size, and kept for the sizes last seen. Linear weights
     start from a normal of 0.02 cut at +-2, biases at 0, the scan's own parameters as in Mamba.

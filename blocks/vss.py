@@ -30,7 +30,8 @@ class ResidualStateSpace(nn.Module):
     cab: conv3x3(GELU(conv3x3(u))), C / compress channels inside, then channel attention;
     light_cab: conv1x1, depth-wise conv3x3, GELU, conv1x1, C / 2 channels inside, depth-wise
     conv3x3 of dilation 2, then channel attention. All with biases.
-    Cost: see `macs`; at the defaults about nine tenths are the scan; reach: the image.
+    Cost: see `macs`; the scan and its projections are nine tenths with the settings of the light
+    models, seven of the classic ones; reach: the image.
     Released networks take light_cab where the image is enlarged by one convolution and a pixel
     shuffle, cab in all others. Of the paper's table, "without convolution" is channel_attention
     here, "without convolution and channel attention" is none (y is the output, with no norm and

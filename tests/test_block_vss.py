@@ -133,6 +133,15 @@ def test_multiply_adds_of_every_variant_are_counted(local, directions):
     assert block.macs(9, 14) == counted_macs(block, 16, 9, 14)
 
 
+@pytest.mark.parametrize(
+    ("channels", "knobs", "tenths"), [(60, LIGHT, 9), (180, {"states": 16, "expand": 2.0}, 7)]
+)
+def test_the_scan_has_the_share_of_the_work_that_is_said(channels, knobs, tenths):
+    with torch.device("meta"):
+        block = blocks.make("vss", channels, **knobs)
+    assert round(10 * block.scan.macs(64, 64) / block.macs(64, 64)) == tenths
+
+
 def test_fewer_directions_leave_paths_out():
     assert blocks.make("vss", 8, directions=1).scan.paths == ("rows",)
     assert blocks.make("vss", 8, directions=2).scan.paths == ("rows", "rows_back")

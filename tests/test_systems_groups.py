@@ -141,3 +141,25 @@ def test_light_mambair_sees_the_channel_attention_of_its_tail() -> None:
     for name, local in (("mambair-light-x4", "light_cab"), ("mambair-x4", "cab")):
         blocks = {b for stage in mix(name).network.stages for b in stage.blocks}
         assert {block.settings["local"] for block in blocks} == {local}
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [
+        ("mambair-light-x2", 64),
+        ("mambair-light-x3", 64),
+        ("mambair-light-x4", 48),
+        ("mambair-x4", 48),
+        ("mambairv2-s-x2", 64),
+        ("mambairv2-s-x3", 64),
+        ("mambairv2-s-x4", 48),
+        ("mambairv2-b-x4", 48),
+        ("mambairv2-l-x4", 48),
+        ("mair-x4", 64),
+    ],
+)
+def test_training_crops_of_the_small_image_are_those_of_the_released_settings(
+    name: str, pixels: int
+) -> None:
+    found = mix(name)
+    assert found.training.crop == pixels * task_scale(found.task)
