@@ -3,7 +3,7 @@
     python benchmarks/scan.py [--rounds 30] [--out FILE]
 
 One thread. Limits and back ends are measured in the same rounds, one after the other, and each is
-the least CPU time over the rounds, so that a busy machine disturbs the ratios little. Two minutes.
+the least CPU time over the rounds, so that a busy machine disturbs the ratios little. Four minutes.
 A turn is one call untimed, for the caches that the others used, and two timed ones. Times are of
 the public function, as a network calls it, with skip, bias and softplus.
 
@@ -11,6 +11,9 @@ The limit of a pass is the longer of: its exponentials (one per state and step, 
 softplus; twice for forward and backward) at the rate of the kernel's own exponential in the first
 cache, and its tensors' bytes, each read or written once per pass, at the rate of a triad far past
 the last cache (shapes that fit in a cache may beat that one).
+
+Memory is what a fresh process gains at its peak in both passes over what it held with the inputs
+made (Linux only): outputs, gradients, saved states and scratch; written for each number of u.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +46,9 @@ SHAPES = (  # B, L, D, N
     (1, 16384, 128, 1),
     (1, 16384, 128, 16),
     (1, 16384, 256, 16),
+    (1, 65536, 64, 1),
+    (1, 65536, 64, 16),
+    (1, 65536, 128, 16),
     (4, 4096, 128, 1),
     (4, 4096, 128, 16),
 )
@@ -63,6 +71,7 @@ class Row:
     both: float
     forward_limit: float
     both_limit: float
+    memory: int | None  # bytes
 
 
 class Limits:
@@ -150,12 +159,41 @@ def measure(
     return least
 
 
+def peak(shape: tuple[int, int, int, int], backend: str) -> int | None:
+    """Bytes that a fresh process gains in both passes, or none where that cannot be found out."""
+    arguments = [*map(str, shape), backend]
+    command = [sys.executable, __file__, "--peak", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return int(done.stdout) if done.stdout.strip().isdigit() else None
+
+
+def print_peak(batch: int, length: int, channels: int, states: int, backend: str) -> None:
+    """What `peak` reads: both passes of a small scan first, so that all code is loaded."""
+    torch.set_num_threads(1)
+    small = arguments(1, 64, channels, states)
+    torch.autograd.grad(selective_scan(*small, backend=backend).sum(), small)
+    given = arguments(batch, length, channels, states)
+    weight = torch.ones(batch, channels, length)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what is held now
+        before = _resident("VmHWM")
+    except OSError:
+        return
+    torch.autograd.grad(selective_scan(*given, backend=backend), given, weight)
+    print(_resident("VmHWM") - before)
+
+
+def _resident(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
+
+
 def rows(
     found: dict[tuple[int, int, int, int], dict[str, list[float]]], limits: Limits
 ) -> list[Row]:
     """One row per shape and back end, against the limits as they ended."""
     return [
-        Row(*shape, backend, *seconds, *limits.of(*shape))
+        Row(*shape, backend, *seconds, *limits.of(*shape), peak(shape, backend))
         for shape, backends_found in found.items()
         for backend, seconds in backends_found.items()
     ]
@@ -163,16 +201,18 @@ def rows(
 
 def table(all_rows: list[Row]) -> Iterator[str]:
     """The rows as Markdown."""
-    yield "| B, L, D, N | back end | forward ms | x limit | both ms | x limit | x c |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| B, L, D, N | back end | forward ms | x limit | both ms | x limit | x c | bytes |"
+    yield "|---|---|---|---|---|---|---|---|"
     native = {(r.batch, r.length, r.channels, r.states): r for r in all_rows if r.backend == "c"}
     for r in all_rows:
         shape = (r.batch, r.length, r.channels, r.states)
         slower = f"{r.both / native[shape].both:.1f}" if shape in native else ""
+        held = f"{r.memory / (r.batch * r.length * r.channels):.0f}" if r.memory else ""
         yield (
             f"| {', '.join(map(str, shape))} | {r.backend} "
             f"| {r.forward * 1e3:.2f} | {r.forward / r.forward_limit:.1f} "
-            f"| {r.both * 1e3:.2f} | {r.both / r.both_limit:.1f} | {slower} |"
+            f"| {r.both * 1e3:.2f} | {r.both / r.both_limit:.1f} | {slower} "
+            f"| {held} |"
         )
 
 
@@ -181,7 +221,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--peak", nargs=5, metavar=("B", "L", "D", "N", "BACKEND"))
     chosen = parser.parse_args()
+    if chosen.peak:
+        *sizes, backend = chosen.peak
+        print_peak(*map(int, sizes), backend)
+        return
     allocator = steady_allocator()
     torch.set_num_threads(1)
     limits = Limits()
