@@ -251,6 +251,8 @@ def _split(saved: Tensor, parts: list[_Part]) -> tuple[Tensor, ...]:
 @cache
 def _kernels() -> Any:
     """The kernels; Triton is imported here and nowhere before."""
+    # Products are added unrounded, in a version that would have us choose as in those before it.
+    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
     from blocks.scan import kernel_triton
 
     return kernel_triton

@@ -235,10 +235,10 @@ def forward_chunks(
     first = 0
     while first < T:
         if SAVE:
-            if first % BLOCK == 0:
-                block = (c * T + first) // BLOCK
+            block = (c * T + first) // BLOCK
+            if (first % BLOCK == 0) & (block < blocks):
                 saved = (b * blocks + block) * G + g
-                tl.store(states + saved * N * E + tile, h, mask=exists & (block < blocks))
+                tl.store(states + saved * N * E + tile, h, mask=exists)
         k = c * T + first + tl.arange(0, 4)
         t = place(k, table, L, PATHS)
         live = there[:, None] & (k < L)[None, :]
@@ -389,9 +389,9 @@ def backward_chunks(
     done = 0
     while done < T:
         first = c * T + T - BLOCK - done
-        block = first // BLOCK
+        block = tl.minimum(first // BLOCK, blocks - 1)  # past the end, any: nothing comes of it
         saved = ((b * blocks + block) * G + g) * N * E
-        h0 = tl.load(states + saved + tile, mask=exists & (block < blocks), other=0.0)
+        h0 = tl.load(states + saved + tile, mask=exists, other=0.0)
         for after in range(0, BLOCK, 4):
             last = first + BLOCK - 4 - after
             h = h0
