@@ -38,6 +38,7 @@ class AttentiveStateSpace(nn.Module):
     Gumbel noise in evaluation (`noise`), and sort so that pixels of one token come in any order:
     here they keep raster order. Where H or W is not a multiple of the window, only the attention
     fills up, and nothing attends to the filling; the released networks mirror the whole image.
+    Along an axis that one window covers nothing is shifted; released code shifts there too.
     The log-softmax before the choice is left out, since it changes neither choice nor gradient.
     Linear weights start from a normal of 0.02 cut at +-2, their biases at 0; convolutions as
     PyTorch makes them; the prompts uniform in +-1/T and +-1/r; the scan as in Mamba.
