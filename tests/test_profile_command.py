@@ -89,6 +89,14 @@ def test_the_words_hold_what_the_numbers_say(cli: Cli, one: Path):  # noqa: F811
     assert not any("latency" in line for line in lines)
 
 
+def test_a_network_that_enlarges_and_pads_says_both(cli: Cli):  # noqa: F811
+    _, out, _ = cli("profile", "mambairv2-light-x2", "--no-latency", "--size", 20, 24)
+    assert out.splitlines()[:2] == [
+        "mambairv2-light-x2: one image of 3x20x24, enlarged to 3x40x48",
+        "20x24, padded to 32x32 inside",
+    ]
+
+
 def test_two_counters_stand_side_by_side(cli: Cli, one: Path):  # noqa: F811
     _, out, _ = cli("profile", one, "--no-latency", "--convention", "conv-only")
     lines = out.splitlines()
