@@ -46,44 +46,34 @@ def published() -> Json:
 
 
 def count_system(name: str, figures: list[Json]) -> Json:
-    """What a system costs in truth, and in the convention of each of its figures.
+    """What a system costs in truth, and as the counters of its figures have it.
 
     Args:
         name: The study.
         figures: What is known of it.
 
     Returns:
-        `truth` at the study's size, and `figures` with `ours` and `truth` beside each.
+        `size`, the study's own, and `counts`: for each size (256x256) `truth`, and what each
+        counter says that some figure of this size was made with.
     """
     study = load_study(name)
     with torch.device("meta"):
         model = build(study.mix(study.at(0)).network)
     default = study.profile.size[0]
-    channels = int(getattr(model, "image_channels", 3))
-    sizes = {default: None, **{_size(figure, default): None for figure in figures}}
-    counters = {s: {f["counter"] for f in figures if _size(f, default) == s} for s in sizes}
-    counted = {size: _counted(model, channels, size, counters[size]) for size in sizes}
-    return {
-        "truth": counted[default]["truth"],
-        "figures": [
-            {
-                **figure,
-                "size": list(_size(figure, default)),
-                "ours": counted[_size(figure, default)].get(figure["counter"]),
-                "truth": counted[_size(figure, default)]["truth"],
-            }
-            for figure in figures
-        ],
+    counters: dict[tuple[int, int], set[str]] = {default: set()}
+    for figure in figures:
+        height, width = figure.get("size", default)
+        counters.setdefault((height, width), set()).add(figure["counter"])
+    counts = {
+        f"{height}x{width}": _counted(model, (height, width), asked)
+        for (height, width), asked in sorted(counters.items())
     }
+    return {"size": list(default), "counts": dict(sorted(counts.items()))}
 
 
-def _size(figure: Json, default: tuple[int, int]) -> tuple[int, int]:
-    height, width = figure.get("size", default)
-    return height, width
-
-
-def _counted(model: nn.Module, channels: int, size: tuple[int, int], counters: set[str]) -> Json:
-    """The costs at one size: `truth`, and one for each counter."""
+def _counted(model: nn.Module, size: tuple[int, int], counters: set[str]) -> Json:
+    """The costs at one size: `truth`, and one for each counter that is ours to count with."""
+    channels = int(getattr(model, "image_channels", 3))
     image = (1, channels, *size)
     count, params = count_macs(model, size, channels=channels), count_parameters(model)
     found: Json = {
@@ -107,7 +97,7 @@ def _counted(model: nn.Module, channels: int, size: tuple[int, int], counters: s
                 "range": list(charged.range),
                 "by_class": charged.by_class,
             }
-    return found
+    return dict(sorted(found.items()))
 
 
 def _arguments() -> argparse.Namespace:
@@ -132,7 +122,7 @@ def main() -> None:
         result = {"systems": {name: found[name] for name in sorted(found)}}
         RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(result["systems"], known["latency"]), encoding="utf-8")
+    PAGE.write_text(page(result["systems"], known), encoding="utf-8")
     print(f"written to {RESULT.relative_to(HERE.parent)} and {PAGE.relative_to(HERE.parent)}")
 
 

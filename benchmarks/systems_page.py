@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -72,14 +72,14 @@ published where we could look; their rows have our figures alone.
 """
 
 
-def page(systems: Mapping[str, Json], latencies: Iterable[Json]) -> str:
+def page(systems: Mapping[str, Json], known: Json) -> str:
     """The whole page.
 
     Args:
         systems: By name what `count_system` returned.
-        latencies: What others have timed, on which device.
+        known: What is in published.toml: `figure` and `latency`.
     """
-    figures = [figure for of in systems.values() for figure in of["figures"]]
+    figures = [_joined(figure, systems) for figure in known["figure"]]
     printed = [figure for figure in figures if figure["kind"] != "measured"]
     measured = [figure for figure in figures if figure["kind"] == "measured"]
     return "\n".join(
@@ -94,7 +94,7 @@ def page(systems: Mapping[str, Json], latencies: Iterable[Json]) -> str:
             "Where these figures come from:\n",
             *_sources(printed),
             "\n## Released code, measured\n",
-            "Counters run on the authors' code, with the scan replaced by a stub, and charged as\n"
+            "Counters run on the authors' code, with the scan replaced by a stub and charged as\n"
             "above.\n",
             *_table(
                 ("network", "image", "counter", "released code", "ours, counted so", "apart"),
@@ -103,10 +103,19 @@ def page(systems: Mapping[str, Json], latencies: Iterable[Json]) -> str:
             "\n## Latency that others measured\n",
             "Only where the device is said. They compare with nothing that was timed elsewhere:\n"
             "`ablate profile` times a network here, beside a reference network.\n",
-            *_table(("network", "image", "ms", "device", "source"), map(_latency, latencies)),
+            *_table(
+                ("network", "image", "ms", "device", "source"), map(_latency, known["latency"])
+            ),
             ENDING,
         ]
     )
+
+
+def _joined(figure: Json, systems: Mapping[str, Json]) -> Json:
+    """A figure with what was counted at its size: `truth`, and `ours` in its convention or None."""
+    system = systems[figure["system"]]
+    counts = system["counts"]["x".join(map(str, figure.get("size", system["size"])))]
+    return {**figure, "truth": counts["truth"], "ours": counts.get(figure["counter"])}
 
 
 def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -118,8 +127,8 @@ def _rows(name: str, system: Json, printed: list[Json]) -> list[tuple[str, ...]]
     """A row for each figure that was printed; one without where there is none."""
     mine = [figure for figure in printed if figure["system"] == name]
     if not mine:
-        truth = system["truth"]
-        return [(f"`{name}`", _image(truth), "-", "-", "-", _costs(truth, exact=True))]
+        truth = system["counts"]["x".join(map(str, system["size"]))]["truth"]
+        return [(f"`{name}`", _image(truth), "-", "-", "-", _costs(truth))]
     return [
         (
             f"`{name}`",
@@ -127,7 +136,7 @@ def _rows(name: str, system: Json, printed: list[Json]) -> list[tuple[str, ...]]
             _printed(figure),
             figure["counter"],
             _ours(figure),
-            _costs(figure["truth"], exact=True),
+            _costs(figure["truth"]),
         )
         for figure in mine
     ]
@@ -171,30 +180,33 @@ def _image(truth: Json) -> str:
 def _printed(figure: Json) -> str:
     parts = []
     if "params" in figure:
-        parts.append(f"{_span(figure['params'], 1e6)} M")
+        parts.append(_span(figure["params"], _parameters))
     if "gmacs" in figure:
-        parts.append(f"{_span(figure['gmacs'], 1)} G")
+        parts.append(f"{_span(figure['gmacs'], _digits)} G")
     return ", ".join(parts)
 
 
-def _span(value: float | list[float], unit: float) -> str:
-    if isinstance(value, list):
-        return " to ".join(_plain(part / unit) for part in value)
-    return _plain(value / unit)
+def _span(value: float | list[float], words: Callable[[float], str]) -> str:
+    return " to ".join(map(words, value)) if isinstance(value, list) else words(value)
 
 
-def _plain(value: float) -> str:
-    """As many digits as were given."""
-    return f"{round(value, 6):,g}" if value < 1e3 else f"{value:,.10g}"
+def _parameters(value: float) -> str:
+    """Whole numbers are exact; others as many digits as are known."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{_digits(value / 1e6)} M" if value >= 1e6 else f"{_digits(value / 1e3)} K"
+
+
+def _digits(value: float) -> str:
+    return f"{round(value, 6):,.10g}"
 
 
 def _ours(figure: Json) -> str:
     return _costs(figure["ours"]) if figure["ours"] else "-"
 
 
-def _costs(found: Json, exact: bool = False) -> str:
-    params = f"{found['params']:,}" if exact else f"{found['params'] / 1e6:,.3f} M"
-    return f"{params}, {_giga(found)} G"
+def _costs(found: Json) -> str:
+    return f"{found['params']:,}, {_giga(found)} G"
 
 
 def _giga(found: Json) -> str:
