@@ -86,6 +86,7 @@ def page(systems: Mapping[str, Json], known: Json) -> str:
         [
             INTRODUCTION,
             "## What was printed\n",
+            "Parameters first, then multiply-adds.\n",
             *_table(
                 ("network", "image", "printed", "counter", "ours, counted so", "ours in truth"),
                 [row for name, of in systems.items() for row in _rows(name, of, printed)],
