@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Union
 
 Value = Union[bool, int, float, str, None, "Choice", tuple["Value", ...]]
@@ -180,7 +180,7 @@ def digest(thing: Mix | Network | Task | Evaluation | Choice) -> str:
 
 
 def mix_from_json(text: str) -> Mix:
-    """The mix that `Mix.to_json` wrote."""
+    """The mix that `Mix.to_json` wrote; what an older one did not know is at its default."""
     raw = json.loads(text)
     stages = tuple(
         Stage(slot=stage["slot"], blocks=tuple(_choice(block) for block in stage["blocks"]))
@@ -191,7 +191,7 @@ def mix_from_json(text: str) -> Mix:
             data=_choice(raw["task"]["data"]), degradation=_choice(raw["task"]["degradation"])
         ),
         network=Network(topology=_choice(raw["network"]["topology"]), stages=stages),
-        training=Training(**{f.name: _frozen(raw["training"][f.name]) for f in fields(Training)}),
+        training=Training(**{name: _frozen(value) for name, value in raw["training"].items()}),
     )
 
 

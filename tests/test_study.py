@@ -192,6 +192,13 @@ def test_every_mix_survives_json() -> None:
         assert mix_from_json(asked.mix(point).to_json()) == asked.mix(point)
 
 
+def test_a_mix_that_was_written_before_a_setting_existed_has_it_at_its_default() -> None:
+    mix = stages("rdcnn").mix(())
+    older = json.loads(mix.to_json())
+    del older["training"]["auxiliary"]
+    assert mix_from_json(json.dumps(older)) == mix
+
+
 def test_the_decoder_mirrors_the_encoder_and_they_are_one_axis() -> None:
     asked = stages(["rdcnn", "lama"], "rdcnn")
     assert [axis.name for axis in asked.axes] == ["stage1"]
