@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from blocks._layout import to_grid, to_pixels
+
 
 class GlobalMean(nn.Module):
     """The mean of each channel: over H and W, or locally on images larger than the window.
@@ -26,7 +28,7 @@ class GlobalMean(nn.Module):
         """Average (B, C, H, W)."""
         height, width = x.shape[-2:]
         if not self.window or (self.window >= height and self.window >= width):
-            return x.mean((2, 3), keepdim=True)
+            return _mean(x)
         rows, columns = min(self.window, height), min(self.window, width)
         return _edges_repeated(_box_mean(x, rows, columns), height, width)
 
@@ -36,6 +38,16 @@ def use_local_means(module: nn.Module, window: int) -> None:
     for part in module.modules():
         if isinstance(part, GlobalMean):
             part.window = window
+
+
+def _mean(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, 1, 1), with a gradient that lies in memory as x does.
+
+    Left to itself, that of channels-last features does not, and what adds it to others is slow.
+    """
+    if x.stride(1) == 1:
+        return to_grid(to_pixels(x).mean((1, 2), keepdim=True))
+    return x.mean((2, 3), keepdim=True)
 
 
 def _box_mean(x: Tensor, rows: int, columns: int) -> Tensor:

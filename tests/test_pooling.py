@@ -24,6 +24,15 @@ def test_a_window_that_covers_the_image_is_the_whole_of_it(window):
     assert torch.equal(GlobalMean(window)(x), x.mean((2, 3), keepdim=True))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_a_global_mean_lies_in_memory_as_its_input_does(layout):
+    x = torch.rand(2, 3, 4, 5).contiguous(memory_format=layout).requires_grad_()
+    weight = torch.rand(2, 3, 1, 1)
+    (gradient,) = torch.autograd.grad(GlobalMean()(x), x, weight)
+    assert gradient.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(gradient, (weight / 20).expand(x.shape))
+
+
 @pytest.mark.parametrize(("window", "height", "width"), [(4, 9, 11), (3, 2, 7), (5, 8, 5)])
 def test_a_local_mean_is_an_average_pool_with_its_edges_repeated(window, height, width):
     x = torch.rand(2, 3, height, width)
