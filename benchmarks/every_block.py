@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -29,7 +29,6 @@ from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.machine import describe, load
 from ablate.profiling.timing import timer_for
 from benchmarks.contestants import (
-    ELSEWHERE,
     OURS,
     Contestant,
     Pass,
@@ -38,35 +37,13 @@ from benchmarks.contestants import (
     contestants,
     peak,
 )
+from benchmarks.every_block_page import Row, losses, table
 from benchmarks.side_by_side import Array, ratio, time_calls
 from blocks._routing import Routed, forcing
 
 RESULTS = Path(__file__).parent / "results"
 LARGEST = 6 * 2**30  # bytes that a plain version may take to be timed
 PASSES: tuple[Pass, ...] = ("forward", "both")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A block at a size in a pass, and what it is compared with; in seconds and bytes.
-
-    The ratio is of the other's time to the block's, with its 95 % interval; None where the other
-    takes too much memory to be run, and the block's time too where all others do.
-    """
-
-    block: str
-    size: int
-    timed: Pass
-    against: str
-    layout: str
-    ours: float | None
-    other: float | None
-    ratio: float | None
-    low: float | None
-    high: float | None
-    rounds: int
-    bytes_ours: int
-    bytes_other: int
 
 
 def prepared(name: str, channels: int, device: torch.device) -> nn.Module:
@@ -131,36 +108,6 @@ def rows(
         )
 
 
-def table(found: list[Row]) -> Iterator[str]:
-    """Both passes of a block, a size and what it is compared with in one line of Markdown."""
-    yield (
-        "| block | size | against | forward ms | x ours | forward, backward ms | x ours "
-        "| MiB forward | x ours | MiB training | x ours |"
-    )
-    yield "|" + "---|" * 11
-    beaten = {(row.block, row.size) for row in found if row.against != ELSEWHERE and _lost(row)}
-    for forward, both in zip(found[::2], found[1::2], strict=True):
-        if forward.against == ELSEWHERE and (forward.block, forward.size) not in beaten:
-            continue
-        times = " | ".join(_time(row) for row in (forward, both))
-        memory = " | ".join(
-            f"{row.bytes_ours / 2**20:.1f} | {row.bytes_other / row.bytes_ours:.2f}"
-            for row in (forward, both)
-        )
-        yield f"| {forward.block} | {forward.size} | {forward.against} | {times} | {memory} |"
-
-
-def _lost(row: Row) -> bool:
-    return row.high is not None and row.high < 1
-
-
-def _time(row: Row) -> str:
-    if row.ours is None or row.ratio is None:
-        return f" | not run: {row.bytes_other / 2**30:.0f} GiB"
-    slower = "; slower" if _lost(row) else ""
-    return f"{1e3 * row.ours:.2f} | {row.ratio:.2f} ({row.low:.2f} to {row.high:.2f}{slower})"
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     busy = [name for name in blocks.blocks if name != "identity"]
@@ -198,6 +145,8 @@ def _write(chosen: argparse.Namespace, facts: dict[str, str], found: list[Row]) 
         "- where a block is slower, a line says how it fares in contiguous memory itself",
         "",
         *table(found),
+        "",
+        *losses(found),
     ]
     print("\n".join(lines))
     out = chosen.out or RESULTS / f"blocks-{torch.device(chosen.device).type}.json"

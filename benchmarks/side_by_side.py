@@ -75,7 +75,7 @@ def ratio(others: Array, ours: Array) -> Ratio:
 def _warmed(timer: Timer, call: Call) -> float:
     """Seconds of a call once it is warm, which a slow one is after its first."""
     first = timer.time(call, 1).seconds
-    return first if first > SLOW else warm_up(timer, call)
+    return first if first > SLOW else warm_up(timer, call, most=8)
 
 
 def _untimed(timer: Timer, length: float) -> int:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 import blocks
 from ablate.profiling.timing import Timed
-from benchmarks.contestants import Contestant, agree, contestants, peak
+from benchmarks.contestants import ELSEWHERE, Contestant, agree, contestants, peak
+from benchmarks.every_block_page import CONVOLUTIONS, Row, losses, table
 from benchmarks.side_by_side import FEW, FEWEST, ratio, time_calls
 from benchmarks.straightforward import TWINS, straightforward
 from benchmarks.straightforward.scans import of_backend
@@ -153,6 +154,36 @@ def test_peak_memory_is_the_same_followed_on_real_tensors_and_forecast():
             peak(replace(plain, loops=loops), block, x, timed) for loops in (True, False)
         )
         assert followed == forecast > peak(contestants(block)[0], block, x, timed)
+
+
+def row(block: str, ratio: tuple[float, float, float] | None, against: str = "plain") -> Row:
+    median, low, high = ratio or (None, None, None)
+    ours, other = (0.002, 0.001) if ratio else (None, None)
+    return Row(block, 64, "forward", against, "contiguous", ours, other, median, low, high, 5, 1, 2)
+
+
+def test_a_block_that_is_slower_is_named_with_the_reason():
+    even, lost = row("vss", (0.9, 0.8, 1.1)), row("rcab", (0.6, 0.5, 0.7))
+    assert list(losses([even, row("vss", (0.5, 0.4, 0.6), ELSEWHERE)])) == [
+        "No block is slower than any of its plain versions by more than the interval."
+    ]
+    assert list(losses([even, lost, lost])) == [
+        f"- rcab is slower somewhere: {CONVOLUTIONS}.",
+    ]
+
+
+def test_contiguous_memory_is_shown_only_where_a_block_is_slower():
+    beaten = [row("rcab", (0.6, 0.5, 0.7))] * 2 + [row("rcab", (0.7, 0.6, 0.8), ELSEWHERE)] * 2
+    even = [row("vss", (1.5, 1.2, 1.6))] * 2 + [row("vss", (0.7, 0.6, 0.8), ELSEWHERE)] * 2
+    lines = list(table([*beaten, *even]))[2:]
+    assert [line.split(" | ")[2] for line in lines] == ["plain", ELSEWHERE, "plain"]
+    assert "| 2.00 | 0.60 (0.50 to 0.70; slower) |" in lines[0]
+    assert "| 2.00 | 1.50 (1.20 to 1.60) |" in lines[2]
+
+
+def test_what_did_not_fit_into_memory_says_how_much_it_needs():
+    rows = [replace(row("vss", None), bytes_other=8 * 2**30)] * 2
+    assert "not run: 8 GiB" in list(table(rows))[2]
 
 
 def test_the_command_writes_a_table_and_its_numbers(tmp_path):
