@@ -91,7 +91,8 @@ class DirectionalScan(nn.Module):
         """The same where a kernel follows the paths: no sequence of pixels is ever made."""
         pixels = grid.flatten(2)  # (B, D, L)
         selected = self.select.flatten(0, 1) @ pixels  # of all paths, from the one copy
-        steps, write, read = self._parts(selected.view(-1, *self.select.shape[:2], pixels.shape[-1]))
+        by_path = (pixels.shape[0], *self.select.shape[:2], pixels.shape[-1])
+        steps, write, read = self._parts(selected.view(by_path))
         visited = tables(self.walk, self.paths, grid)[0].squeeze(1)
         given = (pixels, steps, -self.log_rate.exp(), write, read, self.skip, self.step_bias)
         y = selective_scan_paths(*given, visited=visited)
