@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from blocks._layout import check_at_least, to_grid, to_pixels
+from blocks._layout import check_at_least, init_linear, to_grid, to_pixels
 from blocks._register import register
 from blocks._scan_parameters import initial_step_bias
 from blocks._state_space_duality import dual_scan, dual_scan_macs
@@ -36,8 +36,10 @@ class StateSpaceDuality(nn.Module):
     raster order) where restorers that took it over look at 3 x 3 pixels, an RMSNorm in front
     where this has a LayerNorm, 128 states and 64 channels a head: the defaults here are those of
     the other scans, for narrow networks. B and C are shared by all heads, as there. Backwards the
-    scan has A, step, B and C of its own. Linears and convolutions start as PyTorch has them,
-    A from -16 to -1 at random, step sizes as in Mamba; decays are computed in float32.
+    scan has A, step, B and C of its own. Linear weights start from a normal of 0.02 cut at +-2, as
+    in VMamba: since the norm comes after the gate, PyTorch's own start would add more than is
+    there. Convolutions start as PyTorch has them, A from -16 to -1 at random, step sizes as in
+    Mamba; decays are computed in float32.
 
     Args:
         channels: C; a multiple of head_dim once expanded.
@@ -78,6 +80,7 @@ class StateSpaceDuality(nn.Module):
         self.skip = nn.Parameter(torch.ones(heads))
         self.gated_norm = nn.RMSNorm(inner, eps=1e-5)
         self.leave = nn.Linear(inner, channels, bias=False)
+        self.apply(init_linear)
         self.channels, self.states, self.chunk = channels, states, chunk
         self.inner, self.mixed, self.heads, self.directions = inner, mixed, heads, directions
 

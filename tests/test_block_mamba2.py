@@ -174,3 +174,11 @@ def test_what_cannot_be_built_says_why(knobs, message):
     with pytest.raises(ValueError) as error:
         blocks.make("mamba2", 8, **knobs)
     assert str(error.value) == message
+
+
+def test_it_starts_by_adding_less_than_is_there():
+    torch.manual_seed(0)
+    block, x = blocks.make("mamba2", 32), torch.randn(2, 32, 16, 16)
+    with torch.no_grad():
+        added = block(x) - x
+    assert added.std() < 0.3 * x.std()
