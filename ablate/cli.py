@@ -181,6 +181,8 @@ def _add_profile(subparsers: Subparsers) -> None:
     parser.add_argument("--size", nargs="+", metavar="N", help=size)
     counter = "count as another counter does: thop, conv-only or fvcore (default: ablate)"
     parser.add_argument("--convention", default="ablate", help=counter)
+    rounds = "rounds of timing, in each process (default: the study's)"
+    parser.add_argument("--rounds", metavar="N", help=rounds)
     parser.add_argument("--no-latency", action="store_true", help="count, and time nothing")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")

@@ -152,12 +152,17 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     study = load_study(options.study)
     name, mix = pricing.choose_mix(study, options.mix)
     shape = pricing.image_shape(mix, study.profile, options.size)
-    how: pricing.How = {"profile": study.profile, "device": choose_device(study, options.device)}
+    profile = pricing.with_rounds(study.profile, options.rounds)
+    how: pricing.How = {"profile": profile, "device": choose_device(study, options.device)}
     found = pricing.price(name, mix, shape, convention=options.convention, **how)
     if not options.json:
         _show_price(found, console)
     timing = None
     if not options.no_latency:
+        if not options.json:
+            seconds = duration(pricing.forecast_timing(mix, shape, **how))
+            mend = "--rounds N takes less, --no-latency nothing"
+            say(console, f"timing it takes about {seconds} (forecast); {mend}")
         with _listening(options, console) as listener:
             report = _phases(listener)
             timing = pricing.time_alone(mix, shape, **how, plugins=plugins, report=report)

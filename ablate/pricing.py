@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict
@@ -135,6 +136,19 @@ def image_shape(mix: Mix, profile: Profile, asked: Sequence[str] | None) -> Shap
     return channels, height, width
 
 
+def with_rounds(profile: Profile, asked: str | None) -> Profile:
+    """The profile with another number of rounds, where one is asked for.
+
+    Raises:
+        PriceError: It is not a whole number from 1.
+    """
+    if asked is None:
+        return profile
+    if not asked.isdecimal() or not int(asked):
+        raise PriceError(f"--rounds: expected a whole number from 1; got '{asked}'")
+    return replace(profile, rounds=int(asked))
+
+
 def price(
     name: str, mix: Mix, shape: Shape, *, convention: str, profile: Profile, device: str
 ) -> Price:
@@ -172,6 +186,17 @@ def price(
         ),
         memory_protocol=memory.protocol(place),
     )
+
+
+def forecast_timing(mix: Mix, shape: Shape, *, profile: Profile, device: str) -> float:
+    """Seconds that timing will take, judged by two calls of the network in this process."""
+    with torch.device(device), torch.inference_mode():
+        model, image = build(mix.network).eval(), torch.rand(1, *shape)
+        model(image)  # the first one prepares things
+        start = time.perf_counter()
+        float(model(image)["image"].mean())  # waits for the device
+        call = time.perf_counter() - start
+    return latency.forecast_seconds(profile.batch * call, profile, candidates=1)
 
 
 def time_alone(

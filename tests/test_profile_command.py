@@ -124,6 +124,17 @@ def test_latency_in_words(cli: Cli, one: Path):  # noqa: F811
     assert "times the reference network's" in out
 
 
+def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one: Path):  # noqa: F811
+    code, out, _ = cli("profile", one, "--rounds", 1)
+    lines = out.splitlines()
+    forecast = next(k for k, line in enumerate(lines) if line.startswith("timing it takes about"))
+    assert lines[forecast].endswith("(forecast); --rounds N takes less, --no-latency nothing")
+    assert code == 0 and any("latency" in line for line in lines[forecast + 1 :])
+    assert pricing.with_rounds(Profile(), "7").rounds == 7
+    code, _, error = cli("profile", one, "--rounds", "none")
+    assert (code, error) == (2, "--rounds: expected a whole number from 1; got 'none'\n")
+
+
 def test_of_several_mixes_one_must_be_named(cli: Cli, tmp_path: Path):  # noqa: F811
     path = tmp_path / "several.toml"
     path.write_text(SEVERAL)
