@@ -7,6 +7,7 @@ ask for the cost of each of its experts in turn.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -18,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 Expert = Callable[[Tensor], Tensor]
 
 
-class Routed(nn.Module):
+class Routed(nn.Module, ABC):
     """A module that runs `active` of its `experts` experts for each image.
 
     forced: None has the input choose. Else these experts, `active` of them, run for every image,
@@ -41,9 +42,9 @@ class Routed(nn.Module):
         self.experts, self.active = experts, active
         self.forced: tuple[int, ...] | None = None
 
+    @abstractmethod
     def expert_costs(self) -> tuple[int, ...]:
         """Multiply-adds of each expert for one pixel, or any numbers in the same proportion."""
-        raise NotImplementedError
 
     def dearest(self) -> tuple[int, ...]:
         """The `active` experts that cost most, in ascending order."""
