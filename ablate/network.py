@@ -29,6 +29,18 @@ def scale_of(model: nn.Module) -> int:
     return int(getattr(model, "scale", 1))
 
 
+def stages_of(model: nn.Module) -> dict[str, tuple[Blocks, ...]]:
+    """What fills each slot, in the order of the slots; a topology may fill one several times.
+
+    Empty for a network that was not built from stages.
+    """
+    filled: dict[str, list[Blocks]] = {}
+    for module in model.modules():
+        if isinstance(module, Blocks) and module.slot:
+            filled.setdefault(module.slot, []).append(module)
+    return {slot: tuple(containers) for slot, containers in filled.items()}
+
+
 def _fill(stage: Stage, channels: int, context: int = 0) -> Blocks:
     """The blocks of a stage, each told how many of its name come before it."""
     earlier: Counter[str] = Counter()
@@ -41,7 +53,7 @@ def _fill(stage: Stage, channels: int, context: int = 0) -> Blocks:
         except ValueError as error:
             raise ValueError(f"{stage.slot}: {error}") from error
         earlier[choice.name] += 1
-    return Blocks(*modules)
+    return Blocks(*modules, slot=stage.slot)
 
 
 def _check_knobs(entry: Entry[type[nn.Module]], choice: Choice) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "protocol",
     "separable",
     "summarise",
+    "time_calls",
     "untimable",
 ]
 
@@ -85,11 +86,8 @@ def measure_process(
             f"'{REFERENCE}' is the network that all sittings share; name it otherwise"
         )
     steady_allocator()
-    timer = timer or timer_for(device, profile.threads)
-    order = np.random.default_rng((seed, process))
     candidates = {**models, REFERENCE: reference_network()}
-    samples: list[LatencySample] = []
-    with _undisturbed(profile.threads), torch.inference_mode():
+    with torch.inference_mode():
         image, color = (_image(count, size, profile, device) for count in (channels, 3))
         calls = {
             subject: _call(
@@ -97,7 +95,45 @@ def measure_process(
             )
             for subject, model in candidates.items()
         }
-        counts = {subject: _count(subject, timer, call, size) for subject, call in calls.items()}
+    return time_calls(
+        calls,
+        profile=profile,
+        process=process,
+        seed=seed,
+        timer=timer or timer_for(device, profile.threads),
+        report=report,
+        where=f" at {size[0]}x{size[1]}",
+    )
+
+
+def time_calls(
+    calls: Mapping[str, Call],
+    *,
+    profile: Profile,
+    process: int,
+    seed: int,
+    timer: Timer,
+    report: Callable[[int, int], None] = lambda done, rounds: None,
+    where: str = "",
+) -> list[LatencySample]:
+    """Time anything that can be called, side by side: in each round every call, in random order.
+
+    Args:
+        calls: What is timed, by subject; run without gradients.
+        profile: Rounds and threads.
+        process: Number of this process in the sitting, from 0.
+        seed: Fixes the order of the rounds, together with `process`.
+        timer: What times the calls.
+        report: Told after each round how many rounds of how many are done.
+        where: On what, for the message when a call fails.
+
+    Raises:
+        LatencyError: A call raises; the message names it.
+    """
+    order = np.random.default_rng((seed, process))
+    samples: list[LatencySample] = []
+    with _undisturbed(profile.threads), torch.inference_mode():
+        counts = {subject: _count(subject, timer, call, where) for subject, call in calls.items()}
         for number in range(profile.rounds):
             for subject in order.permutation(sorted(calls)).tolist():
                 timed = _visit(timer, calls[subject], counts[subject])
@@ -171,15 +207,13 @@ def _visit(timer: Timer, call: Call, count: int) -> Timed:
     return timer.time(call, count)
 
 
-def _count(subject: str, timer: Timer, call: Call, size: tuple[int, int]) -> int:
+def _count(subject: str, timer: Timer, call: Call, where: str) -> int:
     """Warm a network up and settle how many of its calls make a timed stretch."""
     try:
         return calls_in_a_visit(timer, warm_up(timer, call))
     except Exception as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise LatencyError(
-            f"'{subject}' cannot be timed at {size[0]}x{size[1]}: {reason}"
-        ) from error
+        raise LatencyError(f"'{subject}' cannot be timed{where}: {reason}") from error
 
 
 def _call(model: nn.Module, image: Tensor, profile: Profile) -> Call:

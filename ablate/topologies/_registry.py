@@ -11,7 +11,16 @@ from blocks import Context, Registry
 
 
 class Blocks(nn.Sequential):
-    """The blocks of one stage in turn; a block whose `forward` takes a context is given it."""
+    """The blocks of one stage in turn; a block whose `forward` takes a context is given it.
+
+    Args:
+        blocks: In the order in which they run.
+        slot: The place of the network that they fill, such as stage1.
+    """
+
+    def __init__(self, *blocks: nn.Module, slot: str = "") -> None:
+        super().__init__(*blocks)
+        self.slot = slot
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         """Run (B, C, H, W) through all blocks; shape unchanged."""
