@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -17,8 +15,8 @@ from ablate import doctor as examiner
 from ablate import price_words, pricing, running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
-from ablate.console import Bars, JsonLines, PlainLines, duration, shown
-from ablate.events import Listener, PhaseBegan, PhaseStep, silence
+from ablate.command_parts import listening, make_table, phases, say
+from ablate.console import duration, shown
 from ablate.folder import RunError
 from ablate.plan import Plan, make_plan
 from ablate.plugins import load_plugins
@@ -49,8 +47,8 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     device = choose_device(study, options.device)
     workers = worker_count(_workers(options.workers), device)
     prepare_data(study)
-    with _listening(options, console) as listener:
-        report = _phases(listener)
+    with listening(options, console) as listener:
+        report = phases(listener)
         planned = make_plan(study, workers=workers, device=device, plugins=plugins, report=report)
     if options.json:
         say(console, json.dumps(asdict(planned), indent=2))
@@ -62,7 +60,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
     """Run a study or go on with it."""
     plugins = load_plugins(options.plugin)
     study = load_study(options.study)
-    with _listening(options, console) as listener:
+    with listening(options, console) as listener:
         running.run(
             study,
             options.out,
@@ -137,7 +135,7 @@ def evaluate(options: argparse.Namespace, console: Console) -> None:
     if options.json:
         say(console, json.dumps([asdict(score) for score in scores], indent=2))
         return
-    table = _table("scored on", "images", "PSNR / dB", "gain / dB", "SSIM", "input SSIM")
+    table = make_table("scored on", "images", "PSNR / dB", "gain / dB", "SSIM", "input SSIM")
     for score in scores:
         value = score.values
         gain = value["psnr"] - value["input_psnr"]
@@ -163,8 +161,8 @@ def profile(options: argparse.Namespace, console: Console) -> None:
             seconds = duration(pricing.forecast_timing(mix, shape, **how))
             mend = "--rounds N takes less, --no-latency nothing"
             say(console, f"timing it takes about {seconds} (forecast); {mend}")
-        with _listening(options, console) as listener:
-            report = _phases(listener)
+        with listening(options, console) as listener:
+            report = phases(listener)
             timing = pricing.time_alone(mix, shape, **how, plugins=plugins, report=report)
     if options.json:
         say(console, json.dumps(pricing.as_json(found, timing), indent=2))
@@ -183,11 +181,6 @@ def doctor(options: argparse.Namespace, console: Console) -> None:
         say(console, line)
 
 
-def say(console: Console, text: str) -> None:
-    """Print text as it is, however wide the terminal."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _workers(text: str) -> Workers:
     if text == "auto":
         return "auto"
@@ -196,40 +189,9 @@ def _workers(text: str) -> Workers:
     raise RunError(f"--workers: expected auto or a whole number from 1; got '{text}'")
 
 
-def _listening(options: argparse.Namespace, console: Console) -> AbstractContextManager[Listener]:
-    """Bars in a terminal, lines in a log, JSON or nothing where that was asked for."""
-    if getattr(options, "quiet", False):
-        return nullcontext(silence)
-    if options.json:
-        counting = options.command in ("plan", "profile")
-        return nullcontext(silence if counting else JsonLines(console))
-    return Bars(console) if console.is_terminal else nullcontext(PlainLines(console))
-
-
-def _phases(listener: Listener) -> Callable[[str, int, int], None]:
-    """A plan's progress as events of phases."""
-    begun: set[str] = set()
-
-    def report(phase: str, done: int, total: int) -> None:
-        if phase not in begun:
-            begun.add(phase)
-            listener(PhaseBegan(phase, total))
-        listener(PhaseStep(phase, done, total))
-
-    return report
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        left = heading in ("", "mix", "block", "family", "what it is", "scored on", "knob")
-        table.add_column(heading, justify="left" if left else "right", overflow="fold")
-    return table
-
-
 def _show_plan(planned: Plan, question: str, console: Console) -> None:
     say(console, question)
-    table = _table("mix", "parameters", "GMACs", "inference", "training", "one trial")
+    table = make_table("mix", "parameters", "GMACs", "inference", "training", "one trial")
     for mix in planned.mixes:
         table.add_row(
             mix.label,
@@ -248,7 +210,7 @@ def _show_price(found: pricing.Price, console: Console) -> None:
     for line in price_words.heading(found):
         say(console, line)
     headings, rows = price_words.table(found)
-    table = _table(*headings)
+    table = make_table(*headings)
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -280,7 +242,7 @@ def _or_dash(value: int | None, form: str, unit: float = 1) -> str:
 
 def _families(listed: Sequence[Description]) -> Table:
     """The blocks under the names of their families."""
-    table = _table("block", "parameters", "GMACs", "what it is")
+    table = make_table("block", "parameters", "GMACs", "what it is")
     for family, members in itertools.groupby(listed, key=lambda block: block.family):
         table.add_section()
         table.add_row(family, style="bold")
@@ -296,7 +258,7 @@ def _show_block(block: Description, console: Console) -> None:
     say(console, f"\nfamily: {block.family}\nsource: {block.source}")
     say(console, f"{block.at}: {block.params:,} parameters, {block.macs / 1e9:.3f} GMACs\n")
     if block.knobs:
-        table = _table("knob", "type", "default", "what it is")
+        table = make_table("knob", "type", "default", "what it is")
         for knob in block.knobs:
             table.add_row(knob.name, knob.type, knob.default, knob.text)
         console.print(table)
