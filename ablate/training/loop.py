@@ -145,10 +145,10 @@ class _Run:
 
     def _learn(self, degraded: Tensor, clean: Tensor, rate: float) -> None:
         bfloat16 = self.settings.precision == "bfloat16"
+        self.optimizer.zero_grad(set_to_none=True)  # first: the old gradients leave their memory
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             outputs = self.model(degraded, ("scales", "auxiliary"))
         loss = total_loss(outputs, clean, self.settings)
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.watch.add(loss, self._clip())
         for group in self.optimizer.param_groups:
