@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from ablate.profiling._foreign import UnwrittenMemory
+from ablate.profiling._moving import tensors as _tensors
 from ablate.profiling._operators import ALLOCATIONS, FACTORS, FORMULAS, FREE, Work
 
 
@@ -26,7 +26,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.work: Counter[str] = Counter()
-        self.uncounted: dict[str, None] = {}  # a set that keeps the order of appearance
+        self.uncounted: dict[str, str] = {}  # the module where each was met first
         self._memory = UnwrittenMemory()
         # Storages are kept alive, so that no other is ever found at the same address.
         self._from_image: dict[int, torch.UntypedStorage] = {}
@@ -59,27 +59,47 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if work is None and (formula := flop_registry.get(func._overloadpacket)):
             work = {"other": formula(*args, **kwargs, out_val=output) // 2}
         if work is None:
-            self.uncounted[name] = None
+            self.uncounted.setdefault(name, self.path())
         by_kind = {
             self._kind_of_product(name, call) if column == "product" else column: amount
             for column, amount in (work or {}).items()
         }
-        self.note(name, call, output, by_kind)
         written = _written(func, call)
-        self._memory.allocate(name, _tensors(output))
+        self.note(name, call, output, by_kind, None if func.is_view else written)
+        self._memory.allocate(name, _tensors(output), self.path())
         self._memory.write(written)
         if not func.is_view and name not in ALLOCATIONS:
             self.read(call)
         if any(self._comes_from_image(tensor) for tensor in _tensors(call)):
             self._mark([*_tensors(output), *written])
 
-    def note(self, name: str, call: Mapping[str, Any], output: Any, work: Work) -> None:
-        """Enter the work of one operator by kind."""
+    def note(
+        self,
+        name: str,
+        call: Mapping[str, Any],
+        output: Any,
+        work: Work,
+        written: list[Tensor] | None,
+    ) -> None:
+        """Enter the work of one operator by kind.
+
+        Args:
+            name: As PyTorch names it.
+            call: Its arguments by name.
+            output: What it returned.
+            work: What it costs, by kind.
+            written: The arguments that it wrote to; None for a view.
+        """
         self.work.update(work)
+
+    def path(self) -> str:
+        """Of the module that is running; "" where modules are not watched."""
+        return ""
 
     def read(self, tree: Any) -> None:
         """Name the functions whose memory, read here, was never seen to be written."""
-        self.uncounted.update(dict.fromkeys(self._memory.read(_tensors(tree))))
+        for function, path in self._memory.read(_tensors(tree)):
+            self.uncounted.setdefault(function, path)
 
     def _kind_of_product(self, name: str, call: Mapping[str, Any]) -> str:
         both = all(self._comes_from_image(call[factor]) for factor in FACTORS[name])
@@ -121,7 +141,3 @@ def _written(func: Any, call: Mapping[str, Any]) -> list[Tensor]:
     """The arguments that the operator writes to."""
     names = [a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write]
     return _tensors([call[name] for name in names])
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

@@ -27,28 +27,28 @@ class UnwrittenMemory:
 
     def __init__(self) -> None:
         # Storages are kept alive, so that no other is ever found at the same address.
-        self._waiting: dict[int, tuple[torch.UntypedStorage, str]] = {}
+        self._waiting: dict[int, tuple[torch.UntypedStorage, str, str]] = {}
 
-    def allocate(self, operator: str, made: Sequence[Tensor]) -> None:
-        """Note what an operator allocated without filling it, and which function asked for it."""
+    def allocate(self, operator: str, made: Sequence[Tensor], path: str) -> None:
+        """Note what an operator allocated without filling it, who asked for it, and where."""
         if operator not in _EMPTY:
             return
         asker = _innermost(frame for frame, _ in traceback.walk_stack(None))
         for tensor in made:
             storage = tensor.untyped_storage()
             if storage.nbytes():
-                self._waiting[storage._cdata] = (storage, asker)
+                self._waiting[storage._cdata] = (storage, asker, path)
 
     def write(self, tensors: Iterable[Tensor]) -> None:
         """These have been written to."""
         for tensor in tensors:
             self._waiting.pop(tensor.untyped_storage()._cdata, None)
 
-    def read(self, tensors: Iterable[Tensor]) -> Iterator[str]:
-        """The functions that asked for what is read here though nothing was seen to write it."""
+    def read(self, tensors: Iterable[Tensor]) -> Iterator[tuple[str, str]]:
+        """Who asked, and where, for what is read here though nothing was seen to write it."""
         for tensor in tensors:
             if found := self._waiting.pop(tensor.untyped_storage()._cdata, None):
-                yield found[1]
+                yield found[1], found[2]
 
 
 def reason(error: Exception) -> str:

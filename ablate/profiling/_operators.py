@@ -14,13 +14,15 @@ from typing import Any, Final
 from torch import Tensor
 
 Work = dict[str, int]
+MAC_CLASSES: Final = ("conv", "linear", "matmul", "scan", "other")
 Formula = Callable[[Mapping[str, Any], Any], Work]
 
 SOFTMAX_PER_ELEMENT: Final = 5  # maximum, subtract, exponential, sum, divide
 NORM_PER_ELEMENT: Final = 5  # mean, variance (2), subtract, scale: as fvcore counts it
 
 
-def _first(output: Any) -> Tensor:
+def first(output: Any) -> Tensor:
+    """What an operator puts out, or the first of it."""
     return output if isinstance(output, Tensor) else output[0]
 
 
@@ -32,14 +34,14 @@ def _real(*tensors: Tensor) -> int:
 def _convolution(call: Mapping[str, Any], output: Any) -> Work:
     """Each weight meets each output pixel, or each input pixel if transposed; biases are free."""
     image, weight = call["input"], call["weight"]
-    pixels = image if call.get("transposed", False) else _first(output)
+    pixels = image if call.get("transposed", False) else first(output)
     return {"conv": pixels.numel() * math.prod(weight.shape[1:]) * _real(image, weight)}
 
 
 def _product(call: Mapping[str, Any], output: Any, left: str, right: str) -> Work:
     """Each element of the output sums over the last axis of the left factor."""
     a, b = call[left], call[right]
-    return {"product": _first(output).numel() * a.shape[-1] * _real(a, b)}
+    return {"product": first(output).numel() * a.shape[-1] * _real(a, b)}
 
 
 def _attention(call: Mapping[str, Any], output: Any) -> Work:
@@ -65,7 +67,7 @@ def _selective_scan(call: Mapping[str, Any], output: Any) -> Work:
 
 
 def _per_output(column: str, operations: int = 1) -> Formula:
-    return lambda call, output: {column: _first(output).numel() * operations}
+    return lambda call, output: {column: first(output).numel() * operations}
 
 
 def _per_input(column: str, operations: int = 1) -> Formula:
@@ -79,12 +81,12 @@ def _per_input(column: str, operations: int = 1) -> Formula:
 def _window(call: Mapping[str, Any], output: Any) -> Work:
     kernel = call["kernel_size"]
     area = math.prod(kernel) if len(kernel) > 1 else kernel[0] ** 2
-    return {"reduction": _first(output).numel() * area}
+    return {"reduction": first(output).numel() * area}
 
 
 def _fourier(call: Mapping[str, Any], output: Any) -> Work:
     """5 N log2 N operations per complex transform of N points, half as many per real one."""
-    signal, result = call["self"], _first(output)
+    signal, result = call["self"], first(output)
     whole = signal if signal.numel() > result.numel() else result  # the one that is not halved
     points = math.prod(whole.shape[axis] for axis in call["dim"])
     both = signal.is_complex() and result.is_complex()
@@ -109,29 +111,28 @@ def _sorting(call: Mapping[str, Any], output: Any) -> Work:
     return {"reduction": int(call["self"].numel() * math.log2(length))}
 
 
-def _aten(names: str) -> list[str]:
+def aten(names: str) -> list[str]:
+    """Names of PyTorch's own operators, in full."""
     return [f"aten.{name}" for name in names.split()]
 
 
-ATTENTION: Final = _aten("""
+ATTENTION: Final = aten("""
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
     _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention
     _scaled_dot_product_fused_attention_overrideable
 """)
-_REDUCTIONS = _aten("""
+_REDUCTIONS = aten("""
     sum nansum mean prod norm linalg_vector_norm logsumexp var var_mean std std_mean
     amax amin aminmax max min argmax argmin any all count_nonzero
     cumsum cumprod cummax cummin logcumsumexp
     _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d col2im
 """)
-NORMS: Final = _aten("""
+NORMS: Final = aten("""
     native_layer_norm native_group_norm _fused_rms_norm native_batch_norm
     _native_batch_norm_legit _native_batch_norm_legit_no_training
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm
 """)
-_RANDOM = _aten(
-    "rand randn rand_like randn_like bernoulli bernoulli_ uniform_ normal_ exponential_"
-)
+_RANDOM = aten("rand randn rand_like randn_like bernoulli bernoulli_ uniform_ normal_ exponential_")
 _INTERPOLATIONS = {  # neighbours of each output element
     "aten.upsample_linear1d": 2,
     "aten.upsample_bilinear2d": 4,
@@ -157,25 +158,25 @@ FACTORS: Final[Mapping[str, tuple[str, str]]] = {
 FORMULAS: Final[Mapping[str, Formula]] = {
     **{name: partial(_product, left=a, right=b) for name, (a, b) in FACTORS.items()},
     **dict.fromkeys(ATTENTION, _attention),
-    **dict.fromkeys(_aten("convolution _convolution"), _convolution),
+    **dict.fromkeys(aten("convolution _convolution"), _convolution),
     "ablate.selective_scan": _selective_scan,
     "ablate.selective_scan_paths": _selective_scan,
     **dict.fromkeys(_REDUCTIONS, _per_input("reduction")),
-    **dict.fromkeys(_aten("sort topk"), _sorting),
-    **dict.fromkeys(_aten("avg_pool2d max_pool2d_with_indices"), _window),
+    **dict.fromkeys(aten("sort topk"), _sorting),
+    **dict.fromkeys(aten("avg_pool2d max_pool2d_with_indices"), _window),
     **dict.fromkeys(NORMS, _per_input("norm", NORM_PER_ELEMENT)),
     **dict.fromkeys(
-        _aten("_softmax _log_softmax _safe_softmax"), _per_output("softmax", SOFTMAX_PER_ELEMENT)
+        aten("_softmax _log_softmax _safe_softmax"), _per_output("softmax", SOFTMAX_PER_ELEMENT)
     ),
-    **dict.fromkeys(_aten("_fft_r2c _fft_c2r _fft_c2c"), _fourier),
+    **dict.fromkeys(aten("_fft_r2c _fft_c2r _fft_c2c"), _fourier),
     **dict.fromkeys(_RANDOM, _per_output("elementwise")),
-    **dict.fromkeys(_aten("floor_divide _prelu_kernel"), _per_output("elementwise")),
+    **dict.fromkeys(aten("floor_divide _prelu_kernel"), _per_output("elementwise")),
     **{name: _per_output("elementwise", taps) for name, taps in _INTERPOLATIONS.items()},
     "aten.glu": _per_output("elementwise", 2),
 }
 
 ALLOCATIONS: Final = frozenset(
-    _aten("""
+    aten("""
         empty empty_like empty_strided empty_permuted new_empty new_empty_strided
         zeros zeros_like new_zeros ones ones_like new_ones full full_like new_full
         arange linspace eye scalar_tensor lift_fresh tril_indices triu_indices
@@ -184,7 +185,7 @@ ALLOCATIONS: Final = frozenset(
 
 # Copies and rearrangements; views are known by their schema.
 FREE: Final = ALLOCATIONS | frozenset(
-    _aten("""
+    aten("""
         clone copy copy_ _to_copy cat stack fill fill_ zero_ set_ resize_
         index index_select index_put index_put_ index_copy index_copy_ index_fill
         _unsafe_index _unsafe_index_put _unsafe_masked_index embedding take

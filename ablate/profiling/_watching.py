@@ -73,9 +73,16 @@ class Watching(CountingMode):  # type: ignore[no-untyped-call]
     def _leave_layer(self, layer: nn.Module, inputs: object, output: object) -> None:
         self._running.pop()
 
-    def note(self, name: str, call: Mapping[str, Any], output: Any, work: Work) -> None:
+    def note(
+        self,
+        name: str,
+        call: Mapping[str, Any],
+        output: Any,
+        work: Work,
+        written: list[Tensor] | None,
+    ) -> None:
         """Enter the work of one operator by kind, and keep it."""
-        super().note(name, call, output, work)
+        super().note(name, call, output, work, written)
         layer = self._running[-1] if self._running else self._owner(call)
         self.operations.append(
             Operation(name=name, call=call, output=output, work=work, layer=layer)

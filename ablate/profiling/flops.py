@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ablate.profiling._counting import CountingMode
+from ablate.profiling._operators import MAC_CLASSES
 from ablate.profiling._passes import CountError, Passes, passes
 
 __all__ = [
@@ -23,8 +24,6 @@ __all__ = [
     "count_macs",
     "count_parameters",
 ]
-
-MAC_CLASSES = ("conv", "linear", "matmul", "scan", "other")
 
 
 @dataclass(frozen=True, kw_only=True)
