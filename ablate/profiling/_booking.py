@@ -55,6 +55,7 @@ class Booking(CountingMode):  # type: ignore[no-untyped-call]
     def __init__(self, image: Tensor, whereabouts: Whereabouts) -> None:
         super().__init__(image)
         self._whereabouts = whereabouts
+        self.forward = True
         self.books: Books = {}
 
     def path(self) -> str:
@@ -74,7 +75,7 @@ class Booking(CountingMode):  # type: ignore[no-untyped-call]
         entry = dict(work)
         if written is not None:
             entry["bytes_moved"] = bytes_moved(name, call, output, written)
-        if any(work.get(kind) for kind in MAC_CLASSES):
+        if self.forward and any(work.get(kind) for kind in MAC_CLASSES):
             entry["activations"] = first(output).numel()
         if any(entry.values()):
             self.books.setdefault((self.path(), name), Counter()).update(entry)

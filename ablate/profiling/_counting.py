@@ -13,7 +13,12 @@ from torch.utils.flop_counter import flop_registry
 
 from ablate.profiling._foreign import UnwrittenMemory
 from ablate.profiling._moving import tensors as _tensors
-from ablate.profiling._operators import ALLOCATIONS, FACTORS, FORMULAS, FREE, Work
+from ablate.profiling import _operators
+from ablate.profiling._gradients import BACKWARD_FACTORS, GRADIENTS
+from ablate.profiling._operators import ALLOCATIONS, FREE, Work
+
+FORMULAS = {**_operators.FORMULAS, **GRADIENTS}
+FACTORS = {**_operators.FACTORS, **BACKWARD_FACTORS}
 
 
 class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -61,7 +66,7 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if work is None:
             self.uncounted.setdefault(name, self.path())
         by_kind = {
-            self._kind_of_product(name, call) if column == "product" else column: amount
+            self.kind_of_product(name, call) if column == "product" else column: amount
             for column, amount in (work or {}).items()
         }
         written = _written(func, call)
@@ -92,6 +97,10 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """
         self.work.update(work)
 
+    def turn_back(self, gradients: Sequence[Tensor]) -> None:
+        """What runs from here on is the backward pass, which starts from these."""
+        self._mark(gradients)
+
     def path(self) -> str:
         """Of the module that is running; "" where modules are not watched."""
         return ""
@@ -101,7 +110,8 @@ class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for function, path in self._memory.read(_tensors(tree)):
             self.uncounted.setdefault(function, path)
 
-    def _kind_of_product(self, name: str, call: Mapping[str, Any]) -> str:
+    def kind_of_product(self, name: str, call: Mapping[str, Any]) -> str:
+        """Whether both factors come from the image (matmul) or one is given (linear)."""
         both = all(self._comes_from_image(call[factor]) for factor in FACTORS[name])
         return "matmul" if both else "linear"
 

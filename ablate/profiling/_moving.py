@@ -27,7 +27,7 @@ _OVERWRITES: Final = frozenset(
 _PICKS: Final = frozenset(
     aten("""
     index index_select gather take embedding masked_select constant_pad_nd _unsafe_index
-    _unsafe_masked_index slice_backward upsample_nearest2d _upsample_nearest_exact2d
+    _unsafe_masked_index upsample_nearest2d _upsample_nearest_exact2d
 """)
 )
 # No more is written of `self` than is put in.
@@ -54,9 +54,9 @@ def tensors(tree: Any) -> list[Tensor]:
 def bytes_moved(name: str, call: Mapping[str, Any], output: Any, written: Sequence[Tensor]) -> int:
     """The least that an operator moves that is no view.
 
-    Each tensor input is read once, each output written once. What is expanded is read once, not once for each repetition; of a lookup only what is found
-    is read. Caches are left out: this is what must cross them at least once
-    if an operator's inputs and outputs lie outside.
+    Each tensor input is read once, each output written once. What is expanded is read once, not
+    once for each repetition; of a lookup only what is found is read. Caches are left out: this is
+    what crosses them at least if an operator's inputs and outputs lie outside.
 
     Args:
         name: Of the operator, such as aten.convolution.

@@ -26,7 +26,7 @@ def first(output: Any) -> Tensor:
     return output if isinstance(output, Tensor) else output[0]
 
 
-def _real(*tensors: Tensor) -> int:
+def real(*tensors: Tensor) -> int:
     """Real multiply-adds in one multiply-add of these: 4 between complex numbers."""
     return 4 if all(tensor.is_complex() for tensor in tensors) else 1
 
@@ -35,13 +35,13 @@ def _convolution(call: Mapping[str, Any], output: Any) -> Work:
     """Each weight meets each output pixel, or each input pixel if transposed; biases are free."""
     image, weight = call["input"], call["weight"]
     pixels = image if call.get("transposed", False) else first(output)
-    return {"conv": pixels.numel() * math.prod(weight.shape[1:]) * _real(image, weight)}
+    return {"conv": pixels.numel() * math.prod(weight.shape[1:]) * real(image, weight)}
 
 
 def _product(call: Mapping[str, Any], output: Any, left: str, right: str) -> Work:
     """Each element of the output sums over the last axis of the left factor."""
     a, b = call[left], call[right]
-    return {"product": first(output).numel() * a.shape[-1] * _real(a, b)}
+    return {"product": first(output).numel() * a.shape[-1] * real(a, b)}
 
 
 def _attention(call: Mapping[str, Any], output: Any) -> Work:
@@ -66,11 +66,14 @@ def _selective_scan(call: Mapping[str, Any], output: Any) -> Work:
     return {"scan": 9 * states + skip, "scan_strict": 7 * states // 2}
 
 
-def _per_output(column: str, operations: int = 1) -> Formula:
+def per_output(column: str, operations: int = 1) -> Formula:
+    """So many operations for each element that is put out."""
     return lambda call, output: {column: first(output).numel() * operations}
 
 
-def _per_input(column: str, operations: int = 1) -> Formula:
+def per_input(column: str, operations: int = 1) -> Formula:
+    """So many operations for each element of the largest input."""
+
     def formula(call: Mapping[str, Any], output: Any) -> Work:
         tensors = [value for value in call.values() if isinstance(value, Tensor)]
         return {column: max((t.numel() for t in tensors), default=0) * operations}
@@ -91,18 +94,6 @@ def _fourier(call: Mapping[str, Any], output: Any) -> Work:
     points = math.prod(whole.shape[axis] for axis in call["dim"])
     both = signal.is_complex() and result.is_complex()
     return {"fft": int((5 if both else 2.5) * whole.numel() * math.log2(max(points, 1)))}
-
-
-_PRODUCTS = {
-    "mm": ("self", "mat2"),
-    "bmm": ("self", "mat2"),
-    "mv": ("self", "vec"),
-    "dot": ("self", "tensor"),
-    "vdot": ("self", "other"),
-    "addmm": ("mat1", "mat2"),
-    "addmv": ("mat", "vec"),
-    "baddbmm": ("batch1", "batch2"),
-}
 
 
 def _sorting(call: Mapping[str, Any], output: Any) -> Work:
@@ -133,7 +124,7 @@ NORMS: Final = aten("""
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm
 """)
 _RANDOM = aten("rand randn rand_like randn_like bernoulli bernoulli_ uniform_ normal_ exponential_")
-_INTERPOLATIONS = {  # neighbours of each output element
+INTERPOLATIONS: Final = {  # neighbours of each output element
     "aten.upsample_linear1d": 2,
     "aten.upsample_bilinear2d": 4,
     "aten._upsample_bilinear2d_aa": 4,
@@ -161,18 +152,18 @@ FORMULAS: Final[Mapping[str, Formula]] = {
     **dict.fromkeys(aten("convolution _convolution"), _convolution),
     "ablate.selective_scan": _selective_scan,
     "ablate.selective_scan_paths": _selective_scan,
-    **dict.fromkeys(_REDUCTIONS, _per_input("reduction")),
+    **dict.fromkeys(_REDUCTIONS, per_input("reduction")),
     **dict.fromkeys(aten("sort topk"), _sorting),
     **dict.fromkeys(aten("avg_pool2d max_pool2d_with_indices"), _window),
-    **dict.fromkeys(NORMS, _per_input("norm", NORM_PER_ELEMENT)),
+    **dict.fromkeys(NORMS, per_input("norm", NORM_PER_ELEMENT)),
     **dict.fromkeys(
-        aten("_softmax _log_softmax _safe_softmax"), _per_output("softmax", SOFTMAX_PER_ELEMENT)
+        aten("_softmax _log_softmax _safe_softmax"), per_output("softmax", SOFTMAX_PER_ELEMENT)
     ),
     **dict.fromkeys(aten("_fft_r2c _fft_c2r _fft_c2c"), _fourier),
-    **dict.fromkeys(_RANDOM, _per_output("elementwise")),
-    **dict.fromkeys(aten("floor_divide _prelu_kernel"), _per_output("elementwise")),
-    **{name: _per_output("elementwise", taps) for name, taps in _INTERPOLATIONS.items()},
-    "aten.glu": _per_output("elementwise", 2),
+    **dict.fromkeys(_RANDOM, per_output("elementwise")),
+    **dict.fromkeys(aten("floor_divide _prelu_kernel"), per_output("elementwise")),
+    **{name: per_output("elementwise", taps) for name, taps in INTERPOLATIONS.items()},
+    "aten.glu": per_output("elementwise", 2),
 }
 
 ALLOCATIONS: Final = frozenset(
@@ -193,6 +184,6 @@ FREE: Final = ALLOCATIONS | frozenset(
         roll flip repeat repeat_interleave tril triu tril_ triu_ im2col
         constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
         pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest2d _upsample_nearest_exact2d
-        complex view_as_complex view_as_real _unsafe_view _reshape_copy split_with_sizes_copy
+        slice_backward select_backward complex view_as_complex view_as_real _unsafe_view _reshape_copy split_with_sizes_copy
     """)
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ablate.profiling._counting import CountingMode
 from ablate.profiling._foreign import reason
+from ablate.profiling._moving import tensors
 from ablate.profiling._replica import replica
 from blocks._routing import Routed, forcing, in_turn, routed, turns
 
@@ -44,28 +46,37 @@ def passes(
     shape: tuple[int, ...],
     watch: Callable[[nn.Module, Tensor], Mode],
     request: tuple[str, ...] = (),
+    *,
+    training: bool = False,
 ) -> Passes[Mode]:
-    """Run a copy of a module, in evaluation mode, on a float tensor without memory.
+    """Run a copy of a module on a float tensor without memory.
+
+    What was compiled runs as it was written, since nothing is computed.
 
     Args:
         module: The network, with real weights or on meta; it is neither run nor changed.
         shape: Of the tensor.
         watch: Makes the mode that watches a pass, from the copy and its input.
         request: What the network is asked for besides the image.
+        training: Whether the gradients of the sum of all outputs are found too, in training mode;
+            else it is evaluation mode.
 
     Raises:
         CountError: A shape depends on values, or foreign code reads the tensors' memory.
     """
     fake, copy = replica(module)
-    copy.eval()
+    copy.train(training)
 
     def run(choice: Callable[[Routed], tuple[int, ...]]) -> Mode:
-        with torch.no_grad(), fake, _fast_path_off(), forcing(copy, choice):
+        with torch.set_grad_enabled(training), fake, _as_written(), forcing(copy, choice):
             image = torch.empty(shape)
             mode = watch(copy, image)
             try:
                 with mode:
-                    mode.read(copy(image, request) if request else copy(image))
+                    output = copy(image, request) if request else copy(image)
+                    mode.read(output)
+                if training:
+                    _differentiate(output, mode)
             except Exception as error:
                 why = f"multiply-adds over {tuple(shape)} cannot be counted: {reason(error)}"
                 raise CountError(why) from error
@@ -77,12 +88,24 @@ def passes(
     return Passes(seen, run(Routed.cheapest), run(Routed.dearest))
 
 
+def _differentiate(output: object, mode: CountingMode) -> None:
+    """Find the gradients of the sum of all that was put out."""
+    ends = [tensor for tensor in tensors(output) if tensor.requires_grad]
+    seeds = [torch.ones_like(tensor) for tensor in ends]
+    mode.turn_back(seeds)
+    with mode:
+        torch.autograd.backward(ends, seeds)
+
+
 @contextmanager
-def _fast_path_off() -> Iterator[None]:
-    """Keep nn.MultiheadAttention from one fused operator that hides its products."""
+def _as_written() -> Iterator[None]:
+    """Keep fused operators from hiding products, and compilers from taking functions apart."""
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    # Without the compiler's package nothing has been compiled; loading it takes a second.
+    compiled = "torch._dynamo" in sys.modules
     try:
-        yield
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(was)

@@ -41,8 +41,8 @@ class Cost:
         fft: Operations of Fourier transforms.
         bytes_moved: A lower bound: each operator that is no view reads its tensor inputs once
             and writes its outputs once.
-        activations: Numbers that convolutions, products and scans put out; what a fused operator
-            keeps to itself is not among them.
+        activations: Numbers that convolutions, products and scans put out in a forward pass; what
+            a fused operator keeps to itself is not among them.
     """
 
     by_class: Mapping[str, int] = field(default_factory=dict)
