@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ablate.profiling._foreign import UnwrittenMemory
-from ablate.profiling._moving import tensors as _tensors
 from ablate.profiling import _operators
+from ablate.profiling._foreign import UnwrittenMemory
 from ablate.profiling._gradients import BACKWARD_FACTORS, GRADIENTS
+from ablate.profiling._moving import tensors as _tensors
 from ablate.profiling._operators import ALLOCATIONS, FREE, Work
 
 FORMULAS = {**_operators.FORMULAS, **GRADIENTS}

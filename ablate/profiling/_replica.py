@@ -16,7 +16,8 @@ def replica(model: nn.Module, *, channels_last: bool = False) -> tuple[FakeTenso
     """A fake copy of a network (real or on meta) and the mode that it must be run in.
 
     The copy's parameters and buffers are fake tensors on the CPU that keep shape, type, strides
-    and sharing; tensors that are neither are copied as they are. The network is left untouched.
+    and sharing; tensors that are neither are copied as they are. Where a module was compiled, the
+    copy has the module itself. The network is left untouched.
 
     Args:
         model: The network.
@@ -27,7 +28,7 @@ def replica(model: nn.Module, *, channels_last: bool = False) -> tuple[FakeTenso
     with functorch_config.patch(fake_tensor_allow_unsafe_data_ptr_access=False):
         mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
-        memo = {
+        memo: dict[int, Any] = {
             id(tensor): _fake(tensor, channels_last)
             for tensor in chain(model.parameters(), model.buffers())
             if not isinstance(tensor, nn.UninitializedParameter)
