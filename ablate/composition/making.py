@@ -1,0 +1,209 @@
+"""Makes the latency model of a study: measures its parts and a few mixes, fits and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ablate.composition.choosing import choose
+from ablate.composition.fingerprint import fingerprint
+from ablate.composition.fitting import Fit, Terms, agreement, fit
+from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed, measure
+from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
+from ablate.composition.parts import By, Frame, Part, frame_of, holding, parts_of
+from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
+from ablate.costs import mode_name
+from ablate.mix import Network
+from ablate.profiling.summary import LatencySummary
+from ablate.study import Study
+
+CALIBRATION, HELD_OUT = 8, 8
+FEWEST = 3  # different networks: two to fit to, one to check on
+
+BASE, FITTED, UNSEEN = "base", "fitted", "unseen"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What is measured for the model of a study.
+
+    Args:
+        by: Whether parts are stages or blocks.
+        bases: A network for each frame.
+        parts: Every part with the network that it is taken from.
+        wholes: Networks to fit to and to check on: label, role, network.
+    """
+
+    by: By
+    bases: Mapping[Frame, Network]
+    parts: Mapping[Part, Network]
+    wholes: tuple[tuple[str, str, Network], ...]
+
+
+def survey(
+    study: Study,
+    *,
+    calibration: int = CALIBRATION,
+    held_out: int = HELD_OUT,
+    by: By | None = None,
+    seed: int = 0,
+    widths: Sequence[int] = (),
+) -> Survey:
+    """What must be measured so that every mix of a study can be priced.
+
+    Args:
+        study: What is asked.
+        calibration: Whole mixes to fit the correction to.
+        held_out: Whole mixes to check it on.
+        by: Whether stages are measured, or blocks; none for stages where they are few.
+        seed: Fixes which whole mixes.
+        widths: Widths to measure beside those of the study.
+
+    Raises:
+        CompositionError: The study joins stages in too many ways, or has too few networks.
+    """
+    found = skeletons(study)
+    found = (*found, *_wider(found, widths))
+    how = by or chosen_by(found)
+    chosen = choose(study, calibration, held_out, seed)
+    wholes = [(FITTED, point) for point in chosen.fitted]
+    wholes += [(UNSEEN, point) for point in chosen.unseen]
+    if len(wholes) < FEWEST:
+        raise CompositionError(
+            f"{study.name}: {len(wholes)} different networks are too few to fit a model to and "
+            f"check it on (at least {FEWEST}); `ablate run` measures them all"
+        )
+    named = [(study.label(point), role, study.mix(point).network) for role, point in wholes]
+    parts = {part: holding(part, one.base) for one in found for part in one.parts(how)}
+    bases = {one.frame: one.base for one in found}
+    return Survey(by=how, bases=bases, parts=parts, wholes=tuple(named))
+
+
+def make_model(
+    study: Study,
+    surveyed: Survey,
+    conditions: Conditions,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> LatencyModel:
+    """Measure, fit and check.
+
+    Args:
+        study: What is asked.
+        surveyed: What is measured.
+        conditions: How, on which device and at which size.
+        report: Told how many rounds of how many are done.
+
+    Raises:
+        MeasuringError: A process failed, or too few networks can run.
+    """
+    wholes = {network.key: network for _, _, network in surveyed.wholes}
+    wholes |= {base.key: base for base in surveyed.bases.values()}
+    names = {part: f"part {number}" for number, part in enumerate(surveyed.parts)}
+    parts = {names[part]: (part, network) for part, network in surveyed.parts.items()}
+    timed = measure(wholes, parts, conditions, report)
+    return compose(study, surveyed, conditions, names, timed)
+
+
+def compose(
+    study: Study,
+    surveyed: Survey,
+    conditions: Conditions,
+    names: Mapping[Part, str],
+    timed: PartsTimed,
+) -> LatencyModel:
+    """The model, from what was timed; the base networks are fitted to as well.
+
+    Raises:
+        MeasuringError: Too few networks can run.
+    """
+    seconds = timed.summaries()
+    parts = {
+        part: _cost(seconds[name], timed.relaid[name])
+        for part, name in names.items()
+        if name in seconds
+    }
+    dropped = {part: timed.dropped[name] for part, name in names.items() if name in timed.dropped}
+    model = LatencyModel(
+        study=study.name,
+        mode=mode_name(conditions.size, conditions.profile),
+        fingerprint=fingerprint(conditions),
+        by=surveyed.by,
+        frames=_frames(surveyed, parts, seconds),
+        parts=parts,
+        dropped=dropped,
+        fit=Fit(coefficients={"sum": 1.0}, left_out=0.0),
+        check=None,
+        wholes=(),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return _corrected(model, surveyed, seconds)
+
+
+def _cost(summary: LatencySummary, relaid: int) -> PartCost:
+    return PartCost(seconds=summary.seconds, low=summary.low, high=summary.high, relaid=relaid)
+
+
+def _frames(
+    surveyed: Survey, parts: Mapping[Part, PartCost], seconds: Mapping[str, LatencySummary]
+) -> dict[Frame, float]:
+    """Seconds of what is around the stages: a base network less its parts."""
+    found = {}
+    for frame, base in surveyed.bases.items():
+        inside = list(parts_of(base, surveyed.by))
+        if base.key in seconds and all(part in parts for part in inside):
+            found[frame] = seconds[base.key].seconds - sum(parts[p].seconds for p in inside)
+    return found
+
+
+def _corrected(
+    model: LatencyModel, surveyed: Survey, seconds: Mapping[str, LatencySummary]
+) -> LatencyModel:
+    """The same with its correction, and how well it predicts what it was not fitted to."""
+    terms: dict[str, Terms] = {}
+    for _, _, network in surveyed.wholes:
+        if network.key in seconds:
+            try:
+                terms[network.key] = model.terms(network)
+            except OutsideRange:
+                continue
+    roles = [(role, network.key) for _, role, network in surveyed.wholes if network.key in terms]
+    fitted, unseen = ([key for r, key in roles if r == role] for role in (FITTED, UNSEEN))
+    if len(fitted) < 2:
+        why = next(iter(model.dropped.values()), "whole networks fail at this size")
+        raise MeasuringError(f"too few networks can run to fit a model: {why}")
+    correction = fit([terms[key] for key in fitted], [seconds[key].seconds for key in fitted])
+    predicted = {key: correction.seconds(row) for key, row in terms.items()}
+    check = None
+    if unseen:
+        check = agreement([predicted[k] for k in unseen], [seconds[k].seconds for k in unseen])
+    wholes = tuple(
+        Whole(
+            label=label,
+            key=network.key,
+            role=role,
+            seconds=seconds[network.key].seconds,
+            low=seconds[network.key].low,
+            high=seconds[network.key].high,
+            predicted=predicted[network.key],
+        )
+        for label, role, network in surveyed.wholes
+        if network.key in terms
+    )
+    return replace(model, fit=correction, check=check, wholes=wholes)
+
+
+def _wider(found: Sequence[Skeleton], widths: Sequence[int]) -> list[Skeleton]:
+    """The frames again in other widths."""
+    wider: dict[Frame, Skeleton] = {}
+    known = {one.frame for one in found}
+    for one in found:
+        for width in widths:
+            if one.frame.width is None:
+                name = one.frame.topology.name
+                raise CompositionError(f"{name} has no width that could be varied")
+            frame = one.frame.with_width(width)
+            if frame not in known:
+                base = replace(one.base, topology=frame.topology)
+                wider[frame] = replace(one, frame=frame_of(base), base=base)
+    return list(wider.values())
