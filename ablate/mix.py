@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union
 
 Value = Union[bool, int, float, str, None, "Choice", tuple["Value", ...]]
@@ -74,6 +74,9 @@ class Training:
             unevenly experts are used.
         optimizer: adam or adamw.
         rate: Peak learning rate.
+        rates: Peak learning rates that each trial tries first, `probe` steps with each; it trains
+            with the best of them, and `rate` is not used.
+        probe: Optimiser steps of a trial with each of `rates`.
         final_rate: Learning rate at the last step.
         betas: Decay of the optimiser's two moments.
         weight_decay: Decoupled for adamw, L2 for adam.
@@ -97,6 +100,8 @@ class Training:
     auxiliary: float = 0.01
     optimizer: Literal["adam", "adamw"] = "adamw"
     rate: float = 3e-3
+    rates: tuple[float, ...] = field(default=(), metadata={"later": True})
+    probe: int = field(default=50, metadata={"later": True})
     final_rate: float = 1e-6
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 1e-4
@@ -131,7 +136,11 @@ class Evaluation:
     noise_seed: int = 2024
 
 
-@dataclass(frozen=True, kw_only=True)
+Run = Literal["eager", "compiled", "graph"]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Profile:
     """How costs are measured.
 
@@ -139,11 +148,19 @@ class Profile:
         size: Height and width of the profiled image, or several such pairs.
         batch: Images in a call.
         device: auto (CUDA where there is one), cpu or cuda.
-        rounds: Interleaved rounds over all mixes, in each process.
+        rounds: Interleaved rounds over all mixes, in each process; at most.
         processes: Fresh processes that repeat the rounds.
         threads: CPU threads of a timed call.
-        precision: float32, or bfloat16 for autocast.
+        run: How a timed network is run, or several ways: eager, compiled (torch.compile), graph
+            (a CUDA graph, replayed). Each way in each precision is a sitting of its own.
+        precision: float32, tf32 (CUDA), bfloat16 or float16 (by autocast), or several; memory is
+            forecast in the first.
         channels_last: Memory layout.
+        flush: On CUDA, empty the device's cache before each timed call.
+        interval: End a process' rounds once the 95 % interval of every network's share is at most
+            so wide to each side, as a part of the share (0.01: 1 %); 0 does all rounds.
+        budget: Seconds that the rounds of one sitting may take, over all its processes; 0 sets no
+            limit. Starting, compiling and warming up come on top.
     """
 
     size: tuple[tuple[int, int], ...] = ((256, 256),)
@@ -152,8 +169,28 @@ class Profile:
     rounds: int = 30
     processes: int = 3
     threads: int = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    run: tuple[Run, ...] = ("eager",)
+    precision: tuple[Precision, ...] = ("float32",)
     channels_last: bool = True
+    flush: bool = False
+    interval: float = 0.0
+    budget: float = 0.0
+
+    def __repr__(self) -> str:
+        """The same text for the same way of measuring, from version to version.
+
+        Runs and sittings are known by a hash of it, so what came later is in it only where it is
+        not at its default, and a single precision stands there as it always did.
+        """
+        old = ("size", "batch", "device", "rounds", "processes", "threads", "precision")
+        shown = {name: getattr(self, name) for name in (*old, "channels_last")}
+        if len(self.precision) == 1:
+            shown["precision"] = self.precision[0]
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name not in shown and value != setting.default:
+                shown[setting.name] = value
+        return f"Profile({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,8 +232,34 @@ def mix_from_json(text: str) -> Mix:
     )
 
 
+def told(thing: Any) -> list[tuple[str, Any]]:
+    """The fields of a dataclass that go into keys, with their values.
+
+    A field that came later than the first records (`metadata={"later": True}`) is left out where
+    it has its default: what was written before it existed keeps its key.
+    """
+    named = [(field, getattr(thing, field.name)) for field in fields(thing)]
+    return [
+        (field.name, value)
+        for field, value in named
+        if not field.metadata.get("later") or value != field.default
+    ]
+
+
+def plain(thing: object) -> Any:
+    """Dataclasses as dictionaries of what is told, tuples as lists, all the way down."""
+    if is_dataclass(thing):
+        return {name: plain(value) for name, value in told(thing)}
+    return [plain(item) for item in thing] if isinstance(thing, tuple) else thing
+
+
 def _canonical(thing: object) -> str:
-    return json.dumps(asdict(thing), sort_keys=True, separators=(",", ":"))  # type: ignore[call-overload]
+    return json.dumps(plain(thing), sort_keys=True, separators=(",", ":"))
+
+
+def choice_from_json(raw: dict[str, Any]) -> Choice:
+    """The choice that was written as its fields."""
+    return _choice(raw)
 
 
 def _choice(raw: dict[str, Any]) -> Choice:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ablate import costs
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
-from ablate.mix import Mix, mix_from_json
+from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import forecast_seconds
@@ -22,6 +22,7 @@ from ablate.search import Point, propose
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train
+from ablate.training.probe import at_rate, judged_steps, probe_steps
 
 Item = TypeVar("Item")
 
@@ -134,7 +135,8 @@ def rehearse(job: Rehearsal, report: Reporter) -> dict[str, float]:
 def _step_seconds(mix: Mix, device: torch.device) -> float:
     torch.manual_seed(0)
     model, times = build(mix.network), list[float]()
-    settings = replace(mix.training, steps=STEPS, validate=0)
+    rate = min(mix.training.rates, default=mix.training.rate)
+    settings = replace(at_rate(mix.training, rate), steps=STEPS, validate=0)
     large, small = settings.crop, settings.crop // task_scale(mix.task)
 
     def noise(step: int) -> tuple[Tensor, Tensor]:
@@ -202,7 +204,13 @@ def _trial_seconds(study: Study, mix: Mix, step: float) -> float:
     pixels = max(evaluation.crops, 1) * (evaluation.crop or 512) ** 2
     glances = 1 + training.validate / 3  # the curve looks at a third of the images
     scoring = _forward_seconds(mix, step, pixels) * glances
-    return START_SECONDS + step * training.steps + scoring
+    steps = training.steps + probe_steps(training)
+    return START_SECONDS + step * steps + scoring + _judging_seconds(training, step)
+
+
+def _judging_seconds(training: Training, step: float) -> float:
+    """Each learning rate that is tried is judged by forward passes over a few batches."""
+    return step / 3 * len(judged_steps(training)) * len(training.rates)
 
 
 def _forward_seconds(mix: Mix, step: float, pixels: int) -> float:

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from ablate.checkpoint import save_weights
 from ablate.engines.job import Reporter
-from ablate.mix import Evaluation, Mix, digest, mix_from_json
+from ablate.mix import Evaluation, Mix, Training, digest, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.tasks.data import Dataset
 from ablate.tasks.sampling import Pair, training_batch, validation_pairs
 from ablate.training.loop import Trained, train
+from ablate.training.probe import Probed, at_rate, probe_rates, probe_steps, shifted
 
 CURVE_IMAGES = 8  # validation images behind each point of a validation curve
 PICTURES = 3  # validation images whose restoration is kept for the report
@@ -67,14 +68,18 @@ def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
     mix, device = mix_from_json(job.mix), torch.device(job.device)
     dataset = Dataset.read(Path(job.data))
     pairs = validation_pairs(dataset, mix.task.degradation, job.evaluation)
-    torch.manual_seed(job.seed)
-    model = build(mix.network)
-    trained = _train(mix, model, dataset, pairs, job, report)
+    settings, probed = _settled(mix, dataset, job, report)
+    if settings is None:
+        return _hopeless(probed, time.perf_counter() - start)
+    model = _fresh(mix, job)
+    trained = _train(mix, settings, model, dataset, pairs, job, report)
     values: dict[str, float] = {}
     pictures: tuple[tuple[str, str, bytes], ...] = ()
-    facts: dict[str, str] = {}
+    facts = _probe_facts(probed)
     if trained.status == "done":
         values = _score(model, pairs, job, mix)
+        if probed.losses:
+            values["chosen_rate"] = settings.rate
         trained = _checked(trained, values)
     if trained.status == "diverged":
         values = {}
@@ -92,8 +97,61 @@ def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
     )
 
 
+def _fresh(mix: Mix, job: TrialJob) -> nn.Module:
+    """The untrained network, the same at every call; what is drawn after it is the same too."""
+    torch.manual_seed(job.seed)
+    return build(mix.network)
+
+
+def _settled(
+    mix: Mix, dataset: Dataset, job: TrialJob, report: Reporter
+) -> tuple[Training | None, Probed]:
+    """The training with the learning rate that did best, where several are to be tried.
+
+    None where the training diverged with each of them.
+    """
+    if not mix.training.rates:
+        return mix.training, Probed(())
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        return training_batch(dataset, mix.task.degradation, mix.training, job.seed, step)
+
+    total = probe_steps(mix.training) + mix.training.steps
+    probed = probe_rates(
+        lambda: _fresh(mix, job),
+        batches,
+        mix.training,
+        device=torch.device(job.device),
+        report=shifted(report, 0, total),
+    )
+    return (at_rate(mix.training, probed.best) if probed.best else None), probed
+
+
+def _probe_facts(probed: Probed) -> dict[str, str]:
+    """What is kept of a probe: its losses, and the rate that was chosen."""
+    if not probed.losses:
+        return {}
+    chosen = {"learning_rate": f"{probed.best:g}"} if probed.best else {}
+    return {**chosen, "losses_of_rates": probed.words}
+
+
+def _hopeless(probed: Probed, seconds: float) -> TrialResult:
+    """The result of a trial that no learning rate suits."""
+    rates = ", ".join(f"{rate:g}" for rate, _ in probed.losses)
+    return TrialResult(
+        status="diverged",
+        reason=f"training diverged at every learning rate that was tried: {rates}",
+        seconds=seconds,
+        values={},
+        curve=(),
+        pictures=(),
+        facts=_probe_facts(probed),
+    )
+
+
 def _train(
     mix: Mix,
+    settings: Training,
     model: nn.Module,
     dataset: Dataset,
     pairs: Sequence[Pair],
@@ -103,13 +161,15 @@ def _train(
     device = torch.device(job.device)
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
-        return training_batch(dataset, mix.task.degradation, mix.training, job.seed, step)
+        return training_batch(dataset, mix.task.degradation, settings, job.seed, step)
 
     def validate(network: nn.Module) -> dict[str, float]:
         few = pairs[:: max(1, len(pairs) // CURVE_IMAGES)]  # a curve needs no more than a glance
-        return evaluate(network, few, job.evaluation, device, mix.training.channels_last)[0]
+        return evaluate(network, few, job.evaluation, device, settings.channels_last)[0]
 
-    return train(model, batches, mix.training, device=device, validate=validate, report=report)
+    before = probe_steps(mix.training)
+    moved = shifted(report, before, before + settings.steps)
+    return train(model, batches, settings, device=device, validate=validate, report=moved)
 
 
 def _checked(trained: Trained, values: Mapping[str, float]) -> Trained:

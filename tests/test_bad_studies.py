@@ -31,12 +31,12 @@ steps = 10
 KEYS = "keys: question, task, network, training, evaluation, search, profile, report"
 TRAINING_KEYS = (
     "keys: steps, batch, crop, augment, loss, scale_weights, auxiliary, optimizer, rate, "
-    "final_rate, betas, weight_decay, schedule, constant, warmup, clip, ema, precision, "
-    "channels_last, validate, seeds"
+    "rates, probe, final_rate, betas, weight_decay, schedule, constant, warmup, clip, ema, "
+    "precision, channels_last, validate, seeds"
 )
 UNET_KNOBS = (
     "knobs: down, head, image_channels, local_means, multi_input, padding, skip, stem, supervised, "
-    "up, width, zero_head"
+    "up, width, widths, zero_head"
 )
 TOPOLOGIES = f"topologies: {', '.join(topologies)}"
 BLOCKS, FIRST = f"blocks: {', '.join(blocks)}", next(iter(blocks))

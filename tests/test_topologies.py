@@ -204,6 +204,45 @@ def test_a_network_can_be_exported(name):
         torch.testing.assert_close(exported(image)["image"], model(image)["image"])
 
 
+# widths of their own at each resolution.
+
+WIDER = ["unet", "mountain", "restormer"]
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_widths_that_double_make_the_network_that_width_makes(name):
+    torch.manual_seed(0)
+    doubled = joined(name, width=8)
+    torch.manual_seed(0)
+    listed = joined(name, width=99, widths=(8, 16, 32, 64))
+    assert {k: v.shape for k, v in doubled.state_dict().items()} == {
+        k: v.shape for k, v in listed.state_dict().items()
+    }
+    assert all(torch.equal(v, listed.state_dict()[k]) for k, v in doubled.state_dict().items())
+
+
+@pytest.mark.parametrize("name", WIDER)
+@pytest.mark.parametrize("local", [0, 16])
+def test_each_resolution_has_the_width_that_it_was_given(name, local):
+    model = joined(name, probe, widths=(6, 20, 12, 28), local_means=local)
+    expected = {"stage1": 6, "stage2": 20, "stage3": 12, "middle": 28, "decoder3": 12}
+    assert {slot: model.stages[slot][0].channels for slot in expected} == expected
+    outputs = model(photo(2, 3, 13, 9), ("scales", "features"))
+    assert outputs["image"].shape == (2, 3, 13, 9)
+    if name == "mountain":
+        assert [f.blocks[0].channels for one in model.passes for f in one.fusions] == [6, 20, 6]
+
+
+def test_every_way_of_resizing_and_joining_takes_widths():
+    for kinds in (
+        {"down": "conv3_norm", "up": "deconv_norm", "skip": "concat"},
+        {"down": "unshuffle", "up": "conv3_shuffle", "skip": "concat_bare"},
+        {"multi_input": True, "supervised": True, "head": "conv_norm"},
+    ):
+        model = joined("unet", widths=(6, 20, 12, 28), **kinds).eval()
+        assert model(photo(1, 3, 13, 9), ("scales",))["image"].shape == (1, 3, 13, 9)
+
+
 # unet.
 
 
@@ -217,8 +256,8 @@ def test_a_network_can_be_exported(name):
     ],
 )
 def test_restormers_parts_have_no_bias(part, kind, shape):
-    zero = {"zero": False} if part == "head" else {}
-    module = getattr(parts, part)(kind, 8, **zero)
+    given = {"head": {"zero": False}, "down": {"into": 16}, "up": {"into": 4}}.get(part, {})
+    module = getattr(parts, part)(kind, 8, **given)
     assert module(photo(2, 3 if part == "stem" else 8, 8, 12)).shape == shape
     assert not any(name.endswith("bias") for name, _ in module.named_parameters())
 
@@ -359,6 +398,24 @@ def test_without_passes_the_mountain_is_nafnets_unet():
             ["stage1", "decoder1", "middle"],
             {"width": 7},
             "channels must be even where pixels unshuffle; got channels=7",
+        ),
+        (
+            "restormer",
+            ["stage1", "stage2", "decoder1", "decoder2"],
+            {"widths": (8, 18)},
+            "widths must be multiples of 4 where pixels unshuffle; got 18",
+        ),
+        (
+            "unet",
+            ["stage1", "stage2", "decoder1", "decoder2"],
+            {"widths": (8, 16, 32)},
+            "widths takes one number for each of 2 resolutions; got 3: [8, 16, 32]",
+        ),
+        (
+            "mountain",
+            ["stage1", "decoder1", "fusion"],
+            {"widths": (0,)},
+            "each of widths must be at least 1; got [0]",
         ),
         (
             "restormer",

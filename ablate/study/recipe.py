@@ -72,6 +72,9 @@ def read_seeds(raw: object, problems: Problems) -> int:
 def read_training(raw: object, problems: Problems) -> list[Question]:
     """Every field that the table gives; the others keep their defaults."""
     table = as_table(raw, ("training",), problems)
+    if "rate" in table and "rates" in table:
+        text = "rate is not used where rates are tried; leave rate or rates out"
+        problems.add(("training", "rates"), text)
     questions = []
     for key, value in table.items():
         if key == "loss":

@@ -62,6 +62,8 @@ TRAINING: Mapping[str, Bounds] = {
     "scale_weights": Bounds(low=0),
     "auxiliary": Bounds(low=0),
     "rate": Bounds(above=0),
+    "rates": Bounds(above=0),
+    "probe": Bounds(low=1),
     "final_rate": Bounds(low=0),
     "betas": Bounds(low=0, below=1),
     "weight_decay": Bounds(low=0),
@@ -85,6 +87,8 @@ PROFILE: Mapping[str, Bounds] = {
     "rounds": Bounds(low=1),
     "processes": Bounds(low=1),
     "threads": Bounds(low=1),
+    "interval": Bounds(low=0, below=1),
+    "budget": Bounds(low=0),
 }
 
 COSTS = ("latency", "macs", "params", "peak_memory", "training_memory")  # beside the metrics
@@ -93,8 +97,13 @@ COSTS = ("latency", "macs", "params", "peak_memory", "training_memory")  # besid
 def training_problems(training: Training) -> Iterator[tuple[str, str]]:
     """Rules between fields of a training: the field to blame and what is wrong."""
     t = training
-    if t.final_rate > t.rate:
+    if not t.rates and t.final_rate > t.rate:
         yield "final_rate", f"final_rate must be at most rate = {t.rate:g}; got {t.final_rate:g}"
+    if t.rates and t.final_rate > min(t.rates):
+        rule = f"final_rate must be at most the smallest of rates, {min(t.rates):g}"
+        yield "final_rate", f"{rule}; got {t.final_rate:g}"
+    if len(set(t.rates)) < len(t.rates):
+        yield "rates", f"rates tries each rate once; got {show(t.rates)}"
     if t.schedule == "constant_then_cosine" and t.warmup + t.constant > 1:
         total = number(t.warmup + t.constant)
         yield "constant", f"warmup + constant must be at most 1, all the steps; got {total}"

@@ -31,7 +31,11 @@ def read_network(raw: object, problems: Problems) -> tuple[list[Question], Slots
     extras, arrays = all_extras(), all_numbered()
     others = (*arrays, DECODER, *extras)
     reader = Reader(topologies, problems)
+    if "width" in table and "widths" in table:
+        text = "width is not used where widths are given; leave width or widths out"
+        problems.add(("network", "widths"), text)
     questions = named_table(table, "topology", ("network", "topology"), path, reader, others)
+    questions[:1] = [_without_empty_widths(question) for question in questions[:1]]
     names = [choice.name for choice in questions[0].answers] if questions else []
     _check_arrays(table, names, problems)
     stages = _array(table, "stage", problems)
@@ -45,6 +49,15 @@ def read_network(raw: object, problems: Problems) -> tuple[list[Question], Slots
     for extra in (key for key in table if key in extras):
         questions += _extra(table[extra], extra, names, problems)
     return questions, {name: _slots(name, table) for name in names}
+
+
+def _without_empty_widths(question: Question) -> Question:
+    """Topologies that were given no widths, as studies of before there were such had them."""
+    answers = (
+        Choice.of(choice.name, {k: v for k, v in choice.knobs if (k, v) != ("widths", ())})
+        for choice in question.answers
+    )
+    return replace(question, answers=tuple(answers))
 
 
 def _check_arrays(table: Table, names: Sequence[str], problems: Problems) -> None:

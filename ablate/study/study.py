@@ -186,6 +186,26 @@ class Study:
         places = _numbered(self.slots[topology.name], answers)
         return {name: slot.block[1] for name, slot in places}
 
+    @cached_property
+    def frame_axes(self) -> tuple[int, ...]:
+        """Numbers of the axes that say how stages are joined: all but what fills them."""
+        places = [question.place for question in self._asked]
+        return tuple(
+            number
+            for number, place in enumerate(places)
+            if place[:2] == ("network", "topology") or place[-1] == "repeat"
+        )
+
+    def slot_axes(self, point: Point) -> dict[str, tuple[int, ...]]:
+        """Numbers of the axes that say what fills each place of the mix, in their order."""
+        answers = self._answers(point)
+        topology = _overlaid(("network", "topology"), answers)
+        asked = {question.place: number for number, question in enumerate(self._asked)}
+        return {
+            name: tuple(sorted({asked[at] for at in (slot.block, slot.depth) if at in asked}))
+            for name, slot in _numbered(self.slots[topology.name], answers)
+        }
+
     def _answers(self, point: Point) -> dict[Place, Any]:
         answers = dict(self._settled)
         for question, position in zip(self._asked, point, strict=True):
@@ -201,7 +221,7 @@ class Study:
         return {q.place: q.answers[0] for q in self.questions if len(q.answers) == 1}
 
     def _network(self, answers: Mapping[Place, Any]) -> Network:
-        topology = _overlaid(("network", "topology"), answers)
+        topology = _without_widths(_overlaid(("network", "topology"), answers))
         stages = tuple(
             Stage(slot=name, blocks=filled(answers[slot.block], answers[slot.depth]))
             for name, slot in _numbered(self.slots[topology.name], answers)
@@ -229,8 +249,26 @@ def filled(pattern: tuple[Choice, ...], depth: int) -> tuple[Choice, ...]:
 def _without_inert(training: Training) -> Training:
     """Settings that cannot matter at their defaults: trainings that are the same are equal."""
     if training.schedule == "cosine":
-        return replace(training, constant=Training.constant)
-    return training
+        training = replace(training, constant=Training.constant)
+    if len(training.rates) == 1:  # there is nothing to try
+        training = replace(training, rate=training.rates[0], rates=())
+    if training.rates:
+        return replace(training, rate=Training.rate, rates=tuple(sorted(training.rates)))
+    return replace(training, probe=Training.probe)
+
+
+def _without_widths(topology: Choice) -> Choice:
+    """Widths that say no more than width does are left out; where they say more, width follows."""
+    settings = topology.settings
+    if not {"width", "widths"} <= settings.keys():
+        return topology
+    widths = settings.pop("widths")
+    if not isinstance(widths, tuple) or not widths:
+        return Choice.of(topology.name, settings)
+    settings["width"] = widths[0]
+    if any(width != widths[0] * 2**level for level, width in enumerate(widths)):
+        settings["widths"] = widths
+    return Choice.of(topology.name, settings)
 
 
 def _overlaid(place: Place, answers: Mapping[Place, Any]) -> Choice:

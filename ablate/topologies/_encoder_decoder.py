@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ablate.topologies import _parts as parts
 from ablate.topologies._registry import Fill, Outputs
 from blocks import Context
+from blocks._layout import check_at_least
 
 
 def count_stages(name: str, stages: Mapping[str, Fill], extras: Sequence[str]) -> int:
@@ -49,6 +50,28 @@ def encoder_slots(stages: Mapping[str, Fill], count: int) -> list[str]:
 def decoder_slots(count: int) -> list[str]:
     """Slots by level, from full resolution down."""
     return [f"decoder{k + 1}" for k in range(count)]
+
+
+def channels_of(width: int, widths: Sequence[int], levels: int) -> list[int]:
+    """Channels at each resolution, from full resolution down.
+
+    Args:
+        width: Channels at full resolution, doubled at each lower one.
+        widths: In place of that, one number for each resolution; none where empty.
+        levels: Resolutions.
+
+    Raises:
+        ValueError: A width is below 1, or there are too few or too many.
+    """
+    if not widths:
+        check_at_least("width", width)
+        return [width * 2**level for level in range(levels)]
+    if min(widths) < 1:
+        raise ValueError(f"each of widths must be at least 1; got {list(widths)}")
+    if len(widths) != levels:
+        text = f"widths takes one number for each of {levels} resolutions"
+        raise ValueError(f"{text}; got {len(widths)}: {list(widths)}")
+    return list(widths)
 
 
 def localise(stages: nn.ModuleDict, crop: int) -> None:

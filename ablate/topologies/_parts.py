@@ -36,30 +36,33 @@ def stem(kind: Stem, channels: int, colors: int = 3) -> nn.Module:
     return nn.Conv2d(colors, channels, 3, padding=1, bias=kind == "conv")
 
 
-def down(kind: Down, channels: int) -> nn.Module:
-    """(B, C, H, W) -> (B, 2 C, H / 2, W / 2).
+def down(kind: Down, channels: int, into: int) -> nn.Module:
+    """(B, C, H, W) -> (B, into, H / 2, W / 2).
 
     Raises:
-        ValueError: The channels are odd, for unshuffle.
+        ValueError: `into` is not a multiple of 4, for unshuffle.
     """
     if kind == "conv2":
-        return nn.Conv2d(channels, 2 * channels, 2, 2)
+        return nn.Conv2d(channels, into, 2, 2)
     if kind == "conv3_norm":
-        return conv_norm(channels, 2 * channels, 3, stride=2)
-    if channels % 2:
-        raise ValueError(f"channels must be even where pixels unshuffle; got channels={channels}")
-    half = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
-    return nn.Sequential(half, nn.PixelUnshuffle(2))
+        return conv_norm(channels, into, 3, stride=2)
+    if into % 4:
+        if into == 2 * channels:
+            text = f"channels must be even where pixels unshuffle; got channels={channels}"
+        else:
+            text = f"widths must be multiples of 4 where pixels unshuffle; got {into}"
+        raise ValueError(text)
+    fewer = nn.Conv2d(channels, into // 4, 3, padding=1, bias=False)
+    return nn.Sequential(fewer, nn.PixelUnshuffle(2))
 
 
-def up(kind: Up, channels: int) -> nn.Module:
-    """(B, C, H, W) -> (B, C / 2, 2 H, 2 W)."""
-    half = channels // 2
+def up(kind: Up, channels: int, into: int) -> nn.Module:
+    """(B, C, H, W) -> (B, into, 2 H, 2 W)."""
     if kind == "deconv_norm":
-        deconvolution = nn.ConvTranspose2d(channels, half, 4, 2, 1, bias=False)
-        return nn.Sequential(deconvolution, nn.BatchNorm2d(half), nn.GELU())
+        deconvolution = nn.ConvTranspose2d(channels, into, 4, 2, 1, bias=False)
+        return nn.Sequential(deconvolution, nn.BatchNorm2d(into), nn.GELU())
     side = 1 if kind == "shuffle" else 3
-    wider = nn.Conv2d(channels, 2 * channels, side, padding=side // 2, bias=False)
+    wider = nn.Conv2d(channels, 4 * into, side, padding=side // 2, bias=False)
     return nn.Sequential(wider, nn.PixelShuffle(2))
 
 

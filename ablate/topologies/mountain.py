@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
@@ -18,17 +19,18 @@ class Fusion(nn.Module):
     """A level's features plus those of the level below brought up, then blocks (M3SNet's FFM).
 
     Args:
-        channels: C of the level; the level below has 2 C.
+        channels: C of the level.
+        below: D of the level below.
         blocks: A stage of C channels.
     """
 
-    def __init__(self, channels: int, blocks: nn.Module) -> None:
+    def __init__(self, channels: int, below: int, blocks: nn.Module) -> None:
         super().__init__()
-        self.up = parts.up("shuffle", 2 * channels)
+        self.up = parts.up("shuffle", below, channels)
         self.blocks = blocks
 
     def forward(self, x: Tensor, below: Tensor, context: Context) -> Tensor:
-        """Fuse (B, C, H, W) with (B, 2 C, H / 2, W / 2) -> (B, C, H, W)."""
+        """Fuse (B, C, H, W) with (B, D, H / 2, W / 2) -> (B, C, H, W)."""
         fused: Tensor = self.blocks(x + self.up(below), context)
         return fused
 
@@ -37,14 +39,14 @@ class FusionPass(nn.Module):
     """A fusion at each resolution, from full resolution down.
 
     Args:
-        widths: Channels of the fused levels.
+        widths: Channels of the fused levels and of the level below them.
         fill: What fills a fusion.
         local_means: As for the topology.
     """
 
     def __init__(self, widths: Sequence[int], fill: Fill, local_means: int) -> None:
         super().__init__()
-        self.fusions = nn.ModuleList(Fusion(channels, fill(channels)) for channels in widths)
+        self.fusions = nn.ModuleList(Fusion(c, below, fill(c)) for c, below in pairwise(widths))
         for level, fusion in enumerate(self.fusions):
             parts.localise(fusion, local_means, level)
 
@@ -74,6 +76,7 @@ class Mountain(nn.Module):
     Args:
         stages: What fills stage1 to stageN, decoder1 to decoderN, fusion and, if wanted, middle.
         width: Channels of stage 1; each later stage has twice as many.
+        widths: In place of width, the channels at each resolution from the first down.
         passes: How many times the resolutions are fused; with 0 the skips are NAFNet's, and
             what fills fusion is not used.
         zero_head: Start the head at zero, so that the untrained network returns the image; the
@@ -96,6 +99,7 @@ class Mountain(nn.Module):
         stages: Mapping[str, Fill],
         *,
         width: int = 32,
+        widths: tuple[int, ...] = (),
         passes: Literal[0, 1, 2] = 2,
         zero_head: bool = True,
         padding: parts.Padding = "zeros",
@@ -103,27 +107,27 @@ class Mountain(nn.Module):
         image_channels: Literal[1, 3] = 3,
     ) -> None:
         super().__init__()
-        check_at_least("width", width)
         check_at_least("local_means", local_means, 0)
         count = ways.count_stages("mountain", stages, ("middle", "fusion"))
         _check_fusion(stages, passes)
         encoder, decoder = ways.encoder_slots(stages, count), ways.decoder_slots(count)
-        widths = [width * 2**level for level in range(len(encoder))]
-        self.stem = parts.stem("conv", width, image_channels)
-        self.down = nn.ModuleList(parts.down("conv2", c) for c in widths[:-1])
-        self.up = nn.ModuleList(parts.up("shuffle", c) for c in widths[1:])
-        self.skip = nn.ModuleList(parts.skip("add", c) for c in widths[:-1])
-        filled = {slot: stages[slot](widths[level]) for level, slot in enumerate(encoder)}
+        channels = ways.channels_of(width, widths, len(encoder))
+        pairs = list(pairwise(channels))  # of each resolution and the one below
+        self.stem = parts.stem("conv", channels[0], image_channels)
+        self.down = nn.ModuleList(parts.down("conv2", c, below) for c, below in pairs)
+        self.up = nn.ModuleList(parts.up("shuffle", below, c) for c, below in pairs)
+        self.skip = nn.ModuleList(parts.skip("add", c) for c in channels[:-1])
+        filled = {slot: stages[slot](channels[level]) for level, slot in enumerate(encoder)}
         for level, slot in reversed(list(enumerate(decoder))):
-            filled[slot] = stages[slot](widths[level])
+            filled[slot] = stages[slot](channels[level])
         self.stages = nn.ModuleDict(filled)
         ways.localise(self.stages, local_means)
-        fused = [widths[: max(count - 1 - earlier, 0)] for earlier in range(passes)]
+        fused = [channels[: max(count - earlier, 1)] for earlier in range(passes)]
         self.passes = nn.ModuleList(
             FusionPass(level, stages["fusion"], local_means) for level in fused
         )
-        self.head = parts.head("conv", width, image_channels, zero=zero_head)
-        fusions = [f"fusion{k + 1}" for k in range(len(fused[0]) if fused else 0)]
+        self.head = parts.head("conv", channels[0], image_channels, zero=zero_head)
+        fusions = [f"fusion{k + 1}" for k in range(len(fused[0]) - 1 if fused else 0)]
         self.slots = (*encoder, *fusions, *reversed(decoder))
         self.encoder, self.count, self.image_channels = tuple(encoder), count, image_channels
         self.padding: parts.Padding = padding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class Restormer(nn.Module):
         stages: What fills stage1 to stageN, decoder1 to decoderN and, if wanted, middle and
             refinement.
         width: Channels of stage 1, even; each later stage has twice as many.
+        widths: In place of width, the channels at each resolution from the first down; multiples
+            of 4 from the second on.
         top_skip: concat has decoder1 and refinement work with what comes up beside what was kept
             (Restormer); reduce brings that back to width, as at the other resolutions (MoCE-IR).
         frequency_embedding: Give the blocks of the decoder and of refinement a vector made from
@@ -56,6 +59,7 @@ class Restormer(nn.Module):
         stages: Mapping[str, Fill],
         *,
         width: int = 48,
+        widths: tuple[int, ...] = (),
         top_skip: Literal["concat", "reduce"] = "concat",
         frequency_embedding: bool = False,
         zero_head: bool = True,
@@ -64,24 +68,24 @@ class Restormer(nn.Module):
         image_channels: Literal[1, 3] = 3,
     ) -> None:
         super().__init__()
-        check_at_least("width", width)
         check_at_least("local_means", local_means, 0)
         count = ways.count_stages("restormer", stages, ("middle", "refinement"))
         encoder, decoder = ways.encoder_slots(stages, count), ways.decoder_slots(count)
-        widths = [width * 2**level for level in range(len(encoder))]
-        top = 2 * width if top_skip == "concat" and len(widths) > 1 else width
-        skips: list[parts.Skip] = ["concat_bare"] * (len(widths) - 1)
-        if top > width:
+        channels = ways.channels_of(width, widths, len(encoder))
+        pairs = list(pairwise(channels))  # of each resolution and the one below
+        top = 2 * channels[0] if top_skip == "concat" and pairs else channels[0]
+        skips: list[parts.Skip] = ["concat_bare"] * len(pairs)
+        if top > channels[0]:
             skips[0] = "keep"
-        self.stem = parts.stem("conv_bare", width, image_channels)
-        self.down = nn.ModuleList(parts.down("unshuffle", c) for c in widths[:-1])
-        self.up = nn.ModuleList(parts.up("conv3_shuffle", c) for c in widths[1:])
-        self.skip = nn.ModuleList(parts.skip(k, c) for k, c in zip(skips, widths, strict=False))
-        self.embed = FrequencyEmbedding(widths[-1]) if frequency_embedding else None
-        length = widths[-1] if frequency_embedding else 0
-        filled = {slot: stages[slot](widths[level]) for level, slot in enumerate(encoder)}
+        self.stem = parts.stem("conv_bare", channels[0], image_channels)
+        self.down = nn.ModuleList(parts.down("unshuffle", c, below) for c, below in pairs)
+        self.up = nn.ModuleList(parts.up("conv3_shuffle", below, c) for c, below in pairs)
+        self.skip = nn.ModuleList(parts.skip(k, c) for k, c in zip(skips, channels, strict=False))
+        self.embed = FrequencyEmbedding(channels[-1]) if frequency_embedding else None
+        length = channels[-1] if frequency_embedding else 0
+        filled = {slot: stages[slot](channels[level]) for level, slot in enumerate(encoder)}
         for level, slot in reversed(list(enumerate(decoder))):
-            filled[slot] = stages[slot](widths[level] if level else top, length)
+            filled[slot] = stages[slot](channels[level] if level else top, length)
         if "refinement" in stages:
             filled["refinement"] = stages["refinement"](top, length)
         self.stages = nn.ModuleDict(filled)

@@ -28,6 +28,7 @@ class Unet(nn.Module):
     Args:
         stages: What fills stage1 to stageN, decoder1 to decoderN and, if wanted, middle.
         width: Channels of stage 1; each later stage has twice as many.
+        widths: In place of width, the channels at each resolution from the first down.
         stem: conv (3x3, NAFNet), conv_bare (without bias, Restormer) or conv_norm_twice (two of
             3x3, BatchNorm, GELU; RestorMixer).
         down: conv2 (2x2 stride 2, NAFNet), conv3_norm (3x3 stride 2, BatchNorm, GELU;
@@ -61,6 +62,7 @@ class Unet(nn.Module):
         stages: Mapping[str, Fill],
         *,
         width: int = 32,
+        widths: tuple[int, ...] = (),
         stem: parts.Stem = "conv",
         down: parts.Down = "conv2",
         up: parts.Up = "shuffle",
@@ -74,26 +76,29 @@ class Unet(nn.Module):
         image_channels: Literal[1, 3] = 3,
     ) -> None:
         super().__init__()
-        check_at_least("width", width)
         check_at_least("local_means", local_means, 0)
         count = ways.count_stages("unet", stages, ("middle",))
         encoder, decoder = ways.encoder_slots(stages, count), ways.decoder_slots(count)
         levels = len(encoder)  # resolutions
-        widths = [width * 2**level for level in range(levels)]
+        channels = ways.channels_of(width, widths, levels)
         resized = range(1, levels)  # levels below full resolution
-        self.stem = parts.stem(stem, width, image_channels)
-        self.down = nn.ModuleList(parts.down(down, widths[level - 1]) for level in resized)
-        self.up = nn.ModuleList(parts.up(up, widths[level]) for level in resized)
-        self.skip = nn.ModuleList(parts.skip(skip, widths[level - 1]) for level in resized)
-        filled = {slot: stages[slot](widths[level]) for level, slot in enumerate(encoder)}
+        self.stem = parts.stem(stem, channels[0], image_channels)
+        self.down = nn.ModuleList(
+            parts.down(down, channels[level - 1], channels[level]) for level in resized
+        )
+        self.up = nn.ModuleList(
+            parts.up(up, channels[level], channels[level - 1]) for level in resized
+        )
+        self.skip = nn.ModuleList(parts.skip(skip, channels[level - 1]) for level in resized)
+        filled = {slot: stages[slot](channels[level]) for level, slot in enumerate(encoder)}
         for level, slot in reversed(list(enumerate(decoder))):
-            filled[slot] = stages[slot](widths[level])
+            filled[slot] = stages[slot](channels[level])
         self.stages = nn.ModuleDict(filled)
         ways.localise(self.stages, local_means)
-        self.head = parts.head(head, width, image_channels, zero=zero_head)
-        inputs = [(f"stage{k + 1}", widths[k]) for k in range(1, count) if multi_input]
+        self.head = parts.head(head, channels[0], image_channels, zero=zero_head)
+        inputs = [(f"stage{k + 1}", channels[k]) for k in range(1, count) if multi_input]
         self.merge = nn.ModuleDict({k: parts.ImageMerge(c, image_channels) for k, c in inputs})
-        heads = [(f"decoder{k + 1}", widths[k]) for k in range(1, count) if supervised]
+        heads = [(f"decoder{k + 1}", channels[k]) for k in range(1, count) if supervised]
         self.scale_heads = nn.ModuleDict(
             {k: parts.head("conv_bare", c, image_channels, zero=zero_head) for k, c in heads}
         )

@@ -20,6 +20,7 @@ def _least(settings: Training) -> list[str]:
         "batch": (settings.batch, 1),
         "crop": (settings.crop, 1),
         "validate": (settings.validate, 0),
+        "probe": (settings.probe, 1),
     }
     return [
         f"{name} must be at least {bound}; got {value}"
@@ -47,6 +48,8 @@ def _rates(settings: Training) -> list[str]:
     found = []
     if not 0 < settings.rate < math.inf:
         found.append(f"rate must be above 0; got {settings.rate}")
+    if not all(0 < rate < math.inf for rate in settings.rates):
+        found.append(f"each of rates must be above 0; got {settings.rates}")
     if not 0 <= settings.final_rate <= settings.rate:
         found.append(
             f"final_rate must be from 0 to rate; "
