@@ -11,15 +11,15 @@ from ablate.composition.measuring import Conditions
 from ablate.profiling.machine import describe
 from blocks.scan import backend_for
 
-# Settings of a profile that say how long to measure, and not what.
-_HOW_LONG = ("size", "device", "rounds", "processes", "interval", "budget")
+# Settings of a profile that say how long to measure, and those that are told by themselves.
+_BESIDE = ("size", "device", "rounds", "processes", "interval", "budget", "run", "precision")
 
 
 def fingerprint(conditions: Conditions) -> dict[str, str]:
     """Facts that must all be the same for a model to hold, in words."""
     device, facts = torch.device(conditions.device), describe()
     settings = asdict(conditions.profile)
-    how = {name: str(value) for name, value in settings.items() if name not in _HOW_LONG}
+    how = {name: str(value) for name, value in settings.items() if name not in _BESIDE}
     processor = facts.get("gpu", "") if device.type == "cuda" else facts.get("cpu", "")
     return {
         "device": device.type,
@@ -27,6 +27,8 @@ def fingerprint(conditions: Conditions) -> dict[str, str]:
         "torch": torch.__version__,
         "scan": backend_for(device),
         "size": f"{conditions.size[0]}x{conditions.size[1]}",
+        "run": conditions.mode.run,
+        "precision": conditions.mode.precision,
         **how,
     }
 

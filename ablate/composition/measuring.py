@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,27 +14,39 @@ from ablate.engines.local import run_jobs
 from ablate.mix import Network, Profile
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.conditions import watcher
 from ablate.profiling.latency import (
-    REFERENCE,
     LatencySample,
     LatencySummary,
+    Mode,
+    measure_networks,
     summarise,
-    time_calls,
 )
-from ablate.profiling.reference import reference_network
+from ablate.profiling.modes import numbers_as
 from ablate.profiling.stages import StageCall, stage_calls
-from ablate.profiling.timing import Call, timer_for
 from ablate.topologies import Blocks
 
 Size = tuple[int, int]
 
+_AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Under which parts are timed: what a time holds for, and nothing else."""
+    """Under which parts are timed.
+
+    Args:
+        size: Height and width of the image.
+        profile: Rounds, processes, batch, threads, memory layout.
+        mode: How networks are run, and in which precision.
+        device: cpu or cuda.
+        plugins: Files that workers load first.
+        channels: Of the image.
+    """
 
     size: Size
     profile: Profile
+    mode: Mode
     device: str
     plugins: tuple[str, ...] = ()
     channels: int = 3
@@ -129,51 +141,75 @@ def time_parts(job: PartsJob, report: Reporter) -> PartsTimed:
     """Time parts and networks side by side in this process (a job for a fresh one)."""
     steady_allocator()
     torch.manual_seed(0)
-    place, profile = torch.device(job.conditions.device), job.conditions.profile
-    image = _image(job.conditions, place)
-    calls: dict[str, Call] = {REFERENCE: _whole(reference_network(), image[:, :3], profile)}
+    given = job.conditions
+    models: dict[str, nn.Module] = {name: build(one) for name, one in job.wholes.items()}
     relaid, dropped = dict[str, int](), dict[str, str]()
-    with torch.inference_mode():
-        for subject, make in _makers(job, image):
+    with torch.inference_mode(), numbers_as(given.mode.precision):
+        for name, (part, network) in job.parts.items():
             try:
-                call, moved = make()
-                _cast(call, profile, place)()
+                models[name] = PartModule(part, build(network), given)
+                relaid[name] = models[name].relaid()
             except Exception as error:  # a block from outside can raise anything
-                dropped[subject] = str(error).partition("\n")[0] or type(error).__name__
-                continue
-            calls[subject], relaid[subject] = _cast(call, profile, place), moved
-    samples = time_calls(
-        calls,
-        profile=profile,
+                models.pop(name, None)
+                dropped[name] = str(error).partition("\n")[0] or type(error).__name__
+    device = torch.device(given.device)
+    measured = measure_networks(
+        models,
+        size=given.size,
+        profile=given.profile,
         process=job.process,
         seed=job.process,
-        timer=timer_for(place, profile.threads),
+        device=device,
+        mode=given.mode,
         report=lambda done, rounds: report(done),
-        where=f" at {job.conditions.size[0]}x{job.conditions.size[1]}",
+        channels=given.channels,
+        watch=_watch(device),
     )
-    return PartsTimed(samples=tuple(samples), relaid=relaid, dropped=dropped)
+    return PartsTimed(
+        samples=measured.rounds.samples, relaid=relaid, dropped={**dropped, **measured.dropped}
+    )
 
 
-def _makers(job: PartsJob, image: Tensor) -> Iterator[tuple[str, Callable[[], tuple[Call, int]]]]:
-    """What makes the call of each subject, and says how many elements it relays."""
-    profile = job.conditions.profile
-    for subject, network in job.wholes.items():
-        yield subject, lambda network=network: (_whole(build(network), image, profile), 0)
-    for subject, (part, network) in job.parts.items():
-        yield subject, lambda part=part, network=network: _part(part, network, image, profile)
+class PartModule(nn.Module):
+    """A part that runs by itself, on what it was given inside a network.
+
+    Args:
+        part: A stage, or one block of it.
+        network: That holds it.
+        given: On what image, and how.
+    """
+
+    def __init__(self, part: Part, network: nn.Module, given: Conditions) -> None:
+        super().__init__()
+        layout = torch.channels_last if given.profile.channels_last else torch.contiguous_format
+        network.eval().to(device=given.device, memory_format=layout)  # type: ignore[call-overload]
+        self._dtype = _AUTOCAST.get(given.mode.precision)
+        with self._cast(torch.device(given.device)):
+            call = stage_calls(network, _image(given).contiguous(memory_format=layout))[part.slot]
+        self._call = _only_last(call, part)
+        self.kept = nn.ModuleList(blocks for blocks, _, _ in self._call.visits)
+
+    def forward(self, image: Tensor) -> None:
+        """Run the part; the image is not looked at, the part has its own input."""
+        self._call()
+
+    def relaid(self) -> int:
+        """Elements that are handed on in another memory layout than they were given."""
+        moved = 0
+        for blocks, features, context in self._call.visits:
+            with self._cast(features.device):
+                output = blocks(features, context) if context else blocks(features)
+            if _channels_last(output) != _channels_last(features):
+                moved += output.numel()
+        return moved
+
+    def _cast(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, dtype=self._dtype, enabled=self._dtype is not None)
 
 
-def _whole(model: nn.Module, image: Tensor, profile: Profile) -> Call:
-    ready = _prepared(model, image.device, profile)
-    return lambda: ready(image)
-
-
-def _part(part: Part, network: Network, image: Tensor, profile: Profile) -> tuple[Call, int]:
-    """One stage or block on what it is given inside a network, and what it relays."""
-    model = _prepared(build(network), image.device, profile)
-    with torch.autocast(image.device.type, torch.bfloat16, enabled=_half(profile)):
-        call = _only_last(stage_calls(model, image)[part.slot], part)
-        return call, _relaid(call)
+def _watch(device: torch.device) -> Callable[[], Mapping[str, float]]:
+    look = watcher(device)
+    return lambda: look().as_numbers()
 
 
 def _only_last(call: StageCall, part: Part) -> StageCall:
@@ -187,45 +223,11 @@ def _only_last(call: StageCall, part: Part) -> StageCall:
     return replace(call, visits=tuple(visits))
 
 
-def _relaid(call: StageCall) -> int:
-    """Elements that are handed on in another memory layout than they were given."""
-    moved = 0
-    for blocks, features, context in call.visits:
-        output = blocks(features, context) if context else blocks(features)
-        if _channels_last(output) != _channels_last(features):
-            moved += output.numel()
-    return moved
-
-
 def _channels_last(features: Tensor) -> bool:
     return features.is_contiguous(memory_format=torch.channels_last)
 
 
-def _cast(call: Call, profile: Profile, device: torch.device) -> Call:
-    if not _half(profile):
-        return call
-
-    def cast() -> object:
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            return call()
-
-    return cast
-
-
-def _half(profile: Profile) -> bool:
-    return profile.precision == "bfloat16"
-
-
-def _prepared(model: nn.Module, device: torch.device, profile: Profile) -> nn.Module:
-    return model.eval().to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload,no-any-return]
-
-
-def _image(conditions: Conditions, device: torch.device) -> Tensor:
+def _image(given: Conditions) -> Tensor:
     """Noise, not zeros: zeros can take short cuts and less power."""
-    shape = (conditions.profile.batch, conditions.channels, *conditions.size)
-    image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    return image.to(device=device, memory_format=_layout(conditions.profile))
-
-
-def _layout(profile: Profile) -> torch.memory_format:
-    return torch.channels_last if profile.channels_last else torch.contiguous_format
+    shape = (given.profile.batch, given.channels, *given.size)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(given.device)
