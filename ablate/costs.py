@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
+from ablate.latency_rows import latency_metrics, latency_rows, mode_name
 from ablate.mix import Mix, Profile
 from ablate.network import build
-from ablate.profiling import latency, memory
+from ablate.profiling import memory
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
-from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.memory import peak_inference, peak_training
 from ablate.tasks.scale import task_scale
-from blocks.scan import backend_for
-from reports.record import Measurement, Metric, Note, Sample
+from reports.record import Measurement, Metric, Note
+
+__all__ = ["cost_metrics", "count_mix", "latency_metrics", "latency_rows", "mode_name"]
 
 MACS_PROTOCOL = (
     "multiply-adds of convolution, linear, matmul and einsum for one image, plus the selective "
@@ -48,16 +47,8 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
         Metric("peak_memory", "byte", "lower", f"peak of one inference call; {found}"),
         Metric("training_memory", "byte", "lower", f"peak of one training step; {found}"),
-        Metric("latency", "s", "lower", latency.protocol(profile, place)),
+        *latency_metrics(profile, device),
     )
-
-
-def mode_name(size: tuple[int, int], profile: Profile) -> str:
-    """What a cost was measured on: height, width, and whatever is not the default."""
-    name = f"{size[0]}x{size[1]}"
-    if profile.batch > 1:
-        name += f" batch {profile.batch}"
-    return name if profile.precision == "float32" else f"{name} {profile.precision}"
 
 
 def count_mix(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement], list[Note]]:
@@ -98,39 +89,6 @@ def _macs(
     return rows, notes
 
 
-def latency_rows(
-    mixes: Sequence[Mix],
-    samples: Sequence[LatencySample],
-    size: tuple[int, int],
-    profile: Profile,
-    device: str,
-    sitting: str,
-) -> tuple[list[Measurement], list[Sample], list[Note]]:
-    """A sitting's samples as rows: mixes that are the same network share its timings.
-
-    The reference network stands among them under its own name, so that sittings can be compared.
-    """
-    summaries = summarise(samples, seed=0)
-    mode, backend = mode_name(size, profile), backend_for(torch.device(device))
-    measurements, raw, notes = [], [], []
-    timings = [(mix.key, mix.network.key) for mix in mixes]
-    for subject, network in [*timings, (REFERENCE, REFERENCE)]:
-        timed = summaries[network]
-        row = Measurement(
-            subject, "latency", timed.seconds, timed.low, timed.high, timed.n,
-            mode, backend, device, sitting,
-        )  # fmt: skip
-        measurements.append(row)
-        if timed.note:
-            notes.append(Note(subject, "latency", timed.note))
-        raw += [
-            Sample(subject, "latency", mode, sitting, s.process, s.round, s.seconds)
-            for s in samples
-            if s.subject == network
-        ]
-    return measurements, raw, notes
-
-
 def _memory(
     mix: Mix, model: nn.Module, profile: Profile, device: str
 ) -> tuple[list[Measurement], list[Note]]:
@@ -138,7 +96,7 @@ def _memory(
     place, training = torch.device(device), mix.training
     rows = []
     for size in profile.size:
-        peak = peak_inference(model, size, profile.batch, place, profile.precision)
+        peak = peak_inference(model, size, profile.batch, place, profile.precision[0])
         mode = mode_name(size, profile)
         rows.append(Measurement(mix.key, "peak_memory", peak, mode=mode, device=device))
     side = training.crop // task_scale(mix.task)  # of the degraded crop

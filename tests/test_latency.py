@@ -93,12 +93,12 @@ def test_each_round_and_each_process_has_an_order_of_its_own_fixed_by_the_seed()
     assert orders(1) != first
 
 
-def test_a_visit_is_one_untimed_call_and_a_timed_stretch():
+def test_after_first_call_and_warm_up_a_visit_is_one_untimed_call_and_a_timed_stretch():
     log: list[str] = []
     clock = HeldClock(1.0)
     measure({"a": Counting("a", log)}, clock)
     warm = 5
-    assert len(log) == warm + 4 * (1 + 1)
+    assert len(log) == 1 + warm + 4 * (1 + 1)
     assert clock.stretches == [1] * (2 * warm + 2 * 4)
 
 
@@ -107,7 +107,7 @@ def test_a_quick_network_is_called_often_enough_to_be_timed():
     clock = HeldClock(1e-4)
     measure({"a": Counting("a", log)}, clock)
     assert clock.stretches[-8:] == [20] * 8
-    assert len(log) == 5 + 4 * (1 + 20)
+    assert len(log) == 1 + 5 + 4 * (1 + 20)
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1.0, 1), (2e-3, 1), (1.9e-3, 2), (0.0, 10_000)])
@@ -185,7 +185,7 @@ def test_networks_run_in_evaluation_mode_and_in_the_profiles_precision():
 
     seen: list[tuple[bool, torch.dtype]] = []
     for precision in ("float32", "bfloat16"):
-        measure({"a": Watching()}, HeldClock(1.0), Profile(rounds=1, precision=precision))
+        measure({"a": Watching()}, HeldClock(1.0), Profile(rounds=1, precision=(precision,)))
     assert set(seen) == {(False, torch.float32), (False, torch.bfloat16)}
 
 
@@ -217,7 +217,7 @@ def test_the_cpu_clock_reads_both_clocks(monkeypatch):
     fake = SimpleNamespace(perf_counter=lambda: next(wall), thread_time=lambda: next(cpu))
     monkeypatch.setattr(timing, "time", fake)
     timed = CpuTimer(threads=1).time(lambda: None, 2)
-    assert timed == Timed(seconds=3.0, cpu_seconds=2.5, flagged=True)
+    assert timed == Timed(seconds=3.0, cpu_seconds=2.5, flagged=True, host=3.0)
 
 
 def test_cpu_time_is_not_believed_of_several_threads(monkeypatch):
@@ -247,6 +247,9 @@ class FakeCuda:
         assert enable_timing
         return FakeEvent(self)
 
+    def synchronize(self) -> None:
+        self.log.append("synchronize")
+
     def run(self) -> None:
         self.log.append("call")
         self.now += 5.0
@@ -261,20 +264,55 @@ class FakeEvent:
         self.at = self.cuda.now
 
     def synchronize(self) -> None:
-        self.cuda.log.append("synchronize")
+        self.cuda.log.append("wait")
 
     def elapsed_time(self, end: FakeEvent) -> float:
         return end.at - self.at
 
 
-def test_the_cuda_clock_waits_only_after_the_last_call(monkeypatch):
+def host_clock(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
+    readings = iter(seconds)
+    fake = SimpleNamespace(perf_counter=lambda: next(readings))
+    monkeypatch.setattr(timing, "time", fake)
+
+
+def test_the_cuda_clock_waits_only_before_the_first_and_after_the_last_call(monkeypatch):
     cuda = FakeCuda()
     monkeypatch.setattr(torch, "cuda", cuda)
-    timed = CudaTimer(torch.device("cuda"), slowed=lambda: True).time(cuda.run, 4)
-    assert cuda.log == ["record", *["call"] * 4, "record", "synchronize"]
+    host_clock(monkeypatch, 0.0, 0.1, 0.4, 0.4, 0.5, 0.5)
+    timed = CudaTimer(torch.device("cuda"), slowed=lambda: True).time(cuda.run, 2)
+    assert cuda.log == ["synchronize", "record", "call", "call", "record", "wait"]
     assert timed.seconds == 5e-3
     assert timed.flagged
     assert math.isnan(timed.cpu_seconds)
+    assert timed.issued == pytest.approx(0.1)  # the lesser of 0.3 and 0.1
+    assert timed.host == 0.25  # 0.5 seconds, read before and after, of two calls
+
+
+def test_with_a_flush_each_call_is_timed_by_itself_and_the_flush_is_not_timed(monkeypatch):
+    cuda = FakeCuda()
+    monkeypatch.setattr(torch, "cuda", cuda)
+    monkeypatch.setattr(timing, "_cache_filler", lambda device: rubbish)
+
+    class Rubbish:
+        def zero_(self) -> None:
+            cuda.log.append("flush")
+            cuda.now += 100.0
+
+    rubbish = Rubbish()
+    timed = CudaTimer(torch.device("cuda"), slowed=lambda: False, flush=True).time(cuda.run, 2)
+    assert cuda.log == ["synchronize", *["flush", "record", "call", "record"] * 2, "wait"]
+    assert timed.seconds == 5e-3
+    assert math.isnan(timed.host)  # it would count the flush
+
+
+def test_the_cache_is_overwritten_four_times_over(monkeypatch):
+    made = []
+    properties = SimpleNamespace(L2_cache_size=50 << 20)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    monkeypatch.setattr(torch, "empty", lambda size, **kind: made.append((size, kind["dtype"])))
+    CudaTimer(torch.device("cuda"), slowed=lambda: False, flush=True)
+    assert made == [(200 << 20, torch.int8)]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +422,7 @@ def test_a_busy_machine_without_cpu_time_gives_wall_time_and_says_so():
     assert found.seconds == pytest.approx(0.020)
     assert found.note == (
         "the machine was busy: 100 % of the timed visits were disturbed; "
-        "wall time is given all the same"
+        "the time is given all the same"
     )
 
 

@@ -6,9 +6,8 @@ machine down slows all of them alike and drops out of their ratios.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,38 +15,143 @@ from torch import Tensor, nn
 
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
-from ablate.profiling.reference import REFERENCE, reference_network
-from ablate.profiling.summary import LatencySample, LatencySummary, separable, summarise
-from ablate.profiling.timing import (
-    Call,
-    CpuTimer,
-    Timed,
-    Timer,
-    calls_in_a_visit,
-    timer_for,
-    warm_up,
+from ablate.profiling.modes import (
+    FirstCall,
+    Mode,
+    Prepared,
+    modes_of,
+    numbers_as,
+    prepare,
+    split,
+    unavailable,
 )
+from ablate.profiling.reference import REFERENCE, reference_network
+from ablate.profiling.rounds import (
+    LatencyError,
+    RoundConditions,
+    Rounds,
+    Watch,
+    one_line,
+    run_rounds,
+    time_calls,
+    undisturbed,
+)
+from ablate.profiling.summary import (
+    LatencySample,
+    LatencySummary,
+    Rank,
+    changes,
+    ranks,
+    separable,
+    summarise,
+)
+from ablate.profiling.timing import CpuTimer, CudaTimer, Timer, timer_for
 
 __all__ = [
     "REFERENCE",
+    "FirstCall",
     "LatencyError",
     "LatencySample",
     "LatencySummary",
+    "Measured",
+    "Mode",
+    "Rank",
+    "RoundConditions",
+    "changes",
     "forecast_seconds",
+    "measure_networks",
     "measure_process",
+    "modes_of",
     "protocol",
+    "ranks",
     "separable",
+    "split",
     "summarise",
     "time_calls",
-    "untimable",
+    "unavailable",
 ]
 
 _START_SECONDS = 5.0  # a fresh process: the interpreter, torch, building the networks
+_COMPILE_SECONDS = 30.0  # a network, on a processor that does nothing else
 _WARM_UP_CALLS = 8
 
 
-class LatencyError(ValueError):
-    """A network cannot be timed; the message names it and says why."""
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one process of a sitting measured in one mode.
+
+    Args:
+        rounds: Every network and the reference, round by round.
+        first: The first call of each, by subject; the reference came first, the others in an
+            order drawn for the process.
+        dropped: Why networks cannot run, by subject; they are not in the rounds.
+    """
+
+    rounds: Rounds
+    first: Mapping[str, FirstCall]
+    dropped: Mapping[str, str]
+
+
+def measure_networks(
+    models: Mapping[str, nn.Module],
+    *,
+    size: tuple[int, int],
+    profile: Profile,
+    process: int,
+    seed: int,
+    device: torch.device,
+    mode: Mode | None = None,
+    report: Callable[[int, int], None] = lambda done, rounds: None,
+    timer: Timer | None = None,
+    channels: int = 3,
+    watch: Watch | None = None,
+) -> Measured:
+    """One process' share of a sitting: every network and the reference, round by round.
+
+    Call it once per process, in a process that has done little else. The networks are moved to
+    the device, put into evaluation mode and into the profile's memory layout. One that cannot run
+    costs the others nothing.
+
+    Args:
+        models: The networks by subject; they take (batch, channels, height, width).
+        size: Height and width of the image, in pixels.
+        profile: Rounds, batch, threads and memory layout.
+        process: Number of this process in the sitting, from 0.
+        seed: Fixes the order of the rounds, together with `process`.
+        device: Where the networks run.
+        mode: How they run; none for the profile's first.
+        report: Told after each round how many rounds of how many are done.
+        timer: What times the calls; none for the clock that suits the device.
+        channels: Of the image; the reference network is given three always.
+        watch: Says what state the machine is in; none asks nobody.
+
+    Raises:
+        LatencyError: A network is called as the reference is, the device lacks the mode, or the
+            reference network itself cannot run in it.
+    """
+    if REFERENCE in models:
+        raise LatencyError(
+            f"'{REFERENCE}' is the network that all sittings share; name it otherwise"
+        )
+    mode = mode or modes_of(profile)[0]
+    if reason := unavailable(mode, device):
+        raise LatencyError(reason)
+    steady_allocator()
+    with numbers_as(mode.precision):
+        with undisturbed(profile.threads), torch.inference_mode():
+            ready, dropped = _ready(models, size, profile, mode, device, channels, (seed, process))
+        rounds = run_rounds(
+            {subject: prepared.call for subject, prepared in ready.items()},
+            profile=profile,
+            process=process,
+            seed=seed,
+            timer=timer or timer_for(device, profile.threads, profile.flush),
+            report=report,
+            where=_where(size),
+            watch=watch,
+        )
+    first = {subject: prepared.first for subject, prepared in ready.items()}
+    return Measured(rounds=rounds, first=first, dropped=dropped)
 
 
 def measure_process(
@@ -58,172 +162,123 @@ def measure_process(
     process: int,
     seed: int,
     device: torch.device,
+    mode: Mode | None = None,
     report: Callable[[int, int], None] = lambda done, rounds: None,
     timer: Timer | None = None,
     channels: int = 3,
+    watch: Watch | None = None,
 ) -> list[LatencySample]:
-    """One process' share of a sitting: every network and the reference, round by round.
-
-    Call it once per process, in a process that has done little else. The networks are moved to
-    the device, put into evaluation mode and into the profile's memory layout.
-
-    Args:
-        models: The networks by subject; they take (batch, channels, height, width).
-        size: Height and width of the image, in pixels.
-        profile: Rounds, batch, threads, precision and memory layout.
-        process: Number of this process in the sitting, from 0.
-        seed: Fixes the order of the rounds, together with `process`.
-        device: Where the networks run.
-        report: Told after each round how many rounds of how many are done.
-        timer: What times the calls; none for the clock that suits the device.
-        channels: Of the image; the reference network is given three always.
+    """The samples of `measure_networks`, where every network must run.
 
     Raises:
         LatencyError: A network is called as the reference is, or raises when it is run.
     """
-    if REFERENCE in models:
-        raise LatencyError(
-            f"'{REFERENCE}' is the network that all sittings share; name it otherwise"
-        )
-    steady_allocator()
-    candidates = {**models, REFERENCE: reference_network()}
-    with torch.inference_mode():
-        image, color = (_image(count, size, profile, device) for count in (channels, 3))
-        calls = {
-            subject: _call(
-                _prepared(model, profile, device), color if subject == REFERENCE else image, profile
-            )
-            for subject, model in candidates.items()
-        }
-    return time_calls(
-        calls,
+    found = measure_networks(
+        models,
+        size=size,
         profile=profile,
         process=process,
         seed=seed,
-        timer=timer or timer_for(device, profile.threads),
+        device=device,
+        mode=mode,
         report=report,
-        where=f" at {size[0]}x{size[1]}",
+        timer=timer,
+        channels=channels,
+        watch=watch,
     )
+    for subject, reason in found.dropped.items():
+        raise LatencyError(f"'{subject}' cannot be timed{_where(size)}: {reason}")
+    return list(found.rounds.samples)
 
 
-def time_calls(
-    calls: Mapping[str, Call],
-    *,
-    profile: Profile,
-    process: int,
-    seed: int,
-    timer: Timer,
-    report: Callable[[int, int], None] = lambda done, rounds: None,
-    where: str = "",
-) -> list[LatencySample]:
-    """Time anything that can be called, side by side: in each round every call, in random order.
+def forecast_seconds(
+    single_call_seconds: float, profile: Profile, candidates: int, device: str = "cpu"
+) -> float:
+    """Seconds that the sittings of this many networks take at most, at one size.
 
-    Args:
-        calls: What is timed, by subject; run without gradients.
-        profile: Rounds and threads.
-        process: Number of this process in the sitting, from 0.
-        seed: Fixes the order of the rounds, together with `process`.
-        timer: What times the calls.
-        report: Told after each round how many rounds of how many are done.
-        where: On what, for the message when a call fails.
-
-    Raises:
-        LatencyError: A call raises; the message names it.
-    """
-    order = np.random.default_rng((seed, process))
-    samples: list[LatencySample] = []
-    with _undisturbed(profile.threads), torch.inference_mode():
-        counts = {subject: _count(subject, timer, call, where) for subject, call in calls.items()}
-        for number in range(profile.rounds):
-            for subject in order.permutation(sorted(calls)).tolist():
-                timed = _visit(timer, calls[subject], counts[subject])
-                samples.append(_sample(subject, process, number, timed))
-            report(number + 1, profile.rounds)
-    return samples
-
-
-def untimable(
-    models: Mapping[str, nn.Module],
-    *,
-    size: tuple[int, int],
-    profile: Profile,
-    device: torch.device,
-    channels: int = 3,
-) -> dict[str, str]:
-    """Why networks cannot run at a size, by subject; those that can are not in it.
-
-    One network that fails must not cost the others their timings.
-    """
-    reasons = {}
-    with torch.inference_mode():
-        image = _image(channels, size, profile, device)
-        for subject, model in models.items():
-            try:
-                _call(_prepared(model, profile, device), image, profile)()
-            except Exception as error:
-                reasons[subject] = str(error).partition("\n")[0] or type(error).__name__
-    return reasons
-
-
-def forecast_seconds(single_call_seconds: float, profile: Profile, candidates: int) -> float:
-    """Seconds that a CPU sitting of this many networks takes, at one size.
+    All modes of the profile that the device has are in it, each as slow as eager. Rounds end
+    sooner where the profile says when they may.
 
     Args:
         single_call_seconds: Mean of one call over the networks.
-        profile: Rounds and processes.
+        profile: Rounds, processes, ways to run, budget.
         candidates: Networks, the reference not counted.
+        device: cpu or cuda.
     """
-    visit = single_call_seconds * CpuTimer.untimed + max(single_call_seconds, CpuTimer.aim)
-    network = _WARM_UP_CALLS * single_call_seconds + profile.rounds * visit
-    return profile.processes * (_START_SECONDS + (candidates + 1) * network)
+    place = torch.device(device)
+    timer = CudaTimer if place.type == "cuda" else CpuTimer
+    networks = candidates + 1
+    visit = single_call_seconds * timer.untimed + max(single_call_seconds, timer.aim)
+    rounds = profile.processes * profile.rounds * networks * visit
+    if profile.budget:
+        rounds = min(rounds, profile.budget + profile.processes * networks * visit)
+    once = networks * _WARM_UP_CALLS * single_call_seconds + _START_SECONDS
+    modes, _ = split(modes_of(profile), place)
+    compiled = sum(mode.run == "compiled" for mode in modes)
+    sittings = len(modes) * (rounds + profile.processes * once)
+    return sittings + compiled * networks * _COMPILE_SECONDS
 
 
 def protocol(profile: Profile, device: torch.device) -> str:
     """How latency is measured, in words for the record."""
-    threads = f", threads {profile.threads}" if device.type == "cpu" else ", eager"
     clock = "wall time" if device.type == "cpu" else "CUDA events"
+    how = [f"batch {profile.batch}", _ways(profile)]
+    if device.type == "cpu":
+        how.append(f"threads {profile.threads}")
+    elif profile.flush:
+        how.append("cache emptied before each call")
+    else:
+        how.append("cache as the calls before leave it")
     return (
-        f"{clock} of one call, batch {profile.batch}, {profile.precision}{threads}; "
-        f"{profile.processes} processes x {profile.rounds} interleaved rounds; "
+        f"{clock} of one call, {', '.join(how)}; "
+        f"{profile.processes} processes x {_rounds(profile)}; "
         "median of the share in the round, times the median round"
     )
 
 
-def _sample(subject: str, process: int, number: int, timed: Timed) -> LatencySample:
-    return LatencySample(
-        subject=subject,
-        process=process,
-        round=number,
-        seconds=timed.seconds,
-        cpu_seconds=timed.cpu_seconds,
-        flagged=timed.flagged,
-    )
+def _ways(profile: Profile) -> str:
+    """How networks run; in float32 alone nothing is left to say of TF32 on a CPU."""
+    precisions = "/".join(profile.precision)
+    return precisions if profile.run == ("eager",) else f"{'/'.join(profile.run)} {precisions}"
 
 
-def _visit(timer: Timer, call: Call, count: int) -> Timed:
-    """Untimed calls first: another network has just had the caches."""
-    for _ in range(timer.untimed):
-        call()
-    return timer.time(call, count)
+def _rounds(profile: Profile) -> str:
+    words = f"{profile.rounds} interleaved rounds"
+    ends = []
+    if profile.interval:
+        ends.append(f"every share is known to {100 * profile.interval:g} %")
+    if profile.budget:
+        ends.append(f"{profile.budget:g} s are spent")
+    return f"up to {words}, fewer once {' or '.join(ends)}" if ends else words
 
 
-def _count(subject: str, timer: Timer, call: Call, where: str) -> int:
-    """Warm a network up and settle how many of its calls make a timed stretch."""
+def _ready(
+    models: Mapping[str, nn.Module],
+    size: tuple[int, int],
+    profile: Profile,
+    mode: Mode,
+    device: torch.device,
+    channels: int,
+    seed: tuple[int, int],
+) -> tuple[dict[str, Prepared], dict[str, str]]:
+    """Networks that have run once, the reference first, and why the others cannot run."""
+    image, color = (_image(count, size, profile, device) for count in (channels, 3))
+    reference = _prepared(reference_network(), profile, device)
     try:
-        return calls_in_a_visit(timer, warm_up(timer, call))
+        ready = {REFERENCE: prepare(reference, color, mode)}
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise LatencyError(f"'{subject}' cannot be timed{where}: {reason}") from error
+        raise LatencyError(f"nothing runs in mode {mode} here: {one_line(error)}") from error
+    dropped: dict[str, str] = {}
+    for subject in np.random.default_rng(seed).permutation(sorted(models)).tolist():
+        try:
+            ready[subject] = prepare(_prepared(models[subject], profile, device), image, mode)
+        except Exception as error:  # a block from outside can raise anything
+            dropped[subject] = one_line(error)
+    return ready, dropped
 
 
-def _call(model: nn.Module, image: Tensor, profile: Profile) -> Call:
-    half = profile.precision == "bfloat16"
-
-    def call() -> object:
-        with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=half):
-            return model(image)
-
-    return call if half else lambda: model(image)
+def _where(size: tuple[int, int]) -> str:
+    return f" at {size[0]}x{size[1]}"
 
 
 def _prepared(model: nn.Module, profile: Profile, device: torch.device) -> nn.Module:
@@ -239,18 +294,3 @@ def _image(channels: int, size: tuple[int, int], profile: Profile, device: torch
 
 def _layout(profile: Profile) -> torch.memory_format:
     return torch.channels_last if profile.channels_last else torch.contiguous_format
-
-
-@contextmanager
-def _undisturbed(threads: int) -> Iterator[None]:
-    """So many threads, and no garbage collection in the middle of a call."""
-    before, collecting = torch.get_num_threads(), gc.isenabled()
-    gc.collect()
-    gc.disable()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        if collecting:
-            gc.enable()

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ablate.profiling.ranks import Change, Rank, changes, ranks, separable
 from ablate.profiling.reference import REFERENCE
+from ablate.profiling.samples import Array, LatencySample, Tables, round_means, shares, tables
+
+__all__ = [
+    "Change",
+    "LatencySample",
+    "LatencySummary",
+    "Rank",
+    "changes",
+    "ranks",
+    "separable",
+    "summarise",
+]
 
 RESAMPLES: Final = 1000
-MUCH_FLAGGED: Final = 0.2  # share of disturbed visits from which wall time is not believed
+LAUNCH_BOUND: Final = 0.9  # time to issue a call over its time, from which on the device waits
+_CHUNK: Final = 50  # resamples computed at a time, to bound memory
 
-Array = NDArray[np.float64]
-Estimator = Callable[[Sequence[Array]], Array]  # per process (rounds, subjects) -> (subjects,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatencySample:
-    """One timed visit.
-
-    Args:
-        subject: Which network.
-        process: Number of the process in the sitting.
-        round: Number of the round in the process.
-        seconds: Wall time of one call (device time on CUDA).
-        cpu_seconds: CPU time of one call; NaN where it does not stand for the work.
-        flagged: Something else had the processor meanwhile, or the device was slowed down.
-    """
-
-    subject: str
-    process: int
-    round: int
-    seconds: float
-    cpu_seconds: float
-    flagged: bool
+Estimator = Callable[[Array], Array]  # of resamples: (n, rounds, subjects) -> (n, subjects)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +44,9 @@ class LatencySummary:
         relative: `seconds` over those of the reference network.
         n: Timed visits.
         note: What to know before believing it; empty when all went well.
+        host: Median by the host's clock, seconds; None where it was not kept.
+        launch: Median part of the call that the host takes to issue it; near 1 the device waits
+            for the host (launch-bound). None on a CPU.
     """
 
     seconds: float
@@ -61,6 +56,8 @@ class LatencySummary:
     relative: float
     n: int
     note: str
+    host: float | None = None
+    launch: float | None = None
 
 
 def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, LatencySummary]:
@@ -73,11 +70,14 @@ def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, Late
     Raises:
         ValueError: There are no samples, or a round lacks a subject that others have.
     """
-    subjects, wall, _ = _tables(samples)
-    estimates, resampled, note = _estimates(samples, seed)
+    found = tables(samples)
+    subjects = found.subjects
+    estimates, resampled = _estimates(found, seed)
     low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
-    p90 = np.quantile(np.concatenate(wall), 0.9, axis=0)
+    p90 = np.quantile(np.concatenate(found.wall), 0.9, axis=0)
     relative = estimates / (estimates[subjects.index(REFERENCE)] if REFERENCE in subjects else 1)
+    by_host = _by_the_host(samples)
+    note = _warning(found) if found.busy else ""
     return {
         subject: LatencySummary(
             seconds=float(estimates[i]),
@@ -85,95 +85,65 @@ def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, Late
             high=float(max(high[i], estimates[i])),
             p90=float(p90[i]),
             relative=float(relative[i]) if REFERENCE in subjects else float("nan"),
-            n=sum(len(table) for table in wall),
+            n=sum(len(table) for table in found.wall),
             note=note,
+            host=by_host[subject][0],
+            launch=by_host[subject][1],
         )
         for i, subject in enumerate(subjects)
     }
 
 
-def separable(samples: Sequence[LatencySample], first: str, second: str, seed: int = 0) -> bool:
-    """Whether the 95 % interval of the ratio of two subjects' times leaves out 1.
-
-    Raises:
-        ValueError: There are no samples of one of them, or a round lacks a subject.
-    """
-    subjects, _, _ = _tables(samples)
-    for subject in (first, second):
-        if subject not in subjects:
-            raise ValueError(f"no latency samples of '{subject}' (subjects: {', '.join(subjects)})")
-    _, resampled, _ = _estimates(samples, seed)
-    ratios = resampled[:, subjects.index(first)] / resampled[:, subjects.index(second)]
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    return not bool(low <= 1 <= high)
-
-
-def _estimates(samples: Sequence[LatencySample], seed: int) -> tuple[Array, Array, str]:
-    """The estimate (subjects,), its resamples (RESAMPLES, subjects) and a note."""
-    _, wall, cpu = _tables(samples)
-    flagged = sum(sample.flagged for sample in samples) / len(samples)
-    busy = flagged > MUCH_FLAGGED
-    by_cpu = busy and all(np.isfinite(table).all() for table in cpu)
-    estimator = _least if by_cpu else _paired
-    tables = cpu if by_cpu else [_shares(table) for table in wall]
-    scale = 1.0 if by_cpu else float(np.median([np.median(_round_means(t)) for t in wall]))
-    resampled = _bootstrap(tables, estimator, seed)
-    note = _warning(flagged, by_cpu) if busy else ""
-    return estimator(tables) * scale, resampled * scale, note
-
-
-def _warning(flagged: float, by_cpu: bool) -> str:
-    how = "least CPU time is given" if by_cpu else "wall time is given all the same"
-    return f"the machine was busy: {100 * flagged:.0f} % of the timed visits were disturbed; {how}"
-
-
-def _tables(samples: Sequence[LatencySample]) -> tuple[list[str], list[Array], list[Array]]:
-    """Subjects in order, and per process their wall and CPU seconds as (rounds, subjects)."""
-    if not samples:
-        raise ValueError("there are no latency samples to summarise")
-    subjects = sorted({sample.subject for sample in samples})
-    rounds: dict[tuple[int, int], dict[str, LatencySample]] = {}
+def _by_the_host(samples: Sequence[LatencySample]) -> dict[str, tuple[float | None, float | None]]:
+    """By subject the median of the host's seconds, and of the part of a call that issuing takes."""
+    kept: dict[str, list[tuple[float, float]]] = {}
     for sample in samples:
-        rounds.setdefault((sample.process, sample.round), {})[sample.subject] = sample
-    for (process, number), visits in rounds.items():
-        if missing := sorted(set(subjects) - set(visits)):
-            raise ValueError(
-                f"round {number} of process {process} lacks '{missing[0]}'; "
-                "every round of a sitting visits every network"
-            )
-    processes: dict[int, list[dict[str, LatencySample]]] = {}
-    for (process, _), visits in sorted(rounds.items(), key=lambda item: item[0]):
-        processes.setdefault(process, []).append(visits)
-    wall = [np.array([[v[s].seconds for s in subjects] for v in p]) for p in processes.values()]
-    cpu = [np.array([[v[s].cpu_seconds for s in subjects] for v in p]) for p in processes.values()]
-    return subjects, wall, cpu
+        row = (sample.host, sample.issued / sample.seconds)
+        kept.setdefault(sample.subject, []).append(row)
+    medians = {subject: np.median(rows, axis=0) for subject, rows in kept.items()}
+    return {subject: (_known(row[0]), _known(row[1])) for subject, row in medians.items()}
 
 
-def _round_means(table: Array) -> Array:
-    """The geometric mean of each round, (rounds,)."""
-    means: Array = np.exp(np.log(table).mean(axis=1))
-    return means
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
-def _shares(table: Array) -> Array:
-    return table / _round_means(table)[:, None]
+def _estimates(found: Tables, seed: int) -> tuple[Array, Array]:
+    """The estimate (subjects,) and its resamples (RESAMPLES, subjects), in seconds."""
+    values = found.cpu if found.by_cpu else [shares(table) for table in found.wall]
+    pick = _least if found.by_cpu else _middle
+    rounds = [np.median(round_means(table)) for table in found.wall]
+    scale = 1.0 if found.by_cpu else float(np.median(rounds))
+    estimate: Array = np.median([pick(table[None])[0] for table in values], axis=0)
+    return estimate * scale, _bootstrap(values, pick, seed) * scale
 
 
-def _paired(tables: Sequence[Array]) -> Array:
-    medians: Array = np.median([np.median(table, axis=0) for table in tables], axis=0)
+def _warning(found: Tables) -> str:
+    how = "least CPU time is given" if found.by_cpu else "the time is given all the same"
+    disturbed = f"{100 * found.flagged:.0f} % of the timed visits were disturbed"
+    return f"the machine was busy: {disturbed}; {how}"
+
+
+def _middle(values: Array) -> Array:
+    medians: Array = np.median(values, axis=1)
     return medians
 
 
-def _least(tables: Sequence[Array]) -> Array:
-    medians: Array = np.median([table.min(axis=0) for table in tables], axis=0)
-    return medians
+def _least(values: Array) -> Array:
+    return values.min(axis=1)
 
 
-def _bootstrap(tables: Sequence[Array], estimator: Estimator, seed: int) -> Array:
+def _bootstrap(values: Sequence[Array], pick: Estimator, seed: int) -> Array:
     """The estimate again and again, from processes and their rounds drawn with replacement."""
     rng = np.random.default_rng(seed)
-    drawn = np.empty((RESAMPLES, tables[0].shape[1]))
-    for row in drawn:
-        chosen = [tables[i] for i in rng.integers(len(tables), size=len(tables))]
-        row[:] = estimator([table[rng.integers(len(table), size=len(table))] for table in chosen])
-    return drawn
+    processes = len(values)
+    drawn = np.empty((RESAMPLES, processes, values[0].shape[1]))
+    chosen = rng.integers(processes, size=(RESAMPLES, processes))
+    for process, table in enumerate(values):
+        rows, slots = np.nonzero(chosen == process)
+        for start in range(0, len(rows), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            again = rng.integers(len(table), size=(len(rows[part]), len(table)))
+            drawn[rows[part], slots[part]] = pick(table[again])
+    medians: Array = np.median(drawn, axis=1)
+    return medians

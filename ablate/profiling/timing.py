@@ -10,22 +10,35 @@ from statistics import median
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
+
+from ablate.profiling.nvml import open_device
 
 BUSY: float = 1.1  # wall over CPU time, from which on another process took the core
 
-# nvmlClocksEventReasons that change the speed: power cap, hardware slowdown, heat (two kinds).
-_SLOWED_DOWN = 0x4 | 0x8 | 0x20 | 0x40
+_CACHES: int = 4  # how many times the device's cache is overwritten to empty it
+_CACHE_BYTES: int = 64 << 20  # of a device that does not say how large its cache is
 
 Call = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """Seconds of one call; CPU seconds are NaN where they say nothing; flagged: was disturbed."""
+    """Seconds of one call, by several clocks; those that say nothing are NaN.
+
+    Args:
+        seconds: Wall time; on CUDA by the device's own clock.
+        cpu_seconds: CPU time.
+        flagged: Something disturbed the call.
+        host: By the host's clock, waiting for the device included.
+        issued: Least seconds that the host took to issue a call, before any waiting.
+    """
 
     seconds: float
     cpu_seconds: float = math.nan
     flagged: bool = False
+    host: float = math.nan
+    issued: float = math.nan
 
 
 class Timer(Protocol):
@@ -68,62 +81,86 @@ class CpuTimer:
             seconds=seconds / calls,
             cpu_seconds=cpu_seconds / calls if self._alone else math.nan,
             flagged=seconds > BUSY * cpu_seconds,
+            host=seconds / calls,
         )
 
 
 class CudaTimer:
     """Time between two events on the device's own clock; nothing waits between the calls.
 
-    Eager: the time to launch kernels counts where it is longer than the time to run them.
+    Eager: the time to launch kernels counts where it is longer than the time to run them; with
+    a flush it counts less, because the host runs ahead while the cache is emptied.
 
     Args:
         device: The device that the calls run on.
         slowed: Whether the device says that it runs slower than it could; none asks NVML.
+        flush: Overwrite the device's cache before each call, outside what is timed.
     """
 
     untimed = 3
     aim = 20e-3
 
-    def __init__(self, device: torch.device, slowed: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        slowed: Callable[[], bool] | None = None,
+        flush: bool = False,
+    ) -> None:
         self._device = device
         self._slowed = slowed or throttle_check(device)
+        self._rubbish = _cache_filler(device) if flush else None
 
     def time(self, call: Call, calls: int) -> Timed:
         """One call's share of a stretch of calls."""
         with torch.cuda.device(self._device):
-            start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            torch.cuda.synchronize()  # or the host's clock would count what came before
+            began = time.perf_counter()
+            spans, issued = self._spans(call, calls)
+            spans[-1][1].synchronize()
+            host = time.perf_counter() - began
+        seconds = sum(start.elapsed_time(end) for start, end in spans) / 1e3
+        return Timed(
+            seconds=seconds / calls,
+            flagged=self._slowed(),
+            host=math.nan if self._rubbish is not None else host / calls,
+            issued=issued,
+        )
+
+    def _spans(self, call: Call, calls: int) -> tuple[list[tuple[Any, Any]], float]:
+        """Events around all calls, or around each where there is something between them."""
+        issued, spans = math.inf, []
+        each = 1 if self._rubbish is not None else calls
+        for _ in range(calls // each):
+            if self._rubbish is not None:
+                self._rubbish.zero_()
+            start, end = _event(), _event()
             start.record()
-            for _ in range(calls):
+            for _ in range(each):
+                began = time.perf_counter()
                 call()
+                issued = min(issued, time.perf_counter() - began)
             end.record()
-            end.synchronize()
-        seconds = start.elapsed_time(end) / 1e3
-        return Timed(seconds=seconds / calls, flagged=self._slowed())
+            spans.append((start, end))
+        return spans, issued
 
 
-def timer_for(device: torch.device, threads: int) -> Timer:
-    """The clock that suits a device."""
-    return CudaTimer(device) if device.type == "cuda" else CpuTimer(threads)
+def _event() -> Any:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+
+def _cache_filler(device: torch.device) -> Tensor:
+    size = getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0) or _CACHE_BYTES
+    return torch.empty(_CACHES * size, dtype=torch.int8, device=device)
+
+
+def timer_for(device: torch.device, threads: int, flush: bool = False) -> Timer:
+    """The clock that suits a device; on a CPU nothing is flushed."""
+    return CudaTimer(device, flush=flush) if device.type == "cuda" else CpuTimer(threads)
 
 
 def throttle_check(device: torch.device) -> Callable[[], bool]:
     """A function that says whether power or heat slows the device; never true without NVML."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handle = nvml_handle(pynvml, device)
-        pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
-    except Exception:  # no NVML, or a driver that cannot say: the sitting goes on without
-        return lambda: False
-    return lambda: bool(pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle) & _SLOWED_DOWN)
-
-
-def nvml_handle(pynvml: Any, device: torch.device) -> Any:
-    """NVML's handle of a device; the two count differently when CUDA_VISIBLE_DEVICES is set."""
-    identity = str(torch.cuda.get_device_properties(device).uuid)
-    return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{identity}")
+    return open_device(device).throttled
 
 
 def warm_up(

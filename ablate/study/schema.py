@@ -54,7 +54,7 @@ def schema() -> Schema:
                 "network": _network(),
                 "training": _training(),
                 "evaluation": _settings(Evaluation, EVALUATION),
-                "search": named_schema(strategies, "strategy", asks=False, default="grid"),
+                "search": _search(),
                 "profile": _profile(),
                 "report": _report(),
             },
@@ -127,6 +127,14 @@ def _stage(required: Sequence[str]) -> Schema:
     )
 
 
+def _search() -> Schema:
+    """The strategy, its knobs, and what mixes must keep to."""
+    text = "What a mix must keep to, to be tried, such as 'latency <= 5 ms' or 'params <= 2 M'."
+    constraints = {**list_of({"type": "string"}), "description": text}
+    others = {"constraints": constraints}
+    return named_schema(strategies, "strategy", asks=False, default="grid", others=others)
+
+
 def _training() -> Schema:
     table = _settings(Training, TRAINING, asks=True)
     weight = asked({"type": "number", **limits_of(WEIGHT)})
@@ -153,11 +161,10 @@ def _settings(kind: type[Any], bounds: Mapping[str, Bounds], *, asks: bool = Fal
 
 def _profile() -> Schema:
     table = _settings(Profile, PROFILE)
-    several = table["properties"]["size"]
-    table["properties"]["size"] = {
-        **asked(several["items"]),
-        "description": several["description"],
-    }
+    for key in ("size", "run", "precision"):  # one of them, or a list
+        several = table["properties"][key]
+        one = asked(several["items"])
+        table["properties"][key] = {**one, "description": several["description"]}
     return table
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ablate.constraints import Constraint, read_constraint
 from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Profile
 from ablate.search import strategies
@@ -15,6 +16,7 @@ from ablate.study.places import Problems
 from ablate.study.rules import COSTS, EVALUATION, PROFILE, Bounds, evaluation_problems
 from ablate.study.study import ReportSettings
 from ablate.study.tables import Table, as_table, named_settings, plain_table
+from ablate.study.values import show
 from blocks import nearest
 
 
@@ -22,8 +24,33 @@ def read_search(raw: Table, problems: Problems) -> Choice:
     """The strategy and its knobs."""
     path: Path = ("search",)
     table = {"strategy": "grid", **as_table(raw.get("search", {}), path, problems)}
+    table.pop("constraints", None)
     reader = Reader(strategies, problems, asks=False)
     return named_settings(table, "strategy", path, reader) or Choice(name="grid")
+
+
+def read_constraints(raw: Table, profile: Profile, problems: Problems) -> tuple[Constraint, ...]:
+    """What mixes must keep to, to be tried: `constraints` of the search table."""
+    search = raw.get("search", {})
+    written = search.get("constraints", []) if isinstance(search, Mapping) else []
+    path: Path = ("search", "constraints")
+    if not isinstance(written, list) or not all(isinstance(one, str) for one in written):
+        example = 'constraints = ["latency <= 5 ms"]'
+        problems.add(path, f"constraints is a list of texts, as in {example}; got {show(written)}")
+        return ()
+    found = []
+    for position, text in enumerate(written):
+        try:
+            constraint = read_constraint(text)
+        except ValueError as error:
+            problems.add((*path, position), str(error))
+            continue
+        if constraint.size not in (None, *profile.size):
+            sizes = ", ".join(f"{height}x{width}" for height, width in profile.size)
+            wrong = f"'{text}' names a size that is not profiled (sizes: {sizes})"
+            problems.add((*path, position), wrong)
+        found.append(constraint)
+    return tuple(found)
 
 
 def read_evaluation(raw: Table, problems: Problems) -> Evaluation:
@@ -35,8 +62,11 @@ def read_evaluation(raw: Table, problems: Problems) -> Evaluation:
 
 
 def read_profile(raw: Table, problems: Problems) -> Profile:
-    """The profile table; one size may be written without the outer brackets."""
+    """The profile table; one size, way to run or precision may be written without brackets."""
     table = raw.get("profile", {})
+    if isinstance(table, Mapping):
+        several = {key: table[key] for key in ("run", "precision") if key in table}
+        table = {**table, **{key: _listed(value) for key, value in several.items()}}
     size = table.get("size") if isinstance(table, Mapping) else None
     if isinstance(size, int):
         text = f"size is height and width; write size = [{size}, {size}]; got {size}"
@@ -46,8 +76,21 @@ def read_profile(raw: Table, problems: Problems) -> Profile:
         problems.add(("profile", "size"), "size = [] measures nothing; write size = [256, 256]")
     if isinstance(size, list) and size and not any(isinstance(side, list) for side in size):
         table = {**table, "size": [size]}
+    for key in ("run", "precision"):
+        if isinstance(table, Mapping) and table.get(key) == []:
+            text = f'{key} = [] measures nothing; write {key} = "{getattr(Profile(), key)[0]}"'
+            problems.add(("profile", key), text)
     profile: Profile = _plain_table({"profile": table}, Profile, PROFILE, problems)
-    return replace(profile, size=tuple(dict.fromkeys(profile.size)))
+    return replace(
+        profile,
+        size=tuple(dict.fromkeys(profile.size)),
+        run=tuple(dict.fromkeys(profile.run)) or Profile().run,
+        precision=tuple(dict.fromkeys(profile.precision)) or Profile().precision,
+    )
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 def read_report(raw: Table, problems: Problems) -> ReportSettings:
