@@ -61,6 +61,48 @@ class Space(Protocol):
     def mix(self, point: Point) -> Mix:
         """The mix at a point."""
 
+    def allows(self, point: Point) -> bool:
+        """Whether the mix there may be tried at all."""
+
+
+@dataclass(frozen=True)
+class Constrained:
+    """A space of which some points are not to be tried; strategies pass them over.
+
+    Args:
+        space: All of it.
+        allowed: Which points may be tried.
+    """
+
+    space: Space
+    allowed: Callable[[Point], bool]
+
+    @property
+    def axes(self) -> Sequence[Axes]:
+        """What varies."""
+        return self.space.axes
+
+    @property
+    def size(self) -> int:
+        """How many points there are, tried or not."""
+        return self.space.size
+
+    def points(self) -> Iterator[Point]:
+        """All points, in order."""
+        return self.space.points()
+
+    def at(self, index: int) -> Point:
+        """The point at a position of that order."""
+        return self.space.at(index)
+
+    def mix(self, point: Point) -> Mix:
+        """The mix at a point."""
+        return self.space.mix(point)
+
+    def allows(self, point: Point) -> bool:
+        """Whether the mix there may be tried."""
+        return self.space.allows(point) and self.allowed(point)
+
 
 def propose(study: Space, seen: Sequence[Seen], search: Choice) -> list[Point]:
     """The next batch of points by a registered strategy; none when the search is over.
@@ -126,9 +168,11 @@ def _unseen(study: Space, seen: Sequence[Seen], points: Iterable[Point]) -> list
 
 
 def _different(study: Space, points: Iterable[Point], tried: Iterable[str] = ()) -> Iterator[Point]:
-    """The points whose mix is a new one."""
+    """The points whose mix is a new one, of those that may be tried."""
     keys = set(tried)
     for point in points:
+        if not study.allows(point):
+            continue
         key = study.mix(point).key
         if key not in keys:
             keys.add(key)

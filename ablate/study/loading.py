@@ -15,7 +15,13 @@ from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
 from ablate.study.recipe import DEFAULT_SEEDS, read_seeds, read_task, read_training
-from ablate.study.settings import read_evaluation, read_profile, read_report, read_search
+from ablate.study.settings import (
+    read_constraints,
+    read_evaluation,
+    read_profile,
+    read_report,
+    read_search,
+)
 from ablate.study.stages import read_network
 from ablate.study.study import Question, Study
 from ablate.study.tables import Table, as_table, unknown_key
@@ -115,7 +121,8 @@ def _study(
         search=read_search(raw, problems),
         seeds=read_seeds(training.get("seeds", DEFAULT_SEEDS), problems),
         evaluation=read_evaluation(raw, problems),
-        profile=read_profile(raw, problems),
+        profile=(profile := read_profile(raw, problems)),
+        constraints=read_constraints(raw, profile, problems),
         report=read_report(raw, problems),
     )
     problems.raise_if_any()

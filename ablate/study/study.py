@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
+from ablate.constraints import Constraint
 from ablate.mix import (
     Choice,
     Evaluation,
@@ -23,6 +24,7 @@ from ablate.mix import (
     Value,
 )
 from ablate.search import Point
+from ablate.widths import canonical_widths
 
 Place = tuple[str, ...]  # ("network", "stage2", "block"), ("task", "degradation", "sigma")
 
@@ -104,6 +106,7 @@ class Study:
         evaluation: How restored images are scored.
         profile: How costs are measured.
         report: What the report weighs.
+        constraints: What a mix must keep to, to be tried.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Study:
     evaluation: Evaluation
     profile: Profile
     report: ReportSettings
+    constraints: tuple[Constraint, ...] = ()
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -152,6 +156,10 @@ class Study:
             network=self._network(answers),
             training=_without_inert(Training(**settings)),
         )
+
+    def allows(self, point: Point) -> bool:
+        """Whether the mix at a point may be tried; constraints need costs, and are not asked."""
+        return True
 
     def data(self) -> tuple[Choice, ...]:
         """Every choice of images that a mix can have, each once."""
@@ -221,7 +229,7 @@ class Study:
         return {q.place: q.answers[0] for q in self.questions if len(q.answers) == 1}
 
     def _network(self, answers: Mapping[Place, Any]) -> Network:
-        topology = _without_widths(_overlaid(("network", "topology"), answers))
+        topology = canonical_widths(_overlaid(("network", "topology"), answers))
         stages = tuple(
             Stage(slot=name, blocks=filled(answers[slot.block], answers[slot.depth]))
             for name, slot in _numbered(self.slots[topology.name], answers)
@@ -255,20 +263,6 @@ def _without_inert(training: Training) -> Training:
     if training.rates:
         return replace(training, rate=Training.rate, rates=tuple(sorted(training.rates)))
     return replace(training, probe=Training.probe)
-
-
-def _without_widths(topology: Choice) -> Choice:
-    """Widths that say no more than width does are left out; where they say more, width follows."""
-    settings = topology.settings
-    if not {"width", "widths"} <= settings.keys():
-        return topology
-    widths = settings.pop("widths")
-    if not isinstance(widths, tuple) or not widths:
-        return Choice.of(topology.name, settings)
-    settings["width"] = widths[0]
-    if any(width != widths[0] * 2**level for level, width in enumerate(widths)):
-        settings["widths"] = widths
-    return Choice.of(topology.name, settings)
 
 
 def _overlaid(place: Place, answers: Mapping[Place, Any]) -> Choice:
