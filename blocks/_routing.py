@@ -111,7 +111,7 @@ def choose(part: Routed, scores: Tensor) -> tuple[Tensor, tuple[int, ...] | None
         fixed = part.dearest()
     mask = torch.zeros_like(scores, dtype=torch.bool)
     if fixed is not None:
-        return mask.index_fill(1, torch.tensor(fixed, device=scores.device), True), fixed
+        return mask.index_fill(1, torch.tensor(fixed, device=scores.device), 1), fixed  # traceable
     chosen = scores.topk(part.active, dim=1).indices
     mask = mask.scatter(1, chosen, torch.ones_like(chosen, dtype=torch.bool))
     return mask, tuple(range(part.experts)) if _must_be_static() else None

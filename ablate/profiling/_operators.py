@@ -185,6 +185,6 @@ FREE: Final = ALLOCATIONS | frozenset(
         constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d
         pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest2d _upsample_nearest_exact2d
         complex view_as_complex view_as_real _unsafe_view _reshape_copy split_with_sizes_copy
-        slice_backward select_backward
+        slice_backward select_backward _linalg_check_errors
     """)
 )
