@@ -6,12 +6,10 @@ import torch
 from torch import nn
 
 from ablate.latency_rows import latency_metrics, latency_rows, mode_name
+from ablate.memory_rows import memory_metrics, memory_rows
 from ablate.mix import Mix, Profile
 from ablate.network import build
-from ablate.profiling import memory
 from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
-from ablate.profiling.memory import peak_inference, peak_training
-from ablate.tasks.scale import task_scale
 from reports.record import Measurement, Metric, Note
 
 __all__ = ["cost_metrics", "count_mix", "latency_metrics", "latency_rows", "mode_name"]
@@ -32,8 +30,6 @@ BESIDE = {  # work that is not multiply-adds, in columns of its own
 
 def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
     """What costs mean, and how they are found on a device."""
-    place = torch.device(device)
-    found = memory.protocol(place)
     return (
         Metric("params", "", "lower", "numbers in all parameters"),
         Metric("macs", "MAC", "lower", MACS_PROTOCOL),
@@ -45,8 +41,7 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         Metric("macs_least", "MAC", "none", "macs of an image that is given the cheapest experts"),
         Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
         *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
-        Metric("peak_memory", "byte", "lower", f"peak of one inference call; {found}"),
-        Metric("training_memory", "byte", "lower", f"peak of one training step; {found}"),
+        *memory_metrics(device),
         *latency_metrics(profile, device),
     )
 
@@ -60,7 +55,7 @@ def count_mix(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement
         model = build(mix.network)
     rows = [Measurement(mix.key, "params", count_parameters(model))]
     notes: list[Note] = []
-    for part in (_macs, _memory):
+    for part in (_macs, memory_rows):
         try:
             found, remarks = part(mix, model, profile, device)
         except Exception as error:  # a block from outside can raise anything; its trial will tell
@@ -87,22 +82,3 @@ def _macs(
         rows += [Measurement(mix.key, name, value, mode=mode) for name, value in numbers.items()]
         notes += [Note(mix.key, "uncounted", name) for name in count.uncounted]
     return rows, notes
-
-
-def _memory(
-    mix: Mix, model: nn.Module, profile: Profile, device: str
-) -> tuple[list[Measurement], list[Note]]:
-    """Peaks of an inference call at each size and of a training step."""
-    place, training = torch.device(device), mix.training
-    rows = []
-    for size in profile.size:
-        peak = peak_inference(model, size, profile.batch, place, profile.precision[0])
-        mode = mode_name(size, profile)
-        rows.append(Measurement(mix.key, "peak_memory", peak, mode=mode, device=device))
-    side = training.crop // task_scale(mix.task)  # of the degraded crop
-    averaged = training.ema > 0
-    crop = (side, side)
-    peak = peak_training(model, crop, training.batch, place, training.precision, averaged)
-    mode = f"{training.batch} crops of {training.crop}x{training.crop}"
-    rows.append(Measurement(mix.key, "training_memory", peak, mode=mode, device=device))
-    return rows, []

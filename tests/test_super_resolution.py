@@ -22,7 +22,7 @@ from ablate.cli import main
 from ablate.metrics import psnr
 from ablate.mix import Choice, Evaluation, Task, Training
 from ablate.plan import make_plan
-from ablate.profiling.memory import peak_training
+from ablate.profiling.memory import forecast_training
 from ablate.resizing import enlarge, shrink
 from ablate.restoring import evaluate_inputs, restore
 from ablate.rows import metric_definitions
@@ -315,7 +315,7 @@ def test_the_record_says_what_the_score_of_the_input_is():
 
 
 def test_the_forecast_of_a_training_step_holds_the_larger_target():
-    plain, large = (peak_training(Learnt(scale), (16, 16), 2) for scale in (1, 2))
+    plain, large = (forecast_training(Learnt(scale), (2, 3, 16, 16)).peak for scale in (1, 2))
     pixels = 2 * 3 * 16 * 16
     assert large - plain >= 4 * (4 * pixels - pixels)
 

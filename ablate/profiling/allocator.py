@@ -21,6 +21,8 @@ _SETTINGS: Final = (
     ("top pad", _TOP_PAD, (64 << 20,)),
 )
 
+_RETURNED: Final = 64 << 10  # bytes, above which memory is mapped and unmapped by itself
+
 Mallopt = Callable[[int, int], int]
 
 
@@ -40,6 +42,24 @@ def steady_allocator(mallopt: Mallopt | None = None) -> str:
         return "system default (no glibc)"
     done = [_set(setter, *setting) for setting in _SETTINGS]
     return "glibc malloc, " + ", ".join(done)
+
+
+def returning_allocator(mallopt: Mallopt | None = None) -> str:
+    """Have glibc's malloc give freed memory back at once: resident memory is what is alive.
+
+    Slow, because the system clears every page anew; for measuring memory, never time.
+
+    Args:
+        mallopt: The function that sets; none for glibc's own.
+
+    Returns:
+        What was set, or why nothing was, in words.
+    """
+    setter = mallopt or _glibc_mallopt()
+    if setter is None:
+        return "system default (no glibc)"
+    done = setter(_MMAP_THRESHOLD, _RETURNED)
+    return f"glibc malloc, mmap threshold {'64 KiB' if done else 'refused'}"
 
 
 def _set(mallopt: Mallopt, name: str, parameter: int, values: tuple[int, ...]) -> str:
