@@ -13,7 +13,7 @@ from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed,
 from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
 from ablate.composition.parts import By, Frame, Part, frame_of, holding, parts_of
 from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
-from ablate.costs import mode_name
+from ablate.latency_rows import mode_name
 from ablate.mix import Network
 from ablate.profiling.summary import LatencySummary
 from ablate.study import Study
@@ -126,7 +126,7 @@ def compose(
     dropped = {part: timed.dropped[name] for part, name in names.items() if name in timed.dropped}
     model = LatencyModel(
         study=study.name,
-        mode=mode_name(conditions.size, conditions.profile),
+        mode=mode_name(conditions.size, conditions.profile, conditions.mode),
         fingerprint=fingerprint(conditions),
         by=surveyed.by,
         frames=_frames(surveyed, parts, seconds),

@@ -112,14 +112,29 @@ class LatencyModel:
             OutsideRange: It has a part that was never measured.
         """
         frame = frame_of(network)
-        around = self._between(frame)
-        rest = sum(share * self.frames[at] for at, share in around.items())
+        around, rest = self._between(frame), self.rest(frame)
         total, relaid = rest, 0.0
         for part in parts_of(network, self.by):
             seconds, moved = self.part(part, around)
             total += seconds
             relaid += moved
         return Terms(total=total, rest=rest, relaid=relaid)
+
+    def rest(self, frame: Frame) -> float:
+        """Seconds of what is around the stages.
+
+        Raises:
+            OutsideRange: The frame was never measured.
+        """
+        return sum(share * self.frames[at] for at, share in self._between(frame).items())
+
+    def outside_frame(self, frame: Frame) -> str:
+        """Why networks of a frame cannot be priced; empty where they can."""
+        try:
+            self._between(frame)
+        except OutsideRange as error:
+            return str(error)
+        return ""
 
     def part(self, part: Part, around: Mapping[Frame, float] | None = None) -> tuple[float, float]:
         """Seconds of a part by itself and elements that it relays.

@@ -1,0 +1,100 @@
+"""The command `latency-model`: measures what mixes are made of, so that all have a price."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from ablate.command_parts import listening, phases, say
+from ablate.composition import words
+from ablate.composition.making import make_model, survey
+from ablate.composition.measuring import Conditions
+from ablate.composition.model import LatencyModel
+from ablate.composition.predicting import latency_quantity
+from ablate.composition.skeletons import skeletons
+from ablate.composition.storage import ModelError, agreement_json, file_name, save
+from ablate.composition.tables import Grid
+from ablate.constraints import Size
+from ablate.folder import RunError
+from ablate.plugins import load_plugins
+from ablate.profiling.modes import modes_of, unavailable
+from ablate.running import choose_device
+from ablate.study import Study, load_study
+
+
+def latency_model(options: argparse.Namespace, console: Console) -> None:
+    """Make, check and save the latency model of a study."""
+    plugins = load_plugins(options.plugin)
+    study = load_study(options.study)
+    given = _conditions(study, options, plugins)
+    surveyed = survey(study, calibration=options.fit, held_out=options.check, widths=options.width)
+    if not options.json:
+        networks = len(
+            {network for _, _, network in surveyed.wholes} | set(surveyed.bases.values())
+        )
+        say(
+            console, f"{len(surveyed.parts)} parts and {networks} whole networks are timed together"
+        )
+    with listening(options, console) as listener:
+        report = phases(listener)
+        model = make_model(
+            study, surveyed, given, lambda done, total: report("latency", done, total)
+        )
+    path = Path(options.out or Path("runs") / study.name) / file_name(model.mode)
+    save(model, path)
+    grid = Grid(study, {"latency": latency_quantity(study, skeletons(study), model)})
+    found = words.range_of(grid, "latency")
+    if options.json:
+        say(console, json.dumps(_as_json(model, found, path), indent=2))
+        return
+    for line in words.lines(model, found, str(path)):
+        say(console, line)
+
+
+def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, ...]) -> Conditions:
+    """At which size, how and where is measured.
+
+    Raises:
+        RunError: The device is not there.
+        ModelError: The device lacks the mode.
+    """
+    device, profile = choose_device(study, options.device), study.profile
+    if options.rounds:
+        profile = replace(profile, rounds=options.rounds)
+    mode = modes_of(profile)[0]
+    if reason := unavailable(mode, torch.device(device)):
+        raise ModelError(f"{study.name}: {reason}")
+    size = _size(options.size) or profile.size[0]
+    return Conditions(size=size, profile=profile, mode=mode, device=device, plugins=plugins)
+
+
+def _size(written: list[int] | None) -> Size | None:
+    if written is None:
+        return None
+    if len(written) != 2 or min(written) < 16:
+        raise RunError(
+            f"--size: height and width from 16 pixels; got {' '.join(map(str, written))}"
+        )
+    return written[0], written[1]
+
+
+def _as_json(model: LatencyModel, found: words.Range, path: Path) -> dict[str, Any]:
+    return {
+        "study": model.study,
+        "mode": model.mode,
+        "machine": dict(model.fingerprint),
+        "parts": len(model.parts),
+        "by": model.by,
+        "fit": asdict(model.fit),
+        "check": agreement_json(model.check) if model.check else None,
+        "wholes": [asdict(whole) for whole in model.wholes],
+        "outside": {part.words: why for part, why in model.dropped.items()},
+        "range": asdict(found) if found.priced else None,
+        "saved": str(path),
+    }

@@ -1,0 +1,188 @@
+"""What the constraints of a study leave of it, found before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ablate.composition.counting import Setting, counted
+from ablate.composition.finding import command, load
+from ablate.composition.model import LatencyModel
+from ablate.composition.predicting import latency_quantity, uncovered
+from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
+from ablate.composition.storage import ModelError
+from ablate.composition.tables import Array, Grid, Quantity
+from ablate.constraints import Constraint, Size, amount
+from ablate.search import Constrained, Point
+from ablate.study import Study
+
+SURVEYED = 20_000_000  # points of a study that are priced to say how many are left
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """How much of a study its constraints leave.
+
+    Args:
+        points: How many points there are.
+        allowed: How many of them keep to all constraints.
+        best: For each constraint, the value that comes closest to keeping it, over all points.
+    """
+
+    points: int
+    allowed: int
+    best: Mapping[Constraint, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The constraints of a study with all that is needed to judge any of its points.
+
+    Args:
+        study: What is asked.
+        grid: Prices all its points; quantities are named by `name_of`.
+        models: Latency models by size, where latency is bound.
+    """
+
+    study: Study
+    grid: Grid
+    models: Mapping[Size, LatencyModel]
+
+    def allows(self, point: Point) -> bool:
+        """Whether a mix keeps to all constraints, as far as its costs are known."""
+        return bool(self._kept(self.grid.at([point]))[0])
+
+    def space(self) -> Constrained:
+        """The study for a strategy, without what breaks a constraint."""
+        return Constrained(self.study, self.allows)
+
+    @cached_property
+    def left(self) -> Left | None:
+        """How much is left; None where there are too many points to look at each."""
+        if self.study.size > SURVEYED:
+            return None
+        allowed, best = 0, dict[Constraint, float]()
+        for priced in self.grid.prices():
+            allowed += int(self._kept(priced.values).sum())
+            for one in self.study.constraints:
+                values = priced.values[self._name(one)]
+                best[one] = _best(one, np.array([_best(one, values), best.get(one, np.nan)]))
+        return Left(points=self.study.size, allowed=allowed, best=best)
+
+    @property
+    def words(self) -> str:
+        """What is left, and how sure that is, in one line."""
+        bounds = " and ".join(one.text for one in self.study.constraints)
+        left = self.left
+        count = f"{left.allowed:,} of {left.points:,} points" if left else "those points"
+        return f"{count} keep to {bounds}{self._trust()}"
+
+    def require_some(self) -> None:
+        """See that something is left to try.
+
+        Raises:
+            ModelError: Nothing is; the message says how near the nearest mix comes.
+        """
+        if self.left is None or self.left.allowed:
+            return
+        near = ", ".join(
+            f"{one.text} (the {'least' if one.sign == '<=' else 'most'} is "
+            f"{amount(one.quantity, value) if np.isfinite(value) else 'not known'})"
+            for one, value in self.left.best.items()
+        )
+        raise ModelError(f"{self.study.name}: no mix keeps to its constraints: {near}")
+
+    def _kept(self, values: Mapping[str, Array]) -> np.ndarray:
+        met = [one.met(values[self._name(one)]) for one in self.study.constraints]
+        kept: np.ndarray = np.logical_and.reduce(met)
+        return kept
+
+    def _name(self, constraint: Constraint) -> str:
+        return name_of(constraint.quantity, constraint.size or self.study.profile.size[0])
+
+    def _trust(self) -> str:
+        if not self.models:
+            return ""
+        error = max(model.error for model in self.models.values())
+        return f" (latency is predicted, with errors of up to {100 * error:.1f} %)"
+
+
+def name_of(quantity: str, size: Size) -> str:
+    """What a quantity is called among those of a grid: latency@256x256."""
+    return f"{quantity}@{size[0]}x{size[1]}"
+
+
+def limits(
+    study: Study,
+    folders: Sequence[Path],
+    device: str,
+    report: Report = lambda phase, done, total: None,
+) -> Limits | None:
+    """Everything that the study's constraints need; None where it has none.
+
+    Latency needs a model that was measured on this machine: it is not made here, because it
+    takes minutes in which nothing else should run.
+
+    Args:
+        study: What is asked.
+        folders: Where a latency model may lie, the first that has one counts.
+        device: cpu or cuda.
+        report: Told the phase, what is done of it and of how much.
+
+    Raises:
+        ModelError: A latency model is missing, of another machine, or does not cover the study.
+        CompositionError: The study joins stages in too many ways.
+    """
+    if not study.constraints:
+        return None
+    found = skeletons(study)
+    models = {size: load(study, size, folders, device) for size in _sizes(study, ("latency",))}
+    quantities: dict[str, Quantity] = {}
+    for size, model in models.items():
+        if wrong := next(uncovered(found, model), ""):
+            again = command(study, size, device)
+            raise ModelError(
+                f"{study.name}: its latency model is outside its range: {wrong}; {again}"
+            )
+        quantities[name_of("latency", size)] = latency_quantity(study, found, model)
+    for size in _sizes(study, ("params", "macs", "peak_memory")):
+        quantities |= _counted(study, found, size, report)
+    return Limits(study=study, grid=Grid(study, quantities), models=models)
+
+
+def _sizes(study: Study, quantities: Sequence[str]) -> list[Size]:
+    """At which sizes constraints speak of one of these."""
+    first = study.profile.size[0]
+    speaking = (one for one in study.constraints if one.quantity in quantities)
+    return list(dict.fromkeys(one.size or first for one in speaking))
+
+
+def _counted(
+    study: Study, found: Sequence[Skeleton], size: Size, report: Report
+) -> dict[str, Quantity]:
+    first = study.profile.size[0]
+    names = {one.quantity for one in study.constraints if (one.size or first) == size}
+    setting = Setting(size=size, profile=study.profile)
+    quantities = counted(
+        study,
+        found,
+        sorted(names - {"latency"}),
+        chosen_by(tuple(found)),
+        setting,
+        lambda done, total: report("constraints", done, total),
+    )
+    return {name_of(name, size): quantity for name, quantity in quantities.items()}
+
+
+def _best(constraint: Constraint, values: Array) -> float:
+    """The value that comes closest to keeping a bound; NaN where none is known."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return float("nan")
+    return float(known.min() if constraint.sign == "<=" else known.max())
