@@ -86,6 +86,7 @@ def latency_rows(
     mode: Mode | None = None,
     first: Mapping[str, FirstCall] | None = None,
     conditions: Sequence[RoundConditions] = (),
+    absent: Mapping[str, str] | None = None,
 ) -> tuple[list[Measurement], list[Sample], list[Note]]:
     """A sitting's samples as rows: mixes that are the same network share its timings.
 
@@ -101,6 +102,7 @@ def latency_rows(
         mode: How the networks ran; none for the profile's first mode.
         first: First calls, by key of the network.
         conditions: The state of the machine in each round.
+        absent: What of it could not be read, and why.
     """
     mode = mode or modes_of(profile)[0]
     summaries = summarise(samples, seed=0)
@@ -118,7 +120,7 @@ def latency_rows(
             Measurement(subject, metric, *values, name, backend, device, sitting)
             for metric, values in numbers.items()
         ]
-        notes += [Note(subject, "latency", text) for text in _remarks(timed, profile, mode)]
+        notes += [Note(subject, "latency", text) for text in _remarks(timed, profile)]
         for sample in by_network[network]:
             raw += _raw(subject, name, sitting, sample)
     raw += [
@@ -126,7 +128,9 @@ def latency_rows(
         for row in conditions
         for metric, value in row.values.items()
     ]
-    return measurements, raw, [*notes, *_on_conditions(conditions, name)]
+    notes += _launch_bound(summaries, name, mode)
+    notes += [*_on_conditions(conditions, name), *_unread(absent or {})]
+    return measurements, raw, notes
 
 
 def _before(
@@ -155,14 +159,9 @@ def _raw(subject: str, mode: str, sitting: str, sample: LatencySample) -> list[S
     ]
 
 
-def _remarks(timed: LatencySummary, profile: Profile, mode: Mode) -> list[str]:
+def _remarks(timed: LatencySummary, profile: Profile) -> list[str]:
     """What to know before believing a timing."""
     remarks = [timed.note] if timed.note else []
-    if mode.run == "eager" and timed.launch is not None and timed.launch > LAUNCH_BOUND:
-        remarks.append(
-            f"launch-bound: the host takes {timed.launch:.0%} of the time to issue the work, so "
-            "that the device waits for it; run = 'graph' shows what the device could do"
-        )
     half = (timed.high - timed.low) / 2 / timed.seconds
     if profile.interval and half > profile.interval:
         remarks.append(
@@ -170,6 +169,20 @@ def _remarks(timed: LatencySummary, profile: Profile, mode: Mode) -> list[str]:
             "processes or budget narrow it"
         )
     return remarks
+
+
+def _launch_bound(summaries: Mapping[str, LatencySummary], name: str, mode: Mode) -> list[Note]:
+    """That networks wait for the host rather than for the device, where they do."""
+    shares = [timed.launch for timed in summaries.values() if timed.launch is not None]
+    bound = [share for share in shares if share > LAUNCH_BOUND]
+    if mode.run != "eager" or not bound:
+        return []
+    text = (
+        f"{name}: {len(bound)} of {len(shares)} networks are launch-bound: the host takes "
+        f"{min(bound):.0%} or more of a call to issue its work, and the device waits; "
+        "run = 'graph' shows what the device can do"
+    )
+    return [Note("", "launch", text)]
 
 
 def _on_conditions(conditions: Sequence[RoundConditions], mode: str) -> list[Note]:
@@ -180,13 +193,24 @@ def _on_conditions(conditions: Sequence[RoundConditions], mode: str) -> list[Not
             kinds.setdefault(kind, []).append(reasons[0])
     return [
         Note(
-            MACHINE,
-            "conditions",
-            f"{mode}: {kind} in {len(found)} of {len(conditions)} rounds "
+            "",
+            "warning",
+            f"{mode}: {kind} in {len(found)} of {len(conditions)} rounds of timing "
             f"({Counter(found).most_common(1)[0][0]})",
         )
         for kind, found in kinds.items()
         if len(found) > _MUCH * len(conditions)
+    ]
+
+
+def _unread(absent: Mapping[str, str]) -> list[Note]:
+    """What could not be read of the machine: a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        names.setdefault(reason, []).append(name)
+    return [
+        Note(MACHINE, "conditions", f"not read: {', '.join(found)} ({reason})")
+        for reason, found in names.items()
     ]
 
 

@@ -17,7 +17,7 @@ from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
-from ablate.profiling.latency import forecast_seconds
+from ablate.profiling.latency import forecast_seconds, modes_of, split
 from ablate.search import Point, propose
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
@@ -56,8 +56,10 @@ class Plan:
         seeds: Trials per mix.
         workers: Processes that train at a time.
         training_seconds: Forecast of the wall time of all trials.
-        latency_seconds: Forecast of the wall time of the timing at the end.
+        latency_seconds: Forecast of the wall time of the timing at the end; at most, where it may
+            end sooner.
         memory: Bytes that the workers need together, at most.
+        not_timed: Why the device lacks modes that the profile asks for, a line for each.
     """
 
     mixes: tuple[PlannedMix, ...]
@@ -68,6 +70,7 @@ class Plan:
     training_seconds: float | None
     latency_seconds: float | None
     memory: int | None
+    not_timed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +106,7 @@ def make_plan(
     for done, point in enumerate(shown, 1):
         mixes.append(_planned(study, point, device, steps))
         report("costs", done, len(shown))
-    return _summed(study, mixes, len(points), workers, steps)
+    return _summed(study, mixes, len(points), workers, steps, device)
 
 
 def forecast_training(
@@ -219,7 +222,12 @@ def _forward_seconds(mix: Mix, step: float, pixels: int) -> float:
 
 
 def _summed(
-    study: Study, mixes: list[PlannedMix], total: int, workers: int, steps: dict[str, float]
+    study: Study,
+    mixes: list[PlannedMix],
+    total: int,
+    workers: int,
+    steps: dict[str, float],
+    device: str,
 ) -> Plan:
     known = [mix.seconds for mix in mixes if mix.seconds is not None]
     memory = [mix.training_memory for mix in mixes if mix.training_memory is not None]
@@ -230,8 +238,8 @@ def _summed(
         step = sum(steps.values()) / len(steps)
         enlarged = task_scale(first.task) ** 2  # sizes are of the input
         latency = sum(
-            forecast_seconds(_forward_seconds(first, step, h * w * enlarged), study.profile, total)
-            for h, w in study.profile.size
+            forecast_seconds(_forward_seconds(first, step, pixels), study.profile, total, device)
+            for pixels in (h * w * enlarged * study.profile.batch for h, w in study.profile.size)
         )
     return Plan(
         mixes=tuple(mixes),
@@ -242,6 +250,7 @@ def _summed(
         training_seconds=training,
         latency_seconds=latency,
         memory=sum(sorted(memory)[-workers:]) if memory else None,
+        not_timed=tuple(split(modes_of(study.profile), torch.device(device))[1].values()),
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
 
 from ablate import costs
 from ablate.engines.job import Done, Failed, Job, Message
@@ -20,6 +23,7 @@ from ablate.events import (
 from ablate.folder import RunFolder
 from ablate.mix import Choice, Mix
 from ablate.plan import forecast_training
+from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.rows import failed_row, mix_row, trial_rows
 from ablate.search import Point, Seen, propose
@@ -87,11 +91,14 @@ class Runner:
         networks = {mix.network.key: mix for mix in self.mixes.values()}
         sitting = sitting_name(list(networks.values()), self.study.profile, self.device)
         known = self.record.measurements()
-        for size in self.study.profile.size:
-            mode = costs.mode_name(size, self.study.profile)
-            timed = known[(known["sitting"] == sitting) & (known["mode"] == mode)]["subject"]
+        modes, lacking = split(modes_of(self.study.profile), torch.device(self.device))
+        for mode, reason in lacking.items():
+            self._not_timed("", "all mixes", reason, mode)
+        for size, mode in itertools.product(self.study.profile.size, modes):
+            name = costs.mode_name(size, self.study.profile, mode)
+            timed = known[(known["sitting"] == sitting) & (known["mode"] == name)]["subject"]
             if not set(self.mixes) <= set(timed):
-                self._time(list(networks.values()), size, sitting)
+                self._time(list(networks.values()), size, mode, sitting)
 
     def _enter(self, points: Sequence[Point]) -> None:
         """The mixes of a batch and what can be counted of them."""
@@ -181,7 +188,9 @@ class Runner:
             )
         self.listener(ended)
 
-    def _time(self, networks: Sequence[Mix], size: tuple[int, int], sitting: str) -> None:
+    def _time(
+        self, networks: Sequence[Mix], size: tuple[int, int], mode: Mode, sitting: str
+    ) -> None:
         """One sitting at one size; what cannot be timed is named and the others are kept."""
         profile = self.study.profile
         total = profile.processes * profile.rounds
@@ -193,21 +202,38 @@ class Runner:
             device=self.device,
             plugins=self.plugins,
             report=lambda done: self.listener(PhaseStep("latency", done, total)),
+            mode=mode,
         )
         if timed.failure:
-            self._not_timed("", "all mixes", timed.failure)
+            self._not_timed("", "all mixes", timed.failure, mode)
             return
         for mix in self.mixes.values():
             if reason := timed.dropped.get(mix.network.key):
-                self._not_timed(mix.key, self.labels[mix.key], reason)
+                self._not_timed(mix.key, self.labels[mix.key], reason, mode)
         mixes = [mix for mix in self.mixes.values() if mix.network.key not in timed.dropped]
-        rows = costs.latency_rows(mixes, timed.samples, size, profile, self.device, sitting)
+        rows = costs.latency_rows(
+            mixes,
+            timed.samples,
+            size,
+            profile,
+            self.device,
+            sitting,
+            mode=mode,
+            first=timed.first,
+            conditions=timed.conditions,
+            absent=timed.absent,
+        )
         self.record.add_sitting(*rows)
         self.record.set_fact("load_at_timing", load())
 
-    def _not_timed(self, subject: str, label: str, reason: str) -> None:
-        self.listener(Warned(f"latency of {label} was not measured: {reason}"))
-        self.record.note(subject, "latency", f"latency was not measured: {reason}")
+    def _not_timed(self, subject: str, label: str, reason: str, mode: Mode) -> None:
+        """Say so; what is missing in another mode than the first is so for good."""
+        if mode == modes_of(self.study.profile)[0]:
+            said, text = f"latency of {label}", "latency was not measured"
+        else:
+            said, text = f"latency of {label} ({mode})", f"latency in mode {mode} is missing"
+        self.listener(Warned(f"{said} was not measured: {reason}"))
+        self.record.note(subject, "latency", f"{text}: {reason}")
 
 
 def _ended(trial: Trial, result: TrialResult) -> TrialEnded:
