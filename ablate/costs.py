@@ -9,7 +9,8 @@ from ablate.latency_rows import latency_metrics, latency_rows, mode_name
 from ablate.memory_rows import memory_metrics, memory_rows
 from ablate.mix import Mix, Profile
 from ablate.network import build
-from ablate.profiling.flops import MAC_CLASSES, count_macs, count_parameters
+from ablate.profiling.flops import MAC_CLASSES, count_parameters
+from ablate.profiling.ledger import Cost, ledger
 from reports.record import Measurement, Metric, Note
 
 __all__ = ["cost_metrics", "count_mix", "latency_metrics", "latency_rows", "mode_name"]
@@ -19,6 +20,17 @@ MACS_PROTOCOL = (
     "scan as 9 B L D N + B D L; padding that the network does is counted; where experts are "
     "routed, the mean over all of them"
 )
+FLOPS_PROTOCOL = (
+    "floating-point operations for one image: 2 for each multiply-add, with scans as plain "
+    "recurrences (7 B L D N), and 1 for each operation of elementwise, reduction, softmax, norm "
+    "and fft"
+)
+BYTES_PROTOCOL = (
+    "a lower bound for one image in float32: each operator that is no view reads its inputs once "
+    "and writes its outputs once"
+)
+ACTIVATIONS_PROTOCOL = "numbers that convolutions, products and scans put out for one image"
+BY_STAGE = ("macs", "flops", "bytes_moved", "activations")  # also kept of every stage
 BESIDE = {  # work that is not multiply-adds, in columns of its own
     "elementwise": "activations, additions, interpolation, one per element",
     "reduction": "sums, means, maxima, pooling, one per element read",
@@ -41,6 +53,9 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         Metric("macs_least", "MAC", "none", "macs of an image that is given the cheapest experts"),
         Metric("scan_strict", "MAC", "none", "the scans as plain recurrences, 3.5 B L D N"),
         *(Metric(name, "OP", "none", f"{words}; not in macs") for name, words in BESIDE.items()),
+        Metric("flops", "FLOP", "lower", FLOPS_PROTOCOL),
+        Metric("bytes_moved", "byte", "lower", BYTES_PROTOCOL),
+        Metric("activations", "", "lower", ACTIVATIONS_PROTOCOL),
         *memory_metrics(device),
         *latency_metrics(profile, device),
     )
@@ -72,13 +87,25 @@ def _macs(
 ) -> tuple[list[Measurement], list[Note]]:
     rows, notes = list[Measurement](), list[Note]()
     for size in profile.size:
-        count = count_macs(model, size)
+        count = ledger(model, (1, 3, *size))
         mode = f"{size[0]}x{size[1]}"
-        numbers = {"macs": count.total, "scan_strict": count.scan_strict}
-        numbers |= {f"macs_{name}": value for name, value in count.by_class.items()}
-        numbers |= {name: getattr(count, name) for name in BESIDE}
+        numbers = _numbers(count.total)
         if count.routed:
-            numbers |= dict(zip(("macs_least", "macs_most"), count.range, strict=True))
+            numbers |= {"macs_least": count.least.macs, "macs_most": count.most.macs}
         rows += [Measurement(mix.key, name, value, mode=mode) for name, value in numbers.items()]
-        notes += [Note(mix.key, "uncounted", name) for name in count.uncounted]
+        for slot, cost in count.by_stage.items():
+            subject = f"{mix.key}:{slot}"
+            parts = {name: getattr(cost, name) for name in BY_STAGE}
+            rows += [Measurement(subject, name, value, mode=mode) for name, value in parts.items()]
+        notes += [
+            Note(mix.key, "uncounted", f"{name} in {path}" if path else name)
+            for name, path in count.uncounted.items()
+        ]
     return rows, notes
+
+
+def _numbers(cost: Cost) -> dict[str, int]:
+    """All that is kept of what a network costs, by metric."""
+    beside = ("scan_strict", "flops", "bytes_moved", "activations", *BESIDE)
+    numbers = {"macs": cost.macs, **{f"macs_{kind}": n for kind, n in cost.by_class.items()}}
+    return numbers | {name: int(getattr(cost, name)) for name in beside}

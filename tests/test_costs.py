@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
-from ablate.costs import cost_metrics, count_mix
+from ablate.costs import BESIDE, cost_metrics, count_mix
 from ablate.mix import Choice, Mix, Network, Profile, Task, Training
+from reports.record import Measurement
 from tests.test_network import stage, unet
 
 PROFILE = Profile(size=((16, 16),))
@@ -16,11 +19,18 @@ def mix(network: Network) -> Mix:
     return Mix(task=task, network=network, training=Training(crop=16, batch=1))
 
 
-def measured(block: str) -> dict[str, float]:
-    network = unet(stage("stage1", block), stage("decoder1"), width=16)
-    rows, notes = count_mix(mix(network), PROFILE, "cpu")
+@cache
+def counted(block: str) -> tuple[str, list[Measurement]]:
+    whole = mix(unet(stage("stage1", block), stage("decoder1"), width=16))
+    rows, notes = count_mix(whole, PROFILE, "cpu")
     assert notes == []
-    return {row.metric: row.value for row in rows}
+    return whole.key, rows
+
+
+def measured(block: str, slot: str = "") -> dict[str, float]:
+    key, rows = counted(block)
+    subject = f"{key}:{slot}" if slot else key
+    return {row.metric: row.value for row in rows if row.subject == subject}
 
 
 def test_a_routed_network_has_its_mean_and_both_ends():
@@ -34,6 +44,18 @@ def test_a_network_that_routes_nothing_has_no_ends():
     rows = measured("nafblock")
     assert rows["macs"] == rows["macs_conv"]
     assert not {"macs_least", "macs_most"} & set(rows)
+
+
+def test_the_costs_of_stages_and_of_the_rest_add_up_to_those_of_the_mix():
+    whole = measured("nafblock")
+    parts = [measured("nafblock", slot) for slot in ("stage1", "decoder1", "rest")]
+    for metric in ("macs", "flops", "bytes_moved", "activations"):
+        assert sum(part[metric] for part in parts) == whole[metric] > 0
+
+
+def test_flops_are_two_for_each_multiply_add_and_one_for_any_other_operation():
+    rows = measured("nafblock")
+    assert rows["flops"] == 2 * rows["macs"] + sum(rows[name] for name in BESIDE)
 
 
 def test_every_row_has_its_metric():

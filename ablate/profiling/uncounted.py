@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 _WARM_UP = 2
+_LOG_LEVEL = "KINETO_LOG_LEVEL"
 
 
 def uncounted_shares(
@@ -36,7 +39,7 @@ def uncounted_shares(
     keys = {_profiled_name(name): name for name in names}
     on_gpu = image.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), _quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the profiler cannot do on this machine
         for _ in range(_WARM_UP):
             model(image)
@@ -45,6 +48,18 @@ def uncounted_shares(
                 model(image)
         events = list(watched.events())
     return _shares(events, keys, on_gpu)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the profiler from telling stderr that it starts; it asks for this when first used."""
+    known = os.environ.get(_LOG_LEVEL)
+    os.environ[_LOG_LEVEL] = known or "99"
+    try:
+        yield
+    finally:
+        if known is None:
+            del os.environ[_LOG_LEVEL]
 
 
 def _shares(events: list[FunctionEvent], keys: dict[str, str], on_gpu: bool) -> dict[str, float]:
