@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 
+from ablate.instruments import Instruments, instruments
+from ablate.instruments import lines as instrument_lines
 from ablate.profiling.machine import describe
 from blocks.scan import EXTENSION_INSTALL, backend_for, backends, compiler
 
@@ -52,6 +54,7 @@ class Examination:
         compiler: The C compiler that is tried first, or that there is none.
         nvml: NVIDIA's management library: the GPUs and driver that it sees, or why none.
         allocator: Whose malloc, and what is done about it.
+        instruments: Of every device: its clock, tested, and what can be read beside it.
     """
 
     machine: dict[str, str]
@@ -61,10 +64,15 @@ class Examination:
     compiler: str
     nvml: str
     allocator: str
+    instruments: tuple[Instruments, ...]
 
 
 def examine() -> Examination:
-    """Look at this machine and process; each scan back end that can runs once, and is checked."""
+    """Look at this machine and process.
+
+    Each scan back end that can runs once, and is checked; each device's clock times work of known
+    length.
+    """
     facts = describe()
     driver = facts.get("gpu_driver")
     return Examination(
@@ -75,11 +83,18 @@ def examine() -> Examination:
         compiler=compiler() or "none",
         nvml=facts["gpu"] + (f", driver {driver}" if driver else ""),
         allocator=facts["allocator"],
+        instruments=tuple(map(instruments, _places())),
     )
 
 
 def _cuda() -> str:
     return f"CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+
+
+def _places() -> Iterator[torch.device]:
+    yield torch.device("cpu")
+    for index in range(torch.cuda.device_count()):
+        yield torch.device("cuda", index)
 
 
 def _devices() -> Iterator[str]:
@@ -132,7 +147,7 @@ def lines(found: Examination) -> Iterator[str]:
     """The examination in words, for a terminal or a log."""
     yield "machine"
     about = {**found.machine, "torch": found.torch, "devices": "; ".join(found.devices)}
-    yield from _aligned(about)
+    yield from _aligned(about.items())
     yield "selective scan"
     states = {b.name: _state(b, gpu=len(found.devices) > 1) for b in found.scan}
     width = max(map(len, states))
@@ -142,7 +157,10 @@ def lines(found: Examination) -> Iterator[str]:
             yield f"  {'':{width}}  to add it: {backend.add}"
     yield "tools"
     tools = {"C compiler": found.compiler, "NVML": found.nvml, "allocator": found.allocator}
-    yield from _aligned(tools)
+    yield from _aligned(tools.items())
+    yield "instruments"
+    for each in found.instruments:
+        yield from _aligned(instrument_lines(each))
 
 
 def _state(backend: ScanBackend, *, gpu: bool) -> str:
@@ -152,6 +170,7 @@ def _state(backend: ScanBackend, *, gpu: bool) -> str:
     return backend.state + (" (needs an NVIDIA GPU)" if needed else "")
 
 
-def _aligned(facts: dict[str, str]) -> Iterator[str]:
-    width = max(map(len, facts))
-    return (f"  {name:{width}}  {value}" for name, value in facts.items())
+def _aligned(facts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    pairs = list(facts)
+    width = max(len(name) for name, _ in pairs)
+    return (f"  {name:{width}}  {value}" for name, value in pairs)

@@ -53,6 +53,18 @@ def test_as_words_it_names_what_is_missing_and_the_command_on_lines_of_their_own
     assert all("\n" not in line for line in said)
 
 
+def test_the_clock_of_every_device_is_tested_and_what_is_read_beside_it_is_said(
+    found: doctor.Examination,
+) -> None:
+    assert found.instruments[0].device == "cpu"
+    assert len(found.instruments) == len(found.devices)
+    said = list(doctor.lines(found))
+    begun = said.index("instruments")
+    assert said[begun + 1].startswith("  clock, cpu")
+    assert "a loop by the system's raw clock of 10.00 ms was timed as " in said[begun + 1]
+    assert any(line.startswith("  energy") for line in said[begun:])
+
+
 @pytest.mark.parametrize(
     ("name", "state", "gpu", "command"),
     [

@@ -63,6 +63,18 @@ def test_gpus_are_named_with_their_driver(monkeypatch, name):
     assert (facts["gpu"], facts["gpu_driver"]) == ("NVIDIA H100, NVIDIA H100", "580.1")
 
 
+def test_a_driver_without_a_device_is_no_gpu(monkeypatch):
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 0,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlSystemGetDriverVersion=lambda: "580.1",
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    facts = describe()
+    assert (facts["gpu"], facts["gpu_driver"]) == ("none (the driver lists no device)", "580.1")
+
+
 def git(folder: Path, *words: str) -> str:
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     done = subprocess.run(

@@ -57,6 +57,8 @@ def attempt(action: Callable[[], T]) -> T | Absent:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     try:
         text = str(error).strip().partition("\n")[0]
     except Exception:  # pynvml asks the library for the words, and that can fail too

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ablate.profiling.nvml import Absent, gpus
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -97,18 +99,8 @@ def _scan() -> dict[str, str]:
 
 def _gpu() -> dict[str, str]:
     """Name and driver by NVML, without starting CUDA; or why there is none to be seen."""
-    facts = {"cuda": torch.version.cuda or ""}
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        names = [_text(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
-    except Exception as error:  # no driver, no library, no device: all mean that there is none
-        return {**facts, "gpu": f"none ({error or type(error).__name__})"}
-    return {**facts, "gpu": ", ".join(names), "gpu_driver": driver}
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    facts, found = {"cuda": torch.version.cuda or ""}, gpus()
+    if isinstance(found, Absent):
+        return {**facts, "gpu": f"none ({found.reason})"}
+    names = ", ".join(found.names) or "none (the driver lists no device)"
+    return {**facts, "gpu": names, "gpu_driver": found.driver}
