@@ -21,7 +21,7 @@ from ablate.profiling.samples import LatencySample, settled
 from ablate.profiling.timing import Call, Timed, Timer, calls_in_a_visit, warm_up
 
 LEAST_ROUNDS: Final = 10  # before an interval is believed
-LOOK_EVERY: Final = 5  # rounds; looking after each would find a narrow interval by chance
+LOOK_EVERY: Final = 5  # rounds; two looks in a row must agree
 LEAST_IN_BUDGET: Final = 3  # rounds, however small the budget
 
 Watch = Callable[[], Mapping[str, float]]
@@ -159,7 +159,8 @@ def _enough(
     if profile.interval and count >= LEAST_ROUNDS and count % LOOK_EVERY == 0:
         names = sorted(visits[0])
         table = np.array([[visit[name].seconds for name in names] for visit in visits])
-        if names and settled(table, profile.interval):
+        earlier = table[:-LOOK_EVERY]  # narrow by chance once is not enough
+        if names and settled(table, profile.interval) and settled(earlier, profile.interval):
             return "interval"
     return None
 
