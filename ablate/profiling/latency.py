@@ -64,6 +64,7 @@ __all__ = [
     "modes_of",
     "protocol",
     "ranks",
+    "ready_networks",
     "separable",
     "split",
     "summarise",
@@ -139,7 +140,9 @@ def measure_networks(
     steady_allocator()
     with numbers_as(mode.precision):
         with undisturbed(profile.threads), torch.inference_mode():
-            ready, dropped = _ready(models, size, profile, mode, device, channels, (seed, process))
+            ready, dropped = ready_networks(
+                models, size, profile, mode, device, channels, (seed, process)
+            )
         rounds = run_rounds(
             {subject: prepared.call for subject, prepared in ready.items()},
             profile=profile,
@@ -252,7 +255,7 @@ def _rounds(profile: Profile) -> str:
     return f"up to {words}, fewer once {' or '.join(ends)}" if ends else words
 
 
-def _ready(
+def ready_networks(
     models: Mapping[str, nn.Module],
     size: tuple[int, int],
     profile: Profile,
@@ -261,7 +264,20 @@ def _ready(
     channels: int,
     seed: tuple[int, int],
 ) -> tuple[dict[str, Prepared], dict[str, str]]:
-    """Networks that have run once, the reference first, and why the others cannot run."""
+    """Networks that have run once, the reference first, and why the others cannot run.
+
+    Args:
+        models: The networks by subject; they are moved to the device.
+        size: Height and width of the image, in pixels.
+        profile: Batch and memory layout.
+        mode: How they run.
+        device: Where.
+        channels: Of the image.
+        seed: Fixes the order of their first calls.
+
+    Raises:
+        LatencyError: Not even the reference network runs.
+    """
     image, color = (_image(count, size, profile, device) for count in (channels, 3))
     reference = _prepared(reference_network(), profile, device)
     try:
