@@ -62,9 +62,13 @@ def passes(
             else it is evaluation mode.
 
     Raises:
-        CountError: A shape depends on values, or foreign code reads the tensors' memory.
+        CountError: A shape depends on values, foreign code reads the tensors' memory, or the
+            module cannot be copied.
     """
-    fake, copy = replica(module)
+    try:
+        fake, copy = replica(module)
+    except Exception as error:  # whatever an attribute of someone's module raises
+        raise _refused(shape, f"the network cannot be copied: {reason(error)}") from error
     copy.train(training)
 
     def run(choice: Callable[[Routed], tuple[int, ...]]) -> Mode:
@@ -78,14 +82,17 @@ def passes(
                 if training:
                     _differentiate(output, mode)
             except Exception as error:
-                why = f"multiply-adds over {tuple(shape)} cannot be counted: {reason(error)}"
-                raise CountError(why) from error
+                raise _refused(shape, reason(error)) from error
         return mode
 
     seen = tuple(run(partial(in_turn, turn=turn)) for turn in range(turns(copy)))
     if not routed(copy):
         return Passes(seen, seen[0], seen[0])
     return Passes(seen, run(Routed.cheapest), run(Routed.dearest))
+
+
+def _refused(shape: tuple[int, ...], why: str) -> CountError:
+    return CountError(f"multiply-adds over {tuple(shape)} cannot be counted: {why}")
 
 
 def _differentiate(output: object, mode: CountingMode) -> None:
