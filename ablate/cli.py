@@ -173,20 +173,37 @@ def _add_evaluate(subparsers: Subparsers) -> None:
 
 
 def _add_profile(subparsers: Subparsers) -> None:
-    text = "what one network costs: parameters, MACs by class, memory and latency"
+    text = "what one network costs, of a study or of your own: MACs, memory, latency, by part"
     parser = _add(subparsers, "profile", text)
-    parser.add_argument("study", help="a study file, or the name of a shipped study")
+    network = (
+        "a study file, the name of a shipped study, or my_module.py:build, where build is a "
+        "function or class that makes any nn.Module"
+    )
+    parser.add_argument("network", help=network)
     parser.add_argument("--mix", metavar="LABEL", help="which mix, of a study with several")
     size = "height and width of the image, or channels, height and width (default: the study's)"
     parser.add_argument("--size", nargs="+", metavar="N", help=size)
+    ways = ["stage", "block", "module"]
+    by = "show costs by these parts (default: stage, or module where there are no stages)"
+    parser.add_argument("--by", choices=ways, default="", help=by)
+    depth = "how deep to go into modules within modules (default: 2)"
+    parser.add_argument("--depth", type=int, default=2, metavar="N", help=depth)
+    step = "also what one training step costs, forward, backward and optimiser"
+    parser.add_argument("--training", action="store_true", help=step)
     counter = "count as another counter does: thop, conv-only or fvcore (default: ablate)"
     parser.add_argument("--convention", default="ablate", help=counter)
-    rounds = "rounds of timing, in each process (default: the study's)"
-    parser.add_argument("--rounds", metavar="N", help=rounds)
-    parser.add_argument("--no-latency", action="store_true", help="count, and time nothing")
+    _add_timing(parser)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
     _add_plugins(parser)
+
+
+def _add_timing(parser: argparse.ArgumentParser) -> None:
+    rounds = "rounds of timing, in each process (default: the study's)"
+    parser.add_argument("--rounds", metavar="N", help=rounds)
+    parser.add_argument("--batch", metavar="N", help="images in a call (default: the study's)")
+    parser.add_argument("--threads", metavar="N", help="CPU threads (default: the study's)")
+    parser.add_argument("--no-latency", action="store_true", help="count, and time nothing")
 
 
 def _add_doctor(subparsers: Subparsers) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ablate import doctor as examiner
-from ablate import price_words, pricing, running
+from ablate import running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
 from ablate.command_parts import listening, make_table, phases, say
@@ -20,6 +20,7 @@ from ablate.console import duration, shown
 from ablate.folder import RunError
 from ablate.plan import Plan, make_plan
 from ablate.plugins import load_plugins
+from ablate.profile_command import profile as profile
 from ablate.results import Run
 from ablate.running import Workers, choose_device, prepare_data, worker_count
 from ablate.study import load_study, shipped_studies
@@ -144,33 +145,6 @@ def evaluate(options: argparse.Namespace, console: Console) -> None:
     console.print(table)
 
 
-def profile(options: argparse.Namespace, console: Console) -> None:
-    """Count one network, forecast its memory and time it."""
-    plugins = load_plugins(options.plugin)
-    study = load_study(options.study)
-    name, mix = pricing.choose_mix(study, options.mix)
-    shape = pricing.image_shape(mix, study.profile, options.size)
-    profile = pricing.with_rounds(study.profile, options.rounds)
-    how: pricing.How = {"profile": profile, "device": choose_device(study, options.device)}
-    found = pricing.price(name, mix, shape, convention=options.convention, **how)
-    if not options.json:
-        _show_price(found, console)
-    timing = None
-    if not options.no_latency:
-        if not options.json:
-            seconds = duration(pricing.forecast_timing(mix, shape, **how))
-            mend = "--rounds N takes less, --no-latency nothing"
-            say(console, f"timing it takes about {seconds} (forecast); {mend}")
-        with listening(options, console) as listener:
-            report = phases(listener)
-            timing = pricing.time_alone(mix, shape, **how, plugins=plugins, report=report)
-    if options.json:
-        say(console, json.dumps(pricing.as_json(found, timing), indent=2))
-    elif timing:
-        for line in price_words.timing_lines(timing):
-            say(console, line)
-
-
 def doctor(options: argparse.Namespace, console: Console) -> None:
     """Say what this installation can use and what would add the rest."""
     found = examiner.examine()
@@ -203,18 +177,6 @@ def _show_plan(planned: Plan, question: str, console: Console) -> None:
         )
     console.print(table)
     for line in _plan_lines(planned):
-        say(console, line)
-
-
-def _show_price(found: pricing.Price, console: Console) -> None:
-    for line in price_words.heading(found):
-        say(console, line)
-    headings, rows = price_words.table(found)
-    table = make_table(*headings)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    for line in price_words.remarks(found):
         say(console, line)
 
 

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
+from ablate.mix import Choice
 from ablate.profiling._replica import replica
 from blocks import nearest
 
 OURS = ("ablate", "blocks", "reports")
+TOPOLOGY = "python file"  # under this name a network of a file stands where a topology does
 _NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>[^:/\\]*)$")
 
 
@@ -69,6 +71,18 @@ def find(source: str) -> Foreign:
             f"{file}:build{_known(_load(file.resolve()))}"
         )
     return Foreign(file=str(file.resolve()), name=match["name"])
+
+
+def topology(made: Foreign) -> Choice:
+    """The network in place of a topology, so that whatever takes a mix can take it."""
+    return Choice.of(TOPOLOGY, {"file": made.file, "name": made.name})
+
+
+def named(topology: Choice) -> Foreign | None:
+    """The network that stands in place of a topology; None for a topology of ours."""
+    if topology.name != TOPOLOGY:
+        return None
+    return Foreign(**{name: str(value) for name, value in topology.settings.items()})
 
 
 def make(source: Foreign) -> nn.Module:

@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import nn
 
+from ablate import foreign_network
 from ablate.mix import Choice, Network, Stage
 from ablate.topologies import Blocks, topologies
 from blocks import Entry, blocks, make, nearest
@@ -18,6 +19,8 @@ def build(network: Network) -> nn.Module:
     Raises:
         ValueError: Something in it cannot be built; the message names the slot, where it is one.
     """
+    if foreign := foreign_network.named(network.topology):
+        return foreign_network.make(foreign)
     entry = topologies[network.topology.name]
     _check_knobs(entry, network.topology)
     fills = {stage.slot: partial(_fill, stage) for stage in network.stages}

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from ablate.costs import BESIDE
-from ablate.pricing import Price, Shape, Timing
+import math
+from collections.abc import Mapping
+
+from ablate.price_timing import Timing
+from ablate.pricing import REST, Price, Shape, TrainingPrice
 from ablate.profiling.conventions import OURS, find
+from ablate.profiling.ledger import COLUMNS, Cost, Ledger
+from ablate.profiling.training_ledger import TrainingLedger
 
 Row = tuple[str, ...]
+
+WAYS = ("stage", "block", "module")
+FLOPS = (
+    "FLOPs: two for each multiply-add, one for any other operation; scans as plain recurrences "
+    "(7 B L D N)"
+)
+MOVED = (
+    "bytes moved are a lower bound: each operator reads its inputs once and writes its outputs "
+    "once; activations are what convolutions, products and scans put out"
+)
 
 
 def heading(found: Price) -> list[str]:
     """What was profiled and on which image, what the network made of its size."""
-    lines = [f"{found.name}: one image of {_shape(found.shape)}"]
-    if found.output != found.shape:
-        lines[0] += f", enlarged to {_shape(found.output)}"
+    lines = [f"{found.name}: one image of {shape(found.shape)}{_returned(found)}"]
+    if found.padding is None:
+        return lines
     height, width = found.shape[1:]
     if found.padding.whole != (height, width):
-        lines.append(f"{height}x{width}, padded to {_size(found.padding.whole)} inside")
-    pairs = [f"{_size(small)} to {_size(large)}" for small, large in found.padding.inside]
+        lines.append(f"{height}x{width}, padded to {shape(found.padding.whole)} inside")
+    pairs = [f"{shape(small)} to {shape(large)}" for small, large in found.padding.inside]
     if pairs:
         lines.append(f"blocks pad further: {', '.join(pairs)}")
     return lines
@@ -25,72 +40,226 @@ def heading(found: Price) -> list[str]:
 
 def table(found: Price) -> tuple[Row, list[Row]]:
     """Headings and rows: parameters, multiply-adds in all and by class; a column a counter."""
-    ours, theirs = found.count, found.charged
-    both = theirs.convention != OURS
-    headings: Row = ("", OURS, theirs.convention) if both else ("", OURS)
-    classes = dict.fromkeys([*ours.by_class, *theirs.by_class])
+    ours, theirs = found.ledger, found.charged
+    both = theirs is not None and theirs.convention != OURS
+    headings: Row = ("", OURS, theirs.convention) if theirs and both else ("", OURS)
+    counted = ours.total.by_class if ours else {}
+    charged = theirs.by_class if theirs else {}
     rows: list[Row] = [
-        ("parameters", f"{found.params:,}", f"{theirs.params:,}"),
-        ("GMACs", _giga(ours.total), _giga(theirs.macs)),
+        ("parameters", f"{found.params:,}", f"{theirs.params:,}" if theirs else "-"),
+        ("GMACs", giga(ours and ours.total.macs), giga(theirs and theirs.macs)),
         *(
-            (f"  {kind}", _giga(ours.by_class.get(kind)), _giga(theirs.by_class.get(kind)))
-            for kind in classes
+            (f"  {kind}", giga(counted.get(kind)), giga(charged.get(kind)))
+            for kind in dict.fromkeys([*counted, *charged])
         ),
     ]
-    if ours.routed:
-        rows.append(("  cheapest experts", _giga(ours.range[0]), _giga(theirs.range[0])))
-        rows.append(("  dearest experts", _giga(ours.range[1]), _giga(theirs.range[1])))
+    if ours and ours.routed:
+        ends = theirs.range if theirs else (None, None)
+        rows.append(("  cheapest experts", giga(ours.least.macs), giga(ends[0])))
+        rows.append(("  dearest experts", giga(ours.most.macs), giga(ends[1])))
+    if ours:
+        rows += [(name, text, "-") for name, text in _beside_macs(ours.total)]
     return headings, rows if both else [row[:2] for row in rows]
 
 
+def parts(found: Price, by: str = "", depth: int = 2) -> tuple[Row, list[Row]]:
+    """Headings and rows: what each part of the network costs; no rows where it was not counted.
+
+    Args:
+        found: What was found.
+        by: stage, block or module; none for stages, or modules where there are no stages.
+        depth: Of modules within modules.
+    """
+    headings: Row = (
+        "", "parameters", "GMACs", "of all", "GFLOPs", "MB moved", "FLOPs/byte", "memory, MiB",
+    )  # fmt: skip
+    if not found.ledger:
+        return headings, []
+    by = by or default_way(found.ledger)
+    costs = parts_of(found.ledger, by, depth)
+    params = {"stage": found.params_by_stage, "module": found.params_by_module}.get(by, {})
+    peaks = _peaks(found) if by == "stage" else {}
+    total = found.ledger.total.macs
+    rows = [_part(name, cost, by, params, peaks, total) for name, cost in costs.items()]
+    kept = [at for at in range(len(headings)) if any(row[at] != "-" for row in rows)]
+    return _columns(headings, kept), [_columns(row, kept) for row in rows]
+
+
+def parts_of(ledger: Ledger, by: str, depth: int = 2) -> dict[str, Cost]:
+    """The costs of a ledger by stage, by block or by module down to a depth."""
+    if by == "module":
+        return {
+            path: cost
+            for path, cost in ledger.by_module.items()
+            if path and path.count(".") < depth and cost != Cost()
+        }
+    costs = ledger.by_stage if by == "stage" else ledger.by_block
+    return {name: cost for name, cost in costs.items() if cost != Cost()}
+
+
+def default_way(ledger: Ledger) -> str:
+    """By stage, or by module where a network has no stages."""
+    return "stage" if set(ledger.by_stage) - {REST} else "module"
+
+
 def remarks(found: Price) -> list[str]:
-    """What stands beside the multiply-adds, what nobody counted, memory."""
-    beside = {name: getattr(found.count, name) for name in BESIDE}
-    parts = [f"{name} {_giga(amount)}" for name, amount in beside.items() if amount]
-    lines = [f"beside them, in giga-operations: {', '.join(parts) or 'nothing'}"]
-    if found.count.scan_strict:
-        strict = _giga(found.count.scan_strict)
+    """What stands beside the multiply-adds, what nobody counted, memory, what failed."""
+    lines = _counted(found.ledger) if found.ledger else []
+    if found.charged and found.charged.convention != OURS:
+        lines += _convention(found.charged.convention, found.charged.uncounted)
+    if found.memory:
+        peak, kinds = found.memory.peak, found.memory.by_kind
+        of = ", ".join(f"{kind} {mebi(size)}" for kind, size in kinds.items() if size)
+        lines.append(
+            f"memory of one call: {mebi(peak)} MiB (forecast from tensors without memory), at its "
+            f"worst in {found.memory.worst.slot}: {of}"
+        )
+    return [*lines, *missing(found.reasons)]
+
+
+def training(found: TrainingPrice) -> tuple[str, tuple[Row, list[Row]], list[str]]:
+    """What one training step costs: a line, a table of its parts, and remarks."""
+    crops = f"{found.batch} image{'s' * (found.batch > 1)} of {shape(found.shape)}"
+    headings: Row = ("", "GMACs", "GFLOPs", "MB moved")
+    rows: list[Row] = []
+    if costs := found.costs:
+        ways = {
+            "forward": costs.forward.total,
+            "backward": costs.backward.total,
+            "optimiser": costs.optimiser,
+            "step": costs.step,
+        }
+        rows = [
+            (name, giga(way.macs), giga(way.flops), f"{way.bytes_moved / 1e6:,.1f}")
+            for name, way in ways.items()
+        ]
+    lines = []
+    if found.memory:
+        kinds = found.memory.by_kind
+        of = ", ".join(f"{kind} {mebi(size)}" for kind, size in kinds.items() if size)
+        lines.append(
+            f"memory of a step: {mebi(found.memory.peak)} MiB (forecast), at its worst in "
+            f"{found.memory.where}: {of}"
+        )
+    if found.costs and (unknown := _unknown(found.costs)):
+        lines.append(f"not counted: {', '.join(unknown)}")
+    return f"one training step of {crops}", (headings, rows), [*lines, *missing(found.reasons)]
+
+
+def missing(reasons: Mapping[str, str]) -> list[str]:
+    """What could not be found, and why; reasons that several share are said once."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    return [f"not known: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def giga(amount: int | None) -> str:
+    """1.234 for 1,234,000,000, with three digits or more; a dash for what is not known."""
+    if amount is None:
+        return "-"
+    leading = math.floor(math.log10(amount)) - 9 if amount else 0
+    return f"{amount / 1e9:,.{min(max(3, 2 - leading), 6)}f}"
+
+
+def mebi(size: float) -> str:
+    """Bytes as MiB, three digits or all before the point."""
+    amount = size / 2**20
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.3g}"
+
+
+def shape(sides: Shape | tuple[int, ...]) -> str:
+    """3x256x256."""
+    return "x".join(str(side) for side in sides)
+
+
+def _returned(found: Price) -> str:
+    """What comes out, where that is not an image as large as the one that went in."""
+    if found.output == found.shape and len(found.outputs) == 1:
+        return ""
+    if len(found.outputs) > 1:
+        named = [f"{place} {shape(size)}".strip() for place, size in found.outputs.items()]
+        return f"; returns {', '.join(named)}"
+    enlarges = found.output[:1] == found.shape[:1] and len(found.output) == 3
+    larger = enlarges and found.output[1:] > found.shape[1:]
+    return f"{', enlarged to' if larger else '; returns'} {shape(found.output)}"
+
+
+def _beside_macs(cost: Cost) -> list[tuple[str, str]]:
+    return [
+        ("GFLOPs", giga(cost.flops)),
+        ("MB moved, at least", f"{cost.bytes_moved / 1e6:,.1f}"),
+        ("FLOPs per byte", f"{cost.intensity:.3g}"),
+        ("million activations", f"{cost.activations / 1e6:,.3f}"),
+    ]
+
+
+def _counted(ledger: Ledger) -> list[str]:
+    beside = {name: int(getattr(ledger.total, name)) for name in COLUMNS}
+    words = [f"{name} {giga(amount)}" for name, amount in beside.items() if amount]
+    lines = [f"beside them, in giga-operations: {', '.join(words) or 'nothing'}"]
+    if ledger.total.scan_strict:
+        strict = giga(ledger.total.scan_strict)
         lines.append(f"the scans as plain recurrences: {strict} GMACs (3.5 B L D N)")
-    lines.append(f"not counted: {', '.join(found.count.uncounted) or 'nothing'}")
-    if found.charged.convention != OURS:
-        lines += _convention(found)
-    peak = found.peak_memory / 2**20
-    lines.append(f"memory of one call: {peak:,.0f} MiB ({found.memory_protocol})")
-    return lines
+    lines += [FLOPS, MOVED]
+    unknown = [f"{name} in {path or 'the network'}" for name, path in ledger.uncounted.items()]
+    return [*lines, f"not counted: {', '.join(unknown) or 'nothing'}"]
+
+
+def _convention(name: str, unseen: tuple[str, ...]) -> list[str]:
+    lines = [f"{name}: {find(name).text}"]
+    return [*lines, f"{name} does not see: {', '.join(unseen)}"] if unseen else lines
+
+
+def _part(
+    name: str,
+    cost: Cost,
+    by: str,
+    params: Mapping[str, int],
+    peaks: Mapping[str, int],
+    total: int,
+) -> Row:
+    indent = "  " * name.count(".") if by == "module" else ""
+    return (
+        indent + name,
+        f"{params[name]:,}" if name in params else "-",
+        giga(cost.macs),
+        f"{100 * cost.macs / total:.1f} %" if total else "-",
+        giga(cost.flops),
+        f"{cost.bytes_moved / 1e6:,.1f}",
+        f"{cost.intensity:.3g}",
+        mebi(peaks[name]) if name in peaks else "-",
+    )
+
+
+def _peaks(found: Price) -> dict[str, int]:
+    if not found.memory:
+        return {}
+    return {slot: stretch.worst for slot, stretch in found.memory.by_stage.items()}
+
+
+def _unknown(found: TrainingLedger) -> list[str]:
+    return list(dict.fromkeys([*found.forward.uncounted, *found.backward.uncounted]))
+
+
+def _columns(row: Row, kept: list[int]) -> Row:
+    return tuple(row[at] for at in kept)
 
 
 def timing_lines(timing: Timing) -> list[str]:
     """Latency with its interval, beside the reference network."""
     network, reference = timing.network, timing.reference
-    low, high = (_milli(value) for value in (network.low, network.high))
+    low, high = (milli(value) for value in (network.low, network.high))
+    mode = f" {timing.mode}" if timing.mode else ""
     lines = [
-        f"latency: {_milli(network.seconds)} ms, 95 % interval {low} to {high} ms, on "
+        f"latency{mode}: {milli(network.seconds)} ms, 95 % interval {low} to {high} ms, on "
         f"{timing.device} (scan back end {timing.backend}); {network.relative:.2f} times the "
-        f"reference network's {_milli(reference.seconds)} ms",
+        f"reference network's {milli(reference.seconds)} ms",
         f"measured as {timing.protocol}",
     ]
     return [*lines, network.note] if network.note else lines
 
 
-def _convention(found: Price) -> list[str]:
-    name, unseen = found.charged.convention, found.charged.uncounted
-    lines = [f"{name}: {find(name).text}"]
-    if unseen:
-        lines.append(f"{name} does not see: {', '.join(unseen)}")
-    return lines
-
-
-def _giga(amount: int | None) -> str:
-    return "-" if amount is None else f"{amount / 1e9:,.3f}"
-
-
-def _milli(seconds: float) -> str:
+def milli(seconds: float) -> str:
+    """Seconds as milliseconds, four digits."""
     return f"{1e3 * seconds:,.4g}"
-
-
-def _shape(shape: Shape) -> str:
-    return "x".join(str(side) for side in shape)
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

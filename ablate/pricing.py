@@ -1,289 +1,186 @@
-"""What one network costs: counted, forecast and timed, and as another counter would have it."""
+"""What one network costs: counted in all and by part, forecast, and as others would have it."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TypedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-import torch
+from torch import nn
 
-from ablate.costs import BESIDE
-from ablate.mix import Mix, Profile
-from ablate.network import build, scale_of
-from ablate.profiling import latency, memory
-from ablate.profiling.conventions import ConventionCount, count_as, find
-from ablate.profiling.flops import MacCount, count_macs, count_parameters
-from ablate.profiling.latency import REFERENCE, LatencySummary, summarise
-from ablate.profiling.memory import peak_inference
+from ablate.foreign_network import outputs_of
+from ablate.profiled import Profiled, Shape
+from ablate.profiling.conventions import ConventionCount, count_as
+from ablate.profiling.conventions import find as find_convention
+from ablate.profiling.flops import count_parameters
+from ablate.profiling.ledger import Ledger, ledger, plan_of
+from ablate.profiling.memory import MemoryProfile, forecast_inference, forecast_training
 from ablate.profiling.padding import Padding, padding
-from ablate.sitting import time_together
-from ablate.study import Study
-from blocks import nearest
-from blocks.scan import backend_for
+from ablate.profiling.training_ledger import TrainingLedger, training_ledger
+from ablate.tasks.scale import task_scale
 
-Shape = tuple[int, int, int]  # channels, height, width
+Found = TypeVar("Found")
 
-SEARCHED = 100_000  # mixes among which one of a given label is looked for
-
-
-class How(TypedDict):
-    """On what a network is measured."""
-
-    profile: Profile
-    device: str
-
-
-class PriceError(ValueError):
-    """No network, or no image that it takes, is meant; the message says what there is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Latency of a network beside that of the reference network.
-
-    Args:
-        network: Seconds of one call, with its interval.
-        reference: The same for the reference network, in the same rounds.
-        protocol: How they were measured, in words.
-        device: Where.
-        backend: Of the selective scan.
-    """
-
-    network: LatencySummary
-    reference: LatencySummary
-    protocol: str
-    device: str
-    backend: str
+REST = "rest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a network costs for one image.
+    """What a network costs for one image; what could not be found is None.
 
     Args:
-        name: The study, and the mix where there are several.
+        name: What is profiled: a study, and the mix where there are several, or file and name.
         shape: Channels, height and width of the image.
-        output: The same of what the network returns.
+        outputs: Shapes of the tensors that it returns, without the batch, by their place in what
+            it returns.
         params: Parameters.
-        count: Multiply-adds and what stands beside them.
-        padding: What the network makes of the image's size.
+        params_by_stage: The same by slot, and "rest"; parameters that several share stand under
+            the first.
+        params_by_module: By path of module, each with all beneath it.
+        ledger: What one forward pass of one image costs, in all and by part.
+        padding: What a network of ours makes of the image's size.
         charged: What the asked convention says.
-        peak_memory: Bytes at the worst moment of one call, as the profile has it.
-        memory_protocol: How that was found.
+        memory: What is alive during one call of the profile's batch.
+        reasons: Why something could not be found, by what it is.
     """
 
     name: str
     shape: Shape
-    output: Shape
+    outputs: Mapping[str, tuple[int, ...]]
     params: int
-    count: MacCount
-    padding: Padding
-    charged: ConventionCount
-    peak_memory: int
-    memory_protocol: str
+    params_by_stage: Mapping[str, int]
+    params_by_module: Mapping[str, int]
+    ledger: Ledger | None
+    padding: Padding | None
+    charged: ConventionCount | None
+    memory: MemoryProfile | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        """Shape of the image that is returned, or of the first tensor that is."""
+        return self.outputs.get("image") or next(iter(self.outputs.values()))
 
 
-def choose_mix(study: Study, label: str | None) -> tuple[str, Mix]:
-    """The name and the mix that is meant: the only one, or the one of this label.
+class Attempts:
+    """Tries part after part, and keeps the reasons of those that failed."""
 
-    Raises:
-        PriceError: There are several and none is named, or none is named so.
-    """
-    if label is None and study.size == 1:
-        return study.name, study.mix(study.at(0))
-    points = list(itertools.islice(study.points(), SEARCHED))
-    if label is None:
-        raise PriceError(
-            f"{study.name}: {study.size:,} mixes, and one is profiled at a time; "
-            f'say which: --mix "{study.label(points[0])}"'
-        )
-    labels = {study.label(point): point for point in points}
-    if label not in labels:
-        raise PriceError(_no_mix(study, label, list(labels)))
-    name = study.name if study.size == 1 else f"{study.name}: {label}"
-    return name, study.mix(labels[label])
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    def __call__(self, name: str, part: Callable[[], Found]) -> Found | None:
+        """What a part comes to; None where it raises, with the reason kept under this name.
+
+        A network from outside can raise anything, and what else can be found is still worth it.
+        """
+        try:
+            return part()
+        except Exception as error:
+            self.reasons[name] = " ".join(str(error).split()) or type(error).__name__
+            return None
 
 
-def image_shape(mix: Mix, profile: Profile, asked: Sequence[str] | None) -> Shape:
-    """Channels, height and width of the image: as asked, else as the profile has it.
-
-    Args:
-        mix: What is profiled.
-        profile: Its first size is the default.
-        asked: Height and width, or channels, height and width; whole numbers from 1.
-
-    Raises:
-        PriceError: Other numbers were asked for, or the network takes other images.
-    """
-    channels = int(str(mix.network.topology.settings.get("image_channels", 3)))
-    if asked is None:
-        return channels, *profile.size[0]
-    given = " ".join(asked)
-    if len(asked) not in (2, 3) or not all(text.isdecimal() and int(text) for text in asked):
-        raise PriceError(
-            "--size: expected height and width, or channels, height and width, as in 256 256 or "
-            f"3 256 256; got {given}"
-        )
-    *first, height, width = map(int, asked)
-    if first and first[0] != channels:
-        raise PriceError(
-            f"--size: the network takes images of {channels} channels; got {given} "
-            "(channels come first)"
-        )
-    return channels, height, width
-
-
-def with_rounds(profile: Profile, asked: str | None) -> Profile:
-    """The profile with another number of rounds, where one is asked for.
-
-    Raises:
-        PriceError: It is not a whole number from 1.
-    """
-    if asked is None:
-        return profile
-    if not asked.isdecimal() or not int(asked):
-        raise PriceError(f"--rounds: expected a whole number from 1; got '{asked}'")
-    return replace(profile, rounds=int(asked))
-
-
-def price(
-    name: str, mix: Mix, shape: Shape, *, convention: str, profile: Profile, device: str
-) -> Price:
-    """Count a network and forecast its memory; on a CPU nothing is computed for it.
+def price(subject: Profiled, shape: Shape, *, convention: str, device: str) -> Price:
+    """Count a network and forecast its memory; nothing is computed for it.
 
     Args:
-        name: What it is called.
-        mix: Whose network.
+        subject: The network; batch, precision and layout of its profile are those of the call
+            whose memory is forecast.
         shape: Of the image.
         convention: How others would count it.
-        profile: Batch and precision of the call whose memory is forecast.
-        device: cpu or cuda.
+        device: Where it is built: cpu or cuda.
 
     Raises:
-        ValueError: There is no such convention, or the network cannot take this image.
+        ValueError: There is no such convention, or the network cannot be built or take the image.
     """
-    find(convention)
-    channels, *size = shape
-    height, width = size
-    with torch.device("meta" if device == "cpu" else device):
-        model = build(mix.network)
-    image = (1, channels, height, width)
-    scale = scale_of(model)
-    place = torch.device(device)
+    find_convention(convention)
+    model, image = subject.build(device), (1, *shape)
+    outputs = outputs_of(model, image, subject.name)
+    attempt = Attempts()
+    stages, modules = parameters_by(model)
     return Price(
-        name=name,
+        name=subject.name,
         shape=shape,
-        output=(channels, scale * height, scale * width),
+        outputs={place: size[1:] for place, size in outputs.items()},
         params=count_parameters(model),
-        count=count_macs(model, (height, width), channels=channels),
-        padding=padding(model, image),
-        charged=count_as(model, image, convention),
-        peak_memory=peak_inference(
-            model, (height, width), profile.batch, place, profile.precision, channels
-        ),
-        memory_protocol=memory.protocol(place),
+        params_by_stage=stages,
+        params_by_module=modules,
+        ledger=attempt("multiply-adds", lambda: ledger(model, image)),
+        padding=None if subject.foreign else attempt("padding", lambda: padding(model, image)),
+        charged=attempt(convention, lambda: count_as(model, image, convention)),
+        memory=attempt("memory", lambda: _memory(subject, model, shape)),
+        reasons=attempt.reasons,
     )
 
 
-def forecast_timing(mix: Mix, shape: Shape, *, profile: Profile, device: str) -> float:
-    """Seconds that timing will take, judged by two calls of the network in this process."""
-    with torch.device(device), torch.inference_mode():
-        model, image = build(mix.network).eval(), torch.rand(1, *shape)
-        model(image)  # the first one prepares things
-        start = time.perf_counter()
-        float(model(image)["image"].mean())  # waits for the device
-        call = time.perf_counter() - start
-    return latency.forecast_seconds(profile.batch * call, profile, candidates=1)
-
-
-def time_alone(
-    mix: Mix,
-    shape: Shape,
-    *,
-    profile: Profile,
-    device: str,
-    plugins: Sequence[str] = (),
-    report: Callable[[str, int, int], None] = lambda phase, done, total: None,
-) -> Timing:
-    """Time a network beside the reference network, in fresh processes.
+@dataclass(frozen=True, kw_only=True)
+class TrainingPrice:
+    """What one training step costs; what could not be found is None.
 
     Args:
-        mix: Whose network.
-        shape: Of the image.
-        profile: Rounds, processes, threads, batch, precision.
-        device: cpu or cuda.
-        plugins: Files that workers load first.
-        report: Told the phase, the rounds that are done and of how many.
-
-    Raises:
-        PriceError: The network, or the sitting, failed.
+        batch: Images in the step.
+        shape: Channels, height and width of each.
+        costs: Multiply-adds and what stands beside them, forward, backward and in the optimiser.
+        memory: What is alive during a step.
+        reasons: Why something could not be found.
     """
-    channels, height, width = shape
-    rounds = profile.rounds * profile.processes
-    timed = time_together(
-        [mix],
-        size=(height, width),
-        profile=replace(profile, size=((height, width),)),
-        device=device,
-        plugins=tuple(plugins),
-        report=lambda done: report("latency", done, rounds),
-        channels=channels,
+
+    batch: int
+    shape: Shape
+    costs: TrainingLedger | None
+    memory: MemoryProfile | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def price_training(subject: Profiled, shape: Shape, *, device: str) -> TrainingPrice:
+    """Count a training step and forecast its memory; nothing is computed.
+
+    A mix of a study is trained as the study says, on its crops; a network of a file on images of
+    this shape, as many as its profile has, to make what it returns small.
+
+    Args:
+        subject: The network.
+        shape: Of the profiled image.
+        device: Where the network is built.
+    """
+    model, mix, attempt = subject.build(device), subject.mix, Attempts()
+    batch, size = subject.profile.batch, shape
+    if not subject.foreign:
+        side = mix.training.crop // task_scale(mix.task)  # of the degraded crop
+        batch, size = mix.training.batch, (shape[0], side, side)
+    request = ("scales", "auxiliary") if not subject.foreign else ()
+    return TrainingPrice(
+        batch=batch,
+        shape=size,
+        costs=attempt(
+            "training step", lambda: training_ledger(model, (batch, *size), request=request)
+        ),
+        memory=attempt(
+            "memory of a step", lambda: forecast_training(model, (batch, *size), mix.training)
+        ),
+        reasons=attempt.reasons,
     )
-    if reason := timed.failure or timed.dropped.get(mix.network.key):
-        raise PriceError(f"latency at {height}x{width} cannot be measured: {reason}")
-    found, place = summarise(timed.samples, seed=0), torch.device(device)
-    return Timing(
-        network=found[mix.network.key],
-        reference=found[REFERENCE],
-        protocol=latency.protocol(profile, place),
-        device=device,
-        backend=backend_for(place),
+
+
+def parameters_by(model: nn.Module) -> tuple[dict[str, int], dict[str, int]]:
+    """Numbers in the parameters by slot (and "rest") and by path of module."""
+    slots = plan_of(model).slots
+    stages, modules = dict.fromkeys([*slots.values(), REST], 0), {"": 0}
+    for name, parameter in model.named_parameters():
+        parts = [part for part in name.split(".")[:-1] if part != "_orig_mod"]
+        paths = [".".join(parts[:depth]) for depth in range(len(parts) + 1)]
+        for path in paths:
+            modules[path] = modules.get(path, 0) + parameter.numel()
+        slot = next((slots[path] for path in paths if path in slots), REST)
+        stages[slot] += parameter.numel()
+    return stages, modules
+
+
+def _memory(subject: Profiled, model: nn.Module, shape: Shape) -> MemoryProfile:
+    profile = subject.profile
+    return forecast_inference(
+        model,
+        (profile.batch, *shape),
+        precision=profile.precision[0],
+        channels_last=profile.channels_last,
     )
-
-
-def as_json(found: Price, timing: Timing | None) -> dict[str, Any]:
-    """A price as plain data: the convention's figures first, ours beside them."""
-    charged, count = found.charged, found.count
-    return {
-        "name": found.name,
-        "size": found.shape,
-        "padded": found.padding.whole,
-        "padded_inside": found.padding.inside,
-        "output": found.output,
-        "convention": charged.convention,
-        "params": charged.params,
-        "macs": charged.macs,
-        "macs_range": charged.range,
-        "macs_by_class": charged.by_class,
-        "uncounted": charged.uncounted,
-        "ablate": {
-            "params": found.params,
-            "macs": count.total,
-            "macs_range": count.range,
-            "macs_by_class": count.by_class,
-            "uncounted": count.uncounted,
-            "scan_strict": count.scan_strict,
-            "beside": {name: getattr(count, name) for name in BESIDE},
-        },
-        "peak_memory": found.peak_memory,
-        "peak_memory_protocol": found.memory_protocol,
-        "latency": None if timing is None else _timing_as_json(timing),
-    }
-
-
-def _timing_as_json(timing: Timing) -> dict[str, Any]:
-    return {
-        **asdict(timing.network),
-        "reference": asdict(timing.reference),
-        "protocol": timing.protocol,
-        "device": timing.device,
-        "scan_backend": timing.backend,
-    }
-
-
-def _no_mix(study: Study, label: str, labels: list[str]) -> str:
-    few = "; ".join(labels[:5]) + (" ..." if study.size > len(labels[:5]) else "")
-    return f"{study.name}: no mix is named '{label}'{nearest(label, labels)} (mixes: {few})"

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from ablate import price_words, pricing
-from ablate.mix import Choice, Profile
+from ablate import price_timing, price_words, pricing
+from ablate.mix import Profile
 from ablate.network import build
-from ablate.pricing import PriceError
+from ablate.price_json import as_json
+from ablate.profiled import PriceError, Profiled, asked_profile
 from ablate.profiling.flops import count_parameters
 from ablate.profiling.padding import padding
 from ablate.study import load_study
@@ -130,7 +131,7 @@ def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one:
     forecast = next(k for k, line in enumerate(lines) if line.startswith("timing it takes about"))
     assert lines[forecast].endswith("(forecast); --rounds N takes less, --no-latency nothing")
     assert code == 0 and any("latency" in line for line in lines[forecast + 1 :])
-    assert pricing.with_rounds(Profile(), "7").rounds == 7
+    assert asked_profile(Profile(), rounds="7").rounds == 7
     code, _, error = cli("profile", one, "--rounds", "none")
     assert (code, error) == (2, "--rounds: expected a whole number from 1; got 'none'\n")
 
@@ -198,20 +199,22 @@ def test_a_grey_network_is_timed_on_grey_images(tmp_path: Path):
     path = tmp_path / "grey.toml"
     path.write_text(GREY)
     study = load_study(path)
-    timing = pricing.time_alone(study.mix(()), (1, 16, 16), profile=study.profile, device="cpu")
+    timing = price_timing.time_alone(
+        study.mix(()), (1, 16, 16), profile=study.profile, device="cpu"
+    )
     assert timing.network.seconds > 0
 
 
 def test_a_network_that_cannot_be_timed_is_one_line(monkeypatch: pytest.MonkeyPatch, one: Path):
     study = load_study(one)
-    failed = pricing.latency.REFERENCE
+    failed = price_timing.REFERENCE
 
     class Failed:
         failure, dropped, samples = f"no {failed}", {}, ()
 
-    monkeypatch.setattr(pricing, "time_together", lambda *given, **more: Failed)
+    monkeypatch.setattr(price_timing, "time_together", lambda *given, **more: Failed)
     with pytest.raises(PriceError) as raised:
-        pricing.time_alone(study.mix(()), (3, 8, 9), profile=study.profile, device="cpu")
+        price_timing.time_alone(study.mix(()), (3, 8, 9), profile=study.profile, device="cpu")
     assert str(raised.value) == "latency at 8x9 cannot be measured: no reference"
 
 
@@ -231,17 +234,16 @@ def test_padding_on_all_sides_is_no_filling_up():
 
 
 def test_routed_networks_show_both_ends():
-    moce = Choice.of("moce", {})
     text = ONE.replace('"rdcnn"', '"moce"')
     study = load_study_text(text)
-    found = pricing.price(
-        "routed", study.mix(()), (3, 16, 16), convention="fvcore", profile=Profile(), device="cpu"
-    )
-    low, high = found.count.range
-    assert moce.name == "moce" and low < found.count.total < high
+    subject = Profiled(name="routed", mix=study.mix(()), profile=Profile())
+    found = pricing.price(subject, (3, 16, 16), convention="fvcore", device="cpu")
+    assert found.ledger and found.charged
+    assert found.ledger.least.macs < found.ledger.total.macs < found.ledger.most.macs
     _, rows = price_words.table(found)
-    assert [row[0].strip() for row in rows][-2:] == ["cheapest experts", "dearest experts"]
-    assert pricing.as_json(found, None)["macs_range"] == found.charged.range
+    names = [row[0].strip() for row in rows]
+    assert names.index("dearest experts") == names.index("cheapest experts") + 1
+    assert as_json(found)["macs_range"] == found.charged.range
 
 
 def load_study_text(text: str):
