@@ -1,0 +1,198 @@
+"""What a network costs, added up from its frame and its blocks, each counted once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ablate.footing.outline import Call, Outline
+from ablate.mix import Choice
+from ablate.topologies import Blocks
+from blocks import blocks, make
+
+Widths = tuple[int, ...]
+Sizes = tuple[int, int]  # channels, and length of the embedding
+Measure = Callable[[nn.Module], float]  # multiply-adds, or parameters
+Law = NDArray[np.float64]
+
+ANCHORS = (0.75, 1.25, 1.75)  # of the channels as written: where a block is counted for its law
+REACH = 64  # channels to go on for the next that a block can have
+
+
+class Prices(Protocol):
+    """What a network costs is its rest, plus its blocks."""
+
+    def rest(self, widths: Widths) -> float:
+        """What is around the blocks."""
+
+    def block(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
+        """One block.
+
+        Raises:
+            ValueError: It cannot be built with so many channels, or cannot be priced.
+        """
+
+    def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
+        """Of many widths, quickly; it may be off by a little."""
+
+    def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
+        """One block, quickly; it may be off by a little.
+
+        Raises:
+            ValueError: It cannot be priced.
+        """
+
+    def total(self, rest: float, inside: float) -> float:
+        """What a network with this rest and these blocks costs."""
+
+
+class Counted:
+    """Prices that are counted on networks without memory; they add up exactly.
+
+    Quick prices follow laws of second degree in the channels, as convolutions and products do.
+
+    Args:
+        outline: The topology.
+        measure: Counts a network.
+    """
+
+    def __init__(self, outline: Outline, measure: Measure) -> None:
+        self.outline, self.measure = outline, measure
+        self._rests: dict[Widths, float] = {}
+        self._blocks: dict[tuple[float, Choice, int, Sizes], float] = {}
+        self._places: dict[Call, float] = {}
+        self._law_of_rests: Law | None = None
+        self._laws: dict[tuple[float, Choice, int], Law | None] = {}
+
+    def rest(self, widths: Widths) -> float:
+        """What is around the blocks."""
+        if widths not in self._rests:
+            self._rests[widths] = self.measure(self.outline.build(widths))
+        return self._rests[widths]
+
+    def block(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
+        """What a network with the block costs more than one without."""
+        key = (self._place(call), choice, _index(choice, index), sizes)
+        if key not in self._blocks:
+            self._blocks[key] = self._more(call, made(*key[1:]), sizes)
+        return self._blocks[key]
+
+    def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
+        """What is around the blocks, by its law."""
+        if self._law_of_rests is None:
+            samples = self._samples()
+            known = np.array([self.rest(sample) for sample in samples])
+            self._law_of_rests = np.linalg.lstsq(self._terms(samples), known, rcond=None)[0]
+        found: list[float] = (self._terms(widths) @ self._law_of_rests).tolist()
+        return found
+
+    def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
+        """A block by its law; where it has none, because of an embedding, counted."""
+        key = (self._place(call), choice, _index(choice, index))
+        if key not in self._laws:
+            self._laws[key] = None if sizes[1] else self._find_law(call, choice, index)
+        law = self._laws[key]
+        if law is None or sizes[1]:
+            return self.block(call, choice, index, sizes)
+        return float(np.polyval(law, sizes[0]))
+
+    def total(self, rest: float, inside: float) -> float:
+        """The sum."""
+        return rest + inside
+
+    def _place(self, call: Call) -> float:
+        """How many pixels a place works on, from the cost of a 1x1 convolution there.
+
+        Places of as many pixels share what is counted. (Where parameters are counted, it is 1.)
+        """
+        if call not in self._places:
+            channels, context = call.sizes(self.outline.plain)
+            with torch.device("meta"):
+                convolution = nn.Conv2d(channels, channels, 1, bias=False)
+            cost = self._more(call, convolution, (channels, context))
+            self._places[call] = cost / channels**2
+        return self._places[call]
+
+    def _more(self, call: Call, block: nn.Module, sizes: Sizes) -> float:
+        """What a network with a block in one place costs more than one without."""
+        widths = self._widths_for(call, sizes)
+
+        def fill(slot: str, number: int, channels: int, context: int) -> nn.Module:
+            here = (slot, number) == (call.slot, call.number)
+            return Blocks(block, slot=slot) if here else Blocks(slot=slot)
+
+        return self.measure(self.outline.build(widths, fill)) - self.rest(widths)
+
+    def _find_law(self, call: Call, choice: Choice, index: int) -> Law | None:
+        """Cost over channels, of second degree through three counts."""
+        written = call.sizes(self.outline.written)[0]
+        anchors = [self._next(choice, index, round(written * share)) for share in ANCHORS]
+        if None in anchors or len(set(anchors)) < len(ANCHORS):
+            return None
+        channels = [anchor for anchor in anchors if anchor is not None]
+        costs = [self.block(call, choice, index, (anchor, 0)) for anchor in channels]
+        return np.asarray(np.polyfit(channels, costs, 2))
+
+    def _next(self, choice: Choice, index: int, channels: int) -> int | None:
+        """The first number of channels from here on that a block can have."""
+        for more in range(max(channels, 1), channels + REACH):
+            try:
+                made(choice, _index(choice, index), (more, 0))
+            except ValueError:
+                continue
+            return more
+        return None
+
+    def _widths_for(self, call: Call, sizes: Sizes) -> Widths:
+        """Widths at which a place is given these sizes, the others small."""
+        widths = list(self.outline.plain)
+        followed = (call.context, call.channels)
+        for (level, times), size in zip(followed, reversed(sizes), strict=True):
+            if level >= 0:
+                widths[level] = round(size / times)
+        return tuple(widths)
+
+    def _samples(self) -> list[Widths]:
+        """Widths to count at: as many as the law has terms."""
+        plain = self.outline.plain
+
+        def scaled(*levels: int) -> Widths:
+            return tuple(w * (1 + levels.count(level)) for level, w in enumerate(plain))
+
+        levels = range(len(plain))
+        pairs = itertools.combinations_with_replacement(levels, 2)
+        return [scaled(), *(scaled(k) for k in levels), *(scaled(*pair) for pair in pairs)]
+
+    def _terms(self, widths: Sequence[Widths]) -> Law:
+        """1, every width, and every product of two, in units of the smallest."""
+        w = np.asarray(widths, dtype=float) / np.asarray(self.outline.plain, dtype=float)
+        levels = range(w.shape[1])
+        pairs = itertools.combinations_with_replacement(levels, 2)
+        products = [w[:, i] * w[:, j] for i, j in pairs]
+        return np.stack([np.ones(len(w)), *(w[:, k] for k in levels), *products], axis=1)
+
+
+def made(choice: Choice, index: int, sizes: Sizes) -> nn.Module:
+    """A block without memory.
+
+    Raises:
+        ValueError: It cannot be built; whatever it raised, in one line.
+    """
+    channels, context = sizes
+    try:
+        with torch.device("meta"):
+            return make(choice.name, channels, index, context, **choice.settings)
+    except (ValueError, RuntimeError, TypeError, ArithmeticError, AssertionError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{choice.name}: {reason}") from error
+
+
+def _index(choice: Choice, index: int) -> int:
+    """The position, for blocks that ask for it."""
+    return index if "index" in blocks[choice.name].supplied else 0
