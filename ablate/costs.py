@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ablate.energy_rows import energy_metrics
 from ablate.latency_rows import latency_metrics, latency_rows, mode_name
 from ablate.memory_rows import memory_metrics, memory_rows
 from ablate.mix import Mix, Profile
@@ -58,6 +59,7 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         Metric("activations", "", "lower", ACTIVATIONS_PROTOCOL),
         *memory_metrics(device),
         *latency_metrics(profile, device),
+        *(energy_metrics(device) if profile.energy else ()),
     )
 
 

@@ -161,6 +161,8 @@ class Profile:
             so wide to each side, as a part of the share (0.01: 1 %); 0 does all rounds.
         budget: Seconds that the rounds of one sitting may take, over all its processes; 0 sets no
             limit. Starting, compiling and warming up come on top.
+        energy: Also count the energy of an image, in the first way and precision, where the device
+            has a counter; a few seconds for each network and size.
     """
 
     size: tuple[tuple[int, int], ...] = ((256, 256),)
@@ -175,6 +177,7 @@ class Profile:
     flush: bool = False
     interval: float = 0.0
     budget: float = 0.0
+    energy: bool = False
 
     def __repr__(self) -> str:
         """The same text for the same way of measuring, from version to version.

@@ -1,0 +1,165 @@
+"""Energy in a run: counted in a process of its own, written as rows, or a reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ablate import energy_sitting
+from ablate.energy_rows import energy_metrics, energy_rows
+from ablate.energy_sitting import Energies, EnergyJob, count_energy, energy_together
+from ablate.engines.job import Failed, Job
+from ablate.mix import Choice, Mix, Profile, Task, Training
+from ablate.profiling import energy
+from ablate.profiling.conditions import watcher
+from ablate.profiling.energy import Energy, Meter
+from ablate.profiling.latency import REFERENCE, Mode
+from ablate.profiling.nvml import Absent, Device
+from reports.record import Measurement, Note
+from tests.fake_nvml import FakeNvml
+from tests.test_network import stage, unet
+
+PROFILE = Profile(size=((16, 16),), batch=2, energy=True)
+FOUND = Energy(
+    joules=0.5,
+    low=0.4,
+    high=0.6,
+    gross=0.8,
+    watts=160,
+    idle_watts=60,
+    windows=3,
+    seconds=1.0,
+    period=0.02,
+    counter="a counter",
+)
+
+
+def mix(*blocks: str, crop: int = 16) -> Mix:
+    task = Task(degradation=Choice.of("gaussian_noise"))
+    network = unet(stage("stage1", *blocks), stage("decoder1"), width=8)
+    return Mix(task=task, network=network, training=Training(crop=crop, batch=1))
+
+
+def rows(counted: Energies, *mixes: Mix) -> tuple[list[Measurement], list[Note]]:
+    return energy_rows(mixes, counted, (16, 16), PROFILE, "cpu", "s1")
+
+
+def test_an_image_has_its_energy_with_the_spread_of_the_windows() -> None:
+    one = mix("nafblock")
+    counted = {one.network.key: FOUND, REFERENCE: replace(FOUND, joules=0.1)}
+    found, notes = rows(Energies(found=counted), one)
+    row = next(row for row in found if row.subject == one.key and row.metric == "energy")
+    assert (row.value, row.low, row.high, row.n) == (0.5, 0.4, 0.6, 3)
+    assert (row.mode, row.device, row.sitting) == ("16x16 batch 2", "cpu", "s1")
+    values = {(row.subject, row.metric): row.value for row in found}
+    assert values[one.key, "energy_gross"] == 0.8
+    assert values[one.key, "power_working"] == 160
+    assert values[REFERENCE, "energy"] == 0.1
+    assert values["machine", "power_idle"] == 60
+    assert notes == []
+
+
+def test_mixes_that_are_the_same_network_share_their_energy() -> None:
+    one, other = mix("nafblock"), mix("nafblock", crop=8)
+    found, _ = rows(Energies(found={one.network.key: FOUND, REFERENCE: FOUND}), one, other)
+    assert {one.key, other.key} <= {row.subject for row in found}
+    assert one.key != other.key
+
+
+def test_what_could_not_be_counted_has_a_reason_and_no_row() -> None:
+    one, other = mix("nafblock"), mix()
+    counted = Energies(
+        found={
+            one.network.key: Absent("out of memory"),
+            other.network.key: replace(FOUND, note="idle power moved between 1.0 W and 2.0 W"),
+            REFERENCE: FOUND,
+        }
+    )
+    found, notes = rows(counted, one, other)
+    assert one.key not in {row.subject for row in found}
+    assert [(note.subject, note.topic, note.text) for note in notes] == [
+        (one.key, "energy", "energy was not counted: out of memory"),
+        (other.key, "energy", "idle power moved between 1.0 W and 2.0 W"),
+    ]
+
+
+def test_a_machine_without_a_counter_has_one_note() -> None:
+    found, notes = rows(Energies(failure="Not Supported"), mix())
+    assert found == []
+    assert [note.text for note in notes] == ["energy was not counted: Not Supported"]
+
+
+def test_every_row_has_a_metric_with_its_protocol() -> None:
+    one = mix()
+    found, _ = rows(Energies(found={one.network.key: FOUND, REFERENCE: FOUND}), one)
+    metrics = {metric.name: metric for metric in energy_metrics("cuda")}
+    assert {row.metric for row in found} == set(metrics)
+    assert (metrics["energy"].unit, metrics["energy"].better) == ("J", "lower")
+    assert "NVML's counter of the board" in metrics["energy"].protocol
+
+
+class Board:
+    """Every finished stretch took 30 ms at 160 W; idling takes 60 W."""
+
+    def __init__(self) -> None:
+        self.now = self.used = 0.0
+
+    def spend(self, seconds: float, watts: float) -> None:
+        self.now += seconds
+        self.used += seconds * watts
+
+    def meter(self) -> Meter:
+        return Meter(
+            name="a counter of known power",
+            read=lambda: self.used,
+            finish=lambda: self.spend(30e-3, 160),
+            clock=lambda: self.now,
+            sleep=lambda seconds: self.spend(seconds, 60),
+        )
+
+
+def test_networks_are_counted_side_by_side_with_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board, look = Board(), watcher(torch.device("cuda"), nvml=Device(FakeNvml(), "handle"))
+    monkeypatch.setattr(energy_sitting, "meter_for", lambda device: board.meter())
+    monkeypatch.setattr(energy, "watcher", lambda device: look)
+    one = mix("nafblock")
+    job = EnergyJob(
+        mixes=(one.to_json(),), size=(16, 16), profile=PROFILE, mode=Mode(), device="cpu"
+    )
+    told: list[object] = []
+    counted = count_energy(job, told.append)
+    assert counted.failure == ""
+    assert set(counted.found) == {one.network.key, REFERENCE}
+    for found in counted.found.values():
+        assert isinstance(found, Energy)
+        assert found.joules == pytest.approx(100 * 30e-3 / 2, rel=0.05)  # two images in a call
+    assert told == [1, 2, 3]
+
+
+def test_without_a_counter_nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy_sitting, "meter_for", lambda device: Absent("Not Supported"))
+    job = EnergyJob(mixes=("no mix",), size=(16, 16), profile=PROFILE, mode=Mode(), device="cpu")
+    assert count_energy(job, lambda message: None) == Energies(failure="Not Supported")
+
+
+def test_a_fresh_process_counts_or_says_why_not() -> None:
+    one = mix()
+    counted = energy_together([one], size=(16, 16), profile=PROFILE, device="cpu", plugins=())
+    if counted.failure:
+        assert "counter" in counted.failure or "energy_uj" in counted.failure
+    else:
+        assert set(counted.found) == {one.network.key, REFERENCE}
+
+
+def test_a_process_that_dies_is_a_failure_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(jobs: list[Job], workers: int) -> Iterator[Failed]:
+        yield Failed(jobs[0], "killed by signal 9", "")
+
+    monkeypatch.setattr(energy_sitting, "run_jobs", die)
+    counted = energy_together([mix()], size=(16, 16), profile=PROFILE, device="cpu", plugins=())
+    assert counted == Energies(failure="killed by signal 9")
