@@ -1,0 +1,251 @@
+"""Where each stage stands under the roofs of its machine: what limits it, and how nearly.
+
+Three things bound a stage from below: the bytes that it must move, the operations that it must
+do, and the operators that it must start. The longest of the three names it; its part of the time
+that the stage really took says how near the stage is to that roof.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ablate.mix import Precision, Profile
+from ablate.profiling._launches import Launches
+from ablate.profiling.ceilings import Ceilings, measure_ceilings
+from ablate.profiling.latency import time_calls
+from ablate.profiling.ledger import Cost, ledger
+from ablate.profiling.memory import StorageTracker
+from ablate.profiling.modes import numbers_as
+from ablate.profiling.stages import stage_calls
+from ablate.profiling.summary import LatencySummary, summarise
+from ablate.profiling.timing import Call, Timer, timer_for
+
+Label = Literal["memory-bound", "compute-bound", "launch-bound"]
+NETWORK = "network"
+"""Under this name stands the network as a whole."""
+
+_AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What something must do at least.
+
+    Args:
+        flops: Operations, two for each multiply-add.
+        bytes_moved: Read and written by operators, each tensor once an operator.
+        launches: Operators that are started; 0 where they are replayed as one.
+        working_set: Most bytes in use at once; infinite where it is not known.
+    """
+
+    flops: float
+    bytes_moved: float
+    launches: int = 0
+    working_set: float = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where work stands on the roofline.
+
+    Args:
+        label: What bounds it: the longest of the three times below.
+        share: Of the bound's time in the time that it took. Near 1: at the roof. Far below: the
+            roof is not what it waits for most. Above 1: it needed less than was counted, because
+            caches kept what operators put out, or a convolution multiplied less (Winograd).
+        intensity: Operations per byte.
+        ridge: Operations per byte from which operations, not bytes, are the limit.
+        seconds: What it took.
+        memory: Seconds that its bytes take at best.
+        compute: Seconds that its operations take at best.
+        launch: Seconds that starting its operators takes at best.
+    """
+
+    label: Label
+    share: float
+    intensity: float
+    ridge: float
+    seconds: float
+    memory: float
+    compute: float
+    launch: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagePlacement:
+    """A stage on the roofline.
+
+    Args:
+        slot: Such as stage1; "network" for the whole.
+        shapes: (B, C, H, W) of what it is given, once for each visit.
+        work: What it must do.
+        placement: Where that puts it.
+        low: Lower end of the 95 % interval of its time, in seconds.
+        high: Upper end.
+    """
+
+    slot: str
+    shapes: tuple[tuple[int, ...], ...]
+    work: Work
+    placement: Placement
+    low: float
+    high: float
+
+
+def place(
+    work: Work, seconds: float, ceilings: Ceilings, precision: Precision = "float32"
+) -> Placement:
+    """Put work that took so long under the roofs of a machine.
+
+    Raises:
+        ValueError: It did nothing, or took no time.
+        CeilingError: The precision's ceiling was not measured.
+    """
+    if not seconds > 0:
+        raise ValueError(f"nothing takes {seconds} s; expected a time above 0")
+    bandwidth = ceilings.bandwidth(work.working_set)
+    bounds: dict[Label, float] = {
+        "memory-bound": work.bytes_moved / bandwidth,
+        "compute-bound": work.flops / ceilings.product(precision),
+        "launch-bound": work.launches * ceilings.launch,
+    }
+    label = max(bounds, key=lambda name: bounds[name])
+    if not bounds[label] > 0:
+        raise ValueError("work without bytes, operations and operators has no place on a roofline")
+    return Placement(
+        label=label,
+        share=bounds[label] / seconds,
+        intensity=work.flops / work.bytes_moved if work.bytes_moved else math.inf,
+        ridge=ceilings.ridge(precision, work.working_set),
+        seconds=seconds,
+        memory=bounds["memory-bound"],
+        compute=bounds["compute-bound"],
+        launch=bounds["launch-bound"],
+    )
+
+
+def roofline(
+    model: nn.Module,
+    shape: tuple[int, ...],
+    profile: Profile,
+    device: torch.device,
+    *,
+    ceilings: Ceilings | None = None,
+    timer: Timer | None = None,
+    seed: int = 0,
+    report: Callable[[int, int], None] = lambda done, rounds: None,
+) -> tuple[StagePlacement, ...]:
+    """Place every stage of a network, and the network; run eagerly, in the first precision.
+
+    Stages are timed alone, on what they are given inside the network, in interleaved rounds. It
+    is best done in a process that does little else.
+
+    Args:
+        model: The network; it is moved to the device and put into evaluation mode.
+        shape: (B, C, H, W) of its image.
+        profile: Rounds, threads, precision and memory layout.
+        device: Where it runs.
+        ceilings: Of the device, in this precision and with these threads; none measures them.
+        timer: What times the calls; none for the clock that suits the device.
+        seed: Fixes the order of the rounds.
+        report: Told after each round how many rounds of how many are done.
+
+    Raises:
+        LatencyError: A stage cannot be run.
+        CountError: The network cannot be counted.
+        CeilingError: The ceilings are not those of this precision.
+    """
+    precision = profile.precision[0]
+    roofs = ceilings or measure_ceilings(device, threads=profile.threads, precisions=[precision])
+    roofs.product(precision)  # fails before anything is run where it was not measured
+    costs = _costs(model, shape, precision)
+    with numbers_as(precision), torch.inference_mode():
+        image = _image(shape, profile, device)
+        module = model.eval().to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload]
+        with _cast(precision, device.type):  # what a stage is given is cast as inside the network
+            stages = stage_calls(module, image)
+        calls: dict[str, Call] = {**stages, NETWORK: lambda: module(image)}
+        work = {slot: _work(costs[slot], call, image, precision) for slot, call in calls.items()}
+        samples = time_calls(
+            {slot: _within(call, precision, device) for slot, call in calls.items()},
+            profile=profile,
+            process=0,
+            seed=seed,
+            timer=timer or timer_for(device, profile.threads),
+            report=report,
+        )
+    taken = summarise(samples, seed)
+    shapes = {slot: stage.shapes for slot, stage in stages.items()} | {NETWORK: (tuple(shape),)}
+    return _placed(shapes, work, taken, roofs, precision)
+
+
+def _placed(
+    shapes: Mapping[str, tuple[tuple[int, ...], ...]],
+    work: Mapping[str, Work],
+    taken: Mapping[str, LatencySummary],
+    ceilings: Ceilings,
+    precision: Precision,
+) -> tuple[StagePlacement, ...]:
+    return tuple(
+        StagePlacement(
+            slot=slot,
+            shapes=visits,
+            work=work[slot],
+            placement=place(work[slot], taken[slot].seconds, ceilings, precision),
+            low=taken[slot].low,
+            high=taken[slot].high,
+        )
+        for slot, visits in shapes.items()
+    )
+
+
+def _costs(model: nn.Module, shape: tuple[int, ...], precision: Precision) -> dict[str, Cost]:
+    """By slot and for the network; what is cast to half moves half the bytes."""
+    with _cast(precision, "cpu"):
+        found = ledger(model, shape)
+    return {**found.by_stage, NETWORK: found.total}
+
+
+def _work(cost: Cost, call: Call, image: Tensor, precision: Precision) -> Work:
+    """The cost that was counted, and what one real call shows."""
+    launches, tracker = Launches(), StorageTracker([image], "images")
+    with tracker, launches, _cast(precision, image.device.type):
+        call()
+    return Work(
+        flops=float(cost.flops),
+        bytes_moved=float(cost.bytes_moved),
+        launches=launches.count,
+        working_set=float(tracker.peak),
+    )
+
+
+def _within(call: Call, precision: Precision, device: torch.device) -> Call:
+    if precision not in _AUTOCAST:
+        return call
+
+    def cast() -> object:
+        with _cast(precision, device.type):
+            return call()
+
+    return cast
+
+
+def _cast(precision: Precision, kind: str) -> AbstractContextManager[object]:
+    dtype = _AUTOCAST.get(precision)
+    return torch.autocast(kind, dtype=dtype) if dtype else nullcontext()
+
+
+def _image(shape: tuple[int, ...], profile: Profile, device: torch.device) -> Tensor:
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    return noise.to(device=device, memory_format=_layout(profile))
+
+
+def _layout(profile: Profile) -> torch.memory_format:
+    return torch.channels_last if profile.channels_last else torch.contiguous_format
