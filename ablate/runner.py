@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ablate import costs
+from ablate.energy_phase import count_energies
 from ablate.engines.job import Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
 from ablate.events import (
@@ -99,6 +100,8 @@ class Runner:
             timed = known[(known["sitting"] == sitting) & (known["mode"] == name)]["subject"]
             if not set(self.mixes) <= set(timed):
                 self._time(list(networks.values()), size, mode, sitting)
+        profile, device = self.study.profile, self.device
+        count_energies(self.record, self.mixes, profile, device, self.plugins, self.listener)
 
     def _enter(self, points: Sequence[Point]) -> None:
         """The mixes of a batch and what can be counted of them."""

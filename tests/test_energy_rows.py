@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from ablate import energy_sitting
+from ablate import energy_phase, energy_sitting
+from ablate.costs import cost_metrics
 from ablate.energy_rows import energy_metrics, energy_rows
 from ablate.energy_sitting import Energies, EnergyJob, count_energy, energy_together
 from ablate.engines.job import Failed, Job
+from ablate.events import Warned
 from ablate.mix import Choice, Mix, Profile, Task, Training
 from ablate.profiling import energy
 from ablate.profiling.conditions import watcher
 from ablate.profiling.energy import Energy, Meter
 from ablate.profiling.latency import REFERENCE, Mode
 from ablate.profiling.nvml import Absent, Device
-from reports.record import Measurement, Note
+from reports.record import Measurement, Note, Record
 from tests.fake_nvml import FakeNvml
 from tests.test_network import stage, unet
 
@@ -163,3 +166,68 @@ def test_a_process_that_dies_is_a_failure_with_its_reason(monkeypatch: pytest.Mo
     monkeypatch.setattr(energy_sitting, "run_jobs", die)
     counted = energy_together([mix()], size=(16, 16), profile=PROFILE, device="cpu", plugins=())
     assert counted == Energies(failure="killed by signal 9")
+
+
+class Phase:
+    """A record with one mix, and a count of how often its energy was counted."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, failure: str = "") -> None:
+        self.mix, self.failure, self.counted = mix(), failure, 0
+        self.events: list[object] = []
+        monkeypatch.setattr(energy_phase, "energy_together", self.together)
+        self.record = Record.create(folder / "record.sqlite", "a", "b", "c", {}, ("psnr",))
+        self.record.define(cost_metrics(PROFILE, "cpu"))
+
+    def together(self, networks: list[Mix], **settings: object) -> Energies:
+        self.counted += 1
+        found = {network.network.key: FOUND for network in networks}
+        return (
+            Energies(failure=self.failure)
+            if self.failure
+            else Energies(found={**found, REFERENCE: FOUND})
+        )
+
+    def run(self, profile: Profile) -> None:
+        energy_phase.count_energies(
+            self.record, {self.mix.key: self.mix}, profile, "cpu", (), self.events.append
+        )
+
+
+def test_a_run_records_energy_once_for_every_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(tmp_path, monkeypatch)
+    profile = replace(PROFILE, size=((16, 16), (8, 8)))
+    for _ in range(2):
+        phase.run(profile)
+    assert phase.counted == 2
+    rows = phase.record.measurements()
+    energy = rows[(rows["metric"] == "energy") & (rows["subject"] == phase.mix.key)]
+    assert sorted(energy["mode"]) == ["16x16 batch 2", "8x8 batch 2"]
+
+
+def test_a_run_that_does_not_ask_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(tmp_path, monkeypatch)
+    phase.run(replace(PROFILE, energy=False))
+    assert phase.counted == 0
+    assert not phase.events
+
+
+def test_a_run_without_a_counter_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Phase(tmp_path, monkeypatch, failure="Not Supported")
+    for _ in range(2):
+        phase.run(PROFILE)
+    assert Warned("energy was not counted: Not Supported") in phase.events
+    assert phase.record.notes()["text"].tolist() == ["energy was not counted: Not Supported"]
+
+
+def test_energy_is_a_metric_of_those_records_only_that_asked_for_it() -> None:
+    asked, other = PROFILE, replace(PROFILE, energy=False)
+    assert "energy" in {metric.name for metric in cost_metrics(asked, "cpu")}
+    assert "energy" not in {metric.name for metric in cost_metrics(other, "cpu")}
+    assert "energy" in repr(asked)
+    assert "energy" not in repr(other)
