@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from rich import box
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ablate.console import Bars, JsonLines, PlainLines
-from ablate.events import Listener, PhaseBegan, PhaseStep, silence
+from ablate.events import Listener, silence
+from ablate.events import phases as phases
 
 ONE_ANSWER = ("plan", "profile", "crossover", "latency-model")  # as JSON: no events before it
 _LEFT = ("", "mix", "block", "family", "what it is", "scored on", "knob")
@@ -29,19 +29,6 @@ def listening(options: argparse.Namespace, console: Console) -> AbstractContextM
     if options.json:
         return nullcontext(silence if options.command in ONE_ANSWER else JsonLines(console))
     return Bars(console) if console.is_terminal else nullcontext(PlainLines(console))
-
-
-def phases(listener: Listener) -> Callable[[str, int, int], None]:
-    """Progress (phase, done, of how many) as events of phases."""
-    begun: set[str] = set()
-
-    def report(phase: str, done: int, total: int) -> None:
-        if phase not in begun:
-            begun.add(phase)
-            listener(PhaseBegan(phase, total))
-        listener(PhaseStep(phase, done, total))
-
-    return report
 
 
 def make_table(*headings: str) -> Table:

@@ -34,7 +34,7 @@ class Began:
 
 @dataclass(frozen=True)
 class PhaseBegan:
-    """A phase with so many steps begins: "costs", "training", "latency", "report"."""
+    """A phase with so many steps begins: "costs", "training", "latency", "energy", "report"."""
 
     name: str
     total: int
@@ -108,3 +108,16 @@ Listener = Callable[[Event], None]
 
 def silence(event: Event) -> None:
     """A listener that does not."""
+
+
+def phases(listener: Listener) -> Callable[[str, int, int], None]:
+    """Progress (phase, done, of how many) as events of phases."""
+    begun: set[str] = set()
+
+    def report(phase: str, done: int, total: int) -> None:
+        if phase not in begun:
+            begun.add(phase)
+            listener(PhaseBegan(phase, total))
+        listener(PhaseStep(phase, done, total))
+
+    return report

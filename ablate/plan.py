@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from ablate import costs
+from ablate.composition.limits import Limits
+from ablate.composition.model import LatencyModel
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Training, mix_from_json
@@ -43,6 +45,7 @@ class PlannedMix:
     peak_memory: int | None  # bytes, of an inference call
     training_memory: int | None  # bytes
     seconds: float | None  # of one trial, wall time
+    latency: float | None = None  # seconds of one call, predicted by the study's latency model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ class Plan:
             end sooner.
         memory: Bytes that the workers need together, at most.
         not_timed: Why the device lacks modes that the profile asks for, a line for each.
+        constraints: What the study's constraints leave of it, in words; empty without any.
     """
 
     mixes: tuple[PlannedMix, ...]
@@ -71,6 +75,7 @@ class Plan:
     latency_seconds: float | None
     memory: int | None
     not_timed: tuple[str, ...] = ()
+    constraints: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,8 @@ def make_plan(
     device: str,
     plugins: Sequence[str] = (),
     report: Callable[[str, int, int], None] = lambda phase, done, total: None,
+    limits: Limits | None = None,
+    model: LatencyModel | None = None,
 ) -> Plan:
     """Count a study's mixes, and rehearse a few training steps of them on noise.
 
@@ -97,16 +104,28 @@ def make_plan(
         device: Where they would train.
         plugins: Files that workers load first.
         report: Told the phase, what is done of it and of how much.
+        limits: The study's constraints, where it has any.
+        model: Predicts latency, where the study has a model of this machine.
     """
-    points = propose(study, [], study.search)
+    points = propose(limits.space() if limits else study, [], study.search)
     shown = _spread(points, COUNTED)
     rehearsed = _spread(shown, REHEARSED)
     steps = _rehearse([study.mix(p) for p in rehearsed], workers, device, plugins, report)
     mixes = []
     for done, point in enumerate(shown, 1):
-        mixes.append(_planned(study, point, device, steps))
+        mixes.append(
+            replace(
+                _planned(study, point, device, steps), latency=_latency(model, study.mix(point))
+            )
+        )
         report("costs", done, len(shown))
-    return _summed(study, mixes, len(points), workers, steps, device)
+    plan = _summed(study, mixes, len(points), workers, steps, device)
+    return replace(plan, constraints=limits.words if limits else "")
+
+
+def _latency(model: LatencyModel | None, mix: Mix) -> float | None:
+    """Seconds of one call; nothing where no model knows the mix."""
+    return None if model is None or model.outside(mix) else model.predict(mix)
 
 
 def forecast_training(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from ablate import costs
+from ablate.composition.limits import Limits
+from ablate.composition.rows import predicted_rows
 from ablate.energy_phase import count_energies
 from ablate.engines.job import Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
@@ -27,7 +29,7 @@ from ablate.plan import forecast_training
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.rows import failed_row, mix_row, trial_rows
-from ablate.search import Point, Seen, propose
+from ablate.search import Point, Seen, Space, propose
 from ablate.sitting import sitting_name, time_together
 from ablate.study import Study
 from ablate.training.loop import Progress
@@ -69,7 +71,10 @@ class Runner:
         data: Mapping[Choice, str],
         plugins: Sequence[str],
         listener: Listener,
+        limits: Limits | None = None,
     ) -> None:
+        self.limits = limits
+        self.space: Space = limits.space() if limits else study
         self.study, self.place, self.record, self.device = study, place, record, device
         self.data, self.plugins, self.listener = data, tuple(plugins), listener
         self.mixes: dict[str, Mix] = {}
@@ -79,7 +84,7 @@ class Runner:
         """Train batch after batch of mixes until the strategy proposes no more."""
         seen: list[Seen] = []
         search = self.study.search
-        while points := propose(self.study, seen, search):
+        while points := propose(self.space, seen, search):
             trials = trials_of(self.study, points, self.data)
             self.mixes |= {trial.mix.key: trial.mix for trial in trials}
             self.labels |= {trial.mix.key: trial.label for trial in trials}
@@ -118,7 +123,8 @@ class Runner:
 
     def _count(self, mix: Mix) -> None:
         measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
-        self.record.add_sitting(measurements, (), notes)
+        predicted = predicted_rows(mix, self.limits, self.device) if self.limits else []
+        self.record.add_sitting([*measurements, *predicted], (), notes)
 
     def _train(self, trials: Sequence[Trial], workers: int) -> None:
         table = self.record.trials()

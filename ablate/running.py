@@ -15,7 +15,10 @@ from typing import Literal
 import torch
 
 from ablate import costs
-from ablate.events import Ended, Listener, Warned, silence
+from ablate.composition.finding import model_folders
+from ablate.composition.limits import limits
+from ablate.composition.rows import predicted_metrics
+from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.folder import RunError, RunFolder
 from ablate.metrics import WINDOW
 from ablate.mix import Choice, Mix
@@ -57,10 +60,15 @@ def run(
 
     Raises:
         RunError: The folder holds another study, is in use, or the device is not there.
+        ModelError: The study bounds latency and has no latency model of this machine, or nothing
+            keeps to its constraints.
         DataError: The images cannot be used; nothing was trained.
     """
     place = RunFolder(Path(folder or Path("runs") / study.name))
     chosen = choose_device(study, device)
+    bounds = limits(study, model_folders(study, place.path), chosen, phases(listener))
+    if bounds:
+        bounds.require_some()
     datasets = prepare_data(study)
     digests = {choice: dataset.digest for choice, dataset in datasets.items()}
     marks = {
@@ -72,7 +80,10 @@ def run(
     with place.held(), contextlib.closing(_record(study, place, marks)) as record:
         for choice, dataset in datasets.items():
             keep(dataset, place.data(choice))
-        runner = Runner(study, place, record, chosen, digests, plugins, listener)
+        if bounds:
+            record.define(predicted_metrics(bounds))
+            record.note("", "constraints", bounds.words)
+        runner = Runner(study, place, record, chosen, digests, plugins, listener, bounds)
         runner.search(worker_count(workers, chosen))
         runner.time()
         _warn_of_failures(record, listener)
@@ -170,7 +181,9 @@ def fingerprint(study: Study) -> str:
 
     Comments, objectives and the number of seeds may change: a run can be given more seeds.
     """
-    parts = (study.questions, study.slots, study.search, study.evaluation)
+    parts: tuple[object, ...] = (study.questions, study.slots, study.search, study.evaluation)
+    if study.constraints:  # they came later: a study without any keeps its fingerprint
+        parts = (*parts, study.constraints)
     return hashlib.sha256(repr((*parts, study.profile)).encode()).hexdigest()[:16]
 
 

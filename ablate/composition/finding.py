@@ -44,3 +44,17 @@ def command(study: Study, size: Size, device: str) -> str:
     first = size == study.profile.size[0]
     options = f" --device {device}" + ("" if first else f" --size {size[0]} {size[1]}")
     return f"make one while nothing else runs: ablate latency-model {source}{options}"
+
+
+def model_folders(study: Study, run: Path | None = None) -> tuple[Path, ...]:
+    """Where the model of a study may lie: in the run, or where runs lie if nobody says where."""
+    usual = Path("runs") / study.name
+    return tuple(dict.fromkeys([run or usual, usual]))
+
+
+def usable_model(study: Study, folders: Sequence[Path], device: str) -> LatencyModel | None:
+    """The model at the study's first size, where there is one for this machine."""
+    try:
+        return load(study, study.profile.size[0], folders, device)
+    except ModelError:
+        return None

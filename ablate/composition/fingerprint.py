@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import torch
 
@@ -11,15 +10,11 @@ from ablate.composition.measuring import Conditions
 from ablate.profiling.machine import describe
 from blocks.scan import backend_for
 
-# Settings of a profile that say how long to measure, and those that are told by themselves.
-_BESIDE = ("size", "device", "rounds", "processes", "interval", "budget", "run", "precision")
-
 
 def fingerprint(conditions: Conditions) -> dict[str, str]:
     """Facts that must all be the same for a model to hold, in words."""
     device, facts = torch.device(conditions.device), describe()
-    settings = asdict(conditions.profile)
-    how = {name: str(value) for name, value in settings.items() if name not in _BESIDE}
+    profile = conditions.profile
     processor = facts.get("gpu", "") if device.type == "cuda" else facts.get("cpu", "")
     return {
         "device": device.type,
@@ -29,7 +24,10 @@ def fingerprint(conditions: Conditions) -> dict[str, str]:
         "size": f"{conditions.size[0]}x{conditions.size[1]}",
         "run": conditions.mode.run,
         "precision": conditions.mode.precision,
-        **how,
+        "batch": str(profile.batch),
+        "threads": str(profile.threads),
+        "channels_last": str(profile.channels_last),
+        "flush": str(profile.flush),
     }
 
 
