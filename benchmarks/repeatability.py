@@ -193,7 +193,7 @@ def agreement(pairs: Sequence[tuple[Measurement, Measurement]]) -> Agreement:
     errors, taus, ties, apart, inverted = [], [], [], [], []
     for first, second in pairs:
         ratios = [m.seconds[rows] / m.seconds[columns] for m in (first, second)]
-        errors.append(np.abs(ratios[1] / ratios[0] - 1))
+        errors.append(np.expm1(np.abs(np.log(ratios[1] / ratios[0]))))
         orders = [np.sign(np.log(ratio)).astype(int) for ratio in ratios]
         signs = [m.signs[rows, columns] for m in (first, second)]
         taus.append(tau_b(orders[0], orders[1]))
