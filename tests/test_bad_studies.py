@@ -40,7 +40,7 @@ UNET_KNOBS = (
 )
 TOPOLOGIES = f"topologies: {', '.join(topologies)}"
 BLOCKS, FIRST = f"blocks: {', '.join(blocks)}", next(iter(blocks))
-OBJECTIVES = "objectives: latency, macs, params, peak_memory, psnr, ssim, training_memory"
+OBJECTIVES = "objectives: energy, latency, macs, params, peak_memory, psnr, ssim, training_memory"
 
 # what is changed, into what, and all that is said about it
 MISTAKES = {
@@ -313,6 +313,11 @@ MISTAKES = {
         "[training]",
         '[report]\nobjectives = ["psnr", "latensy"]\n[training]',
         f":14: report: no objective is named 'latensy'; did you mean 'latency'? ({OBJECTIVES})",
+    ),
+    "an objective that is not counted": (
+        "[training]",
+        '[report]\nobjectives = ["psnr", "energy"]\n[training]',
+        ":14: report: objectives names energy; to count it, write energy = true in profile",
     ),
     "no objective": (
         "[training]",

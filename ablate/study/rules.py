@@ -91,7 +91,14 @@ PROFILE: Mapping[str, Bounds] = {
     "budget": Bounds(low=0),
 }
 
-COSTS = ("latency", "macs", "params", "peak_memory", "training_memory")  # beside the metrics
+COSTS = (  # that objectives can name, beside the metrics
+    "energy",
+    "latency",
+    "macs",
+    "params",
+    "peak_memory",
+    "training_memory",
+)
 
 
 def training_problems(training: Training) -> Iterator[tuple[str, str]]:

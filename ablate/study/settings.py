@@ -106,10 +106,18 @@ def read_report(raw: Table, problems: Problems) -> ReportSettings:
             problems.add(path, f"no objective is named '{name}'{hint} (objectives: {listed})")
         elif name in report.objectives[:position]:
             problems.add(path, f"objectives lists '{name}' twice")
+        elif name == "energy" and not _counts_energy(raw):
+            text = "objectives names energy; to count it, write energy = true in profile"
+            problems.add(path, text)
     if not report.objectives:
         text = 'objectives = [] weighs nothing; write ["psnr", "latency"]'
         problems.add(("report", "objectives"), text)
     return report
+
+
+def _counts_energy(raw: Table) -> bool:
+    profile = raw.get("profile")
+    return isinstance(profile, dict) and profile.get("energy") is True
 
 
 def _plain_table(
