@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from ablate.composition.fingerprint import fingerprint
 from ablate.composition.fitting import Fit, Terms, agreement, fit
 from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed, measure
 from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
-from ablate.composition.parts import By, Frame, Part, frame_of, holding, parts_of
+from ablate.composition.parts import By, Frame, Part, holding, parts_of
 from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
 from ablate.latency_rows import mode_name
 from ablate.mix import Network
@@ -194,16 +195,19 @@ def _corrected(
 
 
 def _wider(found: Sequence[Skeleton], widths: Sequence[int]) -> list[Skeleton]:
-    """The frames again in other widths."""
+    """The frames again in other widths.
+
+    Raises:
+        CompositionError: A topology has none.
+    """
     wider: dict[Frame, Skeleton] = {}
     known = {one.frame for one in found}
-    for one in found:
-        for width in widths:
-            if one.frame.width is None:
-                name = one.frame.topology.name
-                raise CompositionError(f"{name} has no width that could be varied")
-            frame = one.frame.with_width(width)
-            if frame not in known:
-                base = replace(one.base, topology=frame.topology)
-                wider[frame] = replace(one, frame=frame_of(base), base=base)
+    for one, width in itertools.product(found, widths):
+        if one.frame.width_at() is None:
+            name = one.frame.topology.name
+            raise CompositionError(f"{name} has no width, so that none can be measured beside it")
+        frame = one.frame.with_width(width)
+        if frame not in known:
+            base = replace(one.base, topology=frame.topology)
+            wider[frame] = replace(one, frame=frame, base=base)
     return list(wider.values())

@@ -111,11 +111,10 @@ class LatencyModel:
         Raises:
             OutsideRange: It has a part that was never measured.
         """
-        frame = frame_of(network)
-        around, rest = self._between(frame), self.rest(frame)
+        rest = self.rest(frame_of(network))
         total, relaid = rest, 0.0
         for part in parts_of(network, self.by):
-            seconds, moved = self.part(part, around)
+            seconds, moved = self.part(part)
             total += seconds
             relaid += moved
         return Terms(total=total, rest=rest, relaid=relaid)
@@ -136,17 +135,13 @@ class LatencyModel:
             return str(error)
         return ""
 
-    def part(self, part: Part, around: Mapping[Frame, float] | None = None) -> tuple[float, float]:
+    def part(self, part: Part) -> tuple[float, float]:
         """Seconds of a part by itself and elements that it relays.
-
-        Args:
-            part: What is asked for.
-            around: Frames to take it from, with their shares; none finds them.
 
         Raises:
             OutsideRange: It was never measured.
         """
-        shares = around or self._between(part.frame)
+        shares = self._between(part.frame, part.slot)
         found = [(share, self._measured(part, frame)) for frame, share in shares.items()]
         if len(found) == 1:
             return found[0][1].seconds, found[0][1].relaid
@@ -161,37 +156,40 @@ class LatencyModel:
         why = f"could not be measured: {reason}" if reason else "was not measured"
         raise OutsideRange(f"{part.words} {why}; the model knows nothing of it")
 
-    def _between(self, frame: Frame) -> dict[Frame, float]:
-        """The frames that this one is taken from, with their shares: itself, or two widths."""
+    def _between(self, frame: Frame, slot: str = "") -> dict[Frame, float]:
+        """The frames that a place of this one is taken from, with their shares.
+
+        The frame itself where it was measured; else two of other widths, between which the place
+        (or without one, what is around the stages) lies.
+        """
         if frame in self.frames:
             return {frame: 1.0}
-        width = frame.width
-        widths = self._widths.get(_widthless(frame), ()) if width is not None else ()
+        width, widths = frame.width_at(slot), self._widths.get(frame.plain, ())
         if width is None or not widths:
             name = frame.topology.name
             raise OutsideRange(
                 f"{name} with these options and places was not measured; "
                 "the model knows nothing of it"
             )
-        if not widths[0] < width < widths[-1]:
+        if not widths[0] <= width <= widths[-1]:
             listed = ", ".join(map(str, widths))
+            where = f" of {slot}, for the first stage," if slot and slot != "stage1" else ""
             raise OutsideRange(
-                f"width {width} is outside the measured widths ({listed}); nothing is extrapolated"
+                f"width {width:g}{where} is outside the measured widths ({listed}); "
+                "nothing is extrapolated"
             )
-        above = bisect.bisect(widths, width)
-        low, high = widths[above - 1], widths[above]
-        share = math.log(width / low) / math.log(high / low)
-        return {frame.with_width(low): 1 - share, frame.with_width(high): share}
+        above = min(bisect.bisect(widths, width), len(widths) - 1)
+        low, high = widths[max(above - 1, 0)], widths[above]
+        share = math.log(width / low) / math.log(high / low) if high > low else 1.0
+        shares = {frame.with_width(low): 1 - share, frame.with_width(high): share}
+        return {at: part for at, part in shares.items() if part > 0}
 
     @cached_property
     def _widths(self) -> dict[Frame, tuple[int, ...]]:
-        """The measured widths of frames that are alike but for it."""
+        """The measured widths of frames that are alike but for them."""
         found: dict[Frame, list[int]] = {}
         for frame in self.frames:
-            if frame.width is not None:
-                found.setdefault(_widthless(frame), []).append(frame.width)
+            width = frame.width_at()
+            if width is not None and frame.with_width(round(width)) == frame:
+                found.setdefault(frame.plain, []).append(round(width))
         return {frame: tuple(sorted(widths)) for frame, widths in found.items()}
-
-
-def _widthless(frame: Frame) -> Frame:
-    return frame.with_width(0)

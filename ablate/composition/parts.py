@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import string
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ablate.mix import Choice, Network, Stage
+from ablate.widths import with_widths
 from blocks import blocks
 
 By = Literal["stage", "block"]
@@ -21,15 +24,29 @@ class Frame:
     slots: tuple[str, ...]
 
     @property
-    def width(self) -> int | None:
-        """The knob of that name, where the topology has one."""
-        width = self.topology.settings.get("width")
-        return width if isinstance(width, int) else None
+    def plain(self) -> Frame:
+        """The same without a word on its widths."""
+        left = {k: v for k, v in self.topology.settings.items() if k not in ("width", "widths")}
+        return replace(self, topology=Choice.of(self.topology.name, left))
 
     def with_width(self, width: int) -> Frame:
-        """The same, of another width."""
-        settings = {**self.topology.settings, "width": width}
-        return replace(self, topology=Choice.of(self.topology.name, settings))
+        """The same with so many channels in the first stage, doubling from there."""
+        return replace(self, topology=with_widths(self.topology, [width]))
+
+    def width_at(self, slot: str = "") -> float | None:
+        """How wide the first stage would be, if widths doubled from there to this place.
+
+        Without a place the geometric mean over all resolutions; None where there is no width.
+        """
+        settings = self.topology.settings
+        widths = settings.get("widths", ())
+        if not isinstance(widths, tuple) or not widths:
+            width = settings.get("width")
+            return float(width) if isinstance(width, int) else None
+        scales = [float(str(width)) / 2**level for level, width in enumerate(widths)]
+        if not slot:
+            return math.exp(sum(map(math.log, scales)) / len(scales))
+        return scales[_level(slot, len(scales))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +75,14 @@ class Part:
         counts = Counter(choice.name for choice in self.blocks)
         named = ", ".join(f"{name} x {n}" if n > 1 else name for name, n in counts.items())
         return f"{self.slot}: {named or 'nothing'}"
+
+
+def _level(slot: str, levels: int) -> int:
+    """The resolution of a place: stage2 and decoder2 are at the second, the middle at the last."""
+    number = slot.lstrip(string.ascii_letters + "_")
+    if slot == "middle":
+        return levels - 1
+    return min(int(number) - 1, levels - 1) if number.isdigit() else 0
 
 
 def frame_of(network: Network) -> Frame:
