@@ -50,7 +50,7 @@ def energy_rows(
         mode: How the networks ran; none for the profile's first mode.
     """
     if counted.failure:
-        return [], [Note("", "energy", f"energy was not counted: {counted.failure}")]
+        return [], [Note("", "energy", f"not counted: {counted.failure}")]
     name = mode_name(size, profile, mode or modes_of(profile)[0])
     backend = backend_for(torch.device(device))
     rows, notes = list[Measurement](), list[Note]()
@@ -58,7 +58,7 @@ def energy_rows(
     for subject, network in [*subjects, (REFERENCE, REFERENCE)]:
         found = counted.found[network]
         if isinstance(found, Absent):
-            notes.append(Note(subject, "energy", f"energy was not counted: {found.reason}"))
+            notes.append(Note(subject, "energy", f"not counted: {found.reason}"))
             continue
         rows += [
             Measurement(subject, metric, *values, name, backend, device, sitting)

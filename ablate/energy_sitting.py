@@ -11,6 +11,7 @@ from ablate.engines.job import Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
+from ablate.profiling._energy_windows import SECONDS, SETTLE
 from ablate.profiling.energy import Energy, energies, meter_for
 from ablate.profiling.latency import Mode, modes_of, ready_networks
 from ablate.profiling.modes import numbers_as
@@ -18,6 +19,8 @@ from ablate.profiling.nvml import Absent
 from ablate.profiling.rounds import undisturbed
 
 REPEATS: int = 3  # windows of each network
+
+_START_SECONDS = 5.0  # a fresh process: the interpreter, torch, building the networks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,19 @@ class Energies:
 
     found: Mapping[str, Energy | Absent] = field(default_factory=dict)
     failure: str = ""
+
+
+def forecast_seconds(candidates: int, device: torch.device) -> float:
+    """Seconds that counting so many networks takes at one size, if the counter steps often.
+
+    Args:
+        candidates: Networks, the reference not counted.
+        device: What runs them; a processor without a counter takes no time.
+    """
+    if device.type == "cpu" and isinstance(meter_for(device), Absent):
+        return 0.0
+    windows = REPEATS * (candidates + 1) + REPEATS + 1
+    return _START_SECONDS + windows * (SETTLE + SECONDS)
 
 
 def energy_together(

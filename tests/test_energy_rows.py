@@ -12,7 +12,13 @@ import torch
 from ablate import energy_phase, energy_sitting
 from ablate.costs import cost_metrics
 from ablate.energy_rows import energy_metrics, energy_rows
-from ablate.energy_sitting import Energies, EnergyJob, count_energy, energy_together
+from ablate.energy_sitting import (
+    Energies,
+    EnergyJob,
+    count_energy,
+    energy_together,
+    forecast_seconds,
+)
 from ablate.engines.job import Failed, Job
 from ablate.events import Warned
 from ablate.mix import Choice, Mix, Profile, Task, Training
@@ -84,7 +90,7 @@ def test_what_could_not_be_counted_has_a_reason_and_no_row() -> None:
     found, notes = rows(counted, one, other)
     assert one.key not in {row.subject for row in found}
     assert [(note.subject, note.topic, note.text) for note in notes] == [
-        (one.key, "energy", "energy was not counted: out of memory"),
+        (one.key, "energy", "not counted: out of memory"),
         (other.key, "energy", "idle power moved between 1.0 W and 2.0 W"),
     ]
 
@@ -92,7 +98,7 @@ def test_what_could_not_be_counted_has_a_reason_and_no_row() -> None:
 def test_a_machine_without_a_counter_has_one_note() -> None:
     found, notes = rows(Energies(failure="Not Supported"), mix())
     assert found == []
-    assert [note.text for note in notes] == ["energy was not counted: Not Supported"]
+    assert [note.text for note in notes] == ["not counted: Not Supported"]
 
 
 def test_every_row_has_a_metric_with_its_protocol() -> None:
@@ -222,7 +228,17 @@ def test_a_run_without_a_counter_says_so_once(
     for _ in range(2):
         phase.run(PROFILE)
     assert Warned("energy was not counted: Not Supported") in phase.events
-    assert phase.record.notes()["text"].tolist() == ["energy was not counted: Not Supported"]
+    assert phase.record.notes()["text"].tolist() == ["not counted: Not Supported"]
+
+
+def test_a_forecast_has_every_window_idle_ones_too() -> None:
+    windows = 3 * (4 + 1) + 3 + 1  # four networks and the reference; idling around each round
+    assert forecast_seconds(4, torch.device("cuda")) == pytest.approx(5 + windows * 1.2)
+
+
+def test_what_is_not_counted_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy_sitting, "meter_for", lambda device: Absent("Not Supported"))
+    assert forecast_seconds(4, torch.device("cpu")) == 0
 
 
 def test_energy_is_a_metric_of_those_records_only_that_asked_for_it() -> None:

@@ -45,6 +45,11 @@ def device(answers: dict[str, Any] | None = None, works: bool = False) -> Device
     return Device(FakeNvml(answers), "handle", lambda: works)
 
 
+def test_every_call_that_is_made_is_one_that_the_library_has() -> None:
+    older = {"nvmlDeviceGetTemperature", "nvmlDeviceGetCurrentClocksThrottleReasons"}
+    assert all(callable(getattr(pynvml, call, None)) for call in set(ANSWERS) - older)
+
+
 def test_every_reading_has_its_unit() -> None:
     found = device()
     assert found.name() == "NVIDIA H100"

@@ -18,7 +18,7 @@ Work = Callable[[], int]
 SECONDS: float = 1.0  # of a window, at least
 STEPS: int = 20  # of the counter in a window, at least: a step more or less is 5 %
 _STRETCH = 20e-3  # seconds between looks at the counter while it works
-_SETTLE = 0.2  # seconds of each state before its window: power follows work with a delay
+SETTLE: float = 0.2  # seconds of each state before its window: power follows work with a delay
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def rounds(
 
 def _window(work: Work, meter: Meter, watch: Callable[[], Conditions], period: float) -> Window:
     """Work, and from one step of the counter to another count seconds, joules and calls."""
-    settled = meter.clock() + max(_SETTLE, 5 * period)
+    settled = meter.clock() + max(SETTLE, 5 * period)
     while meter.clock() < settled:
         work()
     meter.to_step(work)
