@@ -1,0 +1,224 @@
+"""Stages of networks under the roofs of this machine: placed in a fresh process, told, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.local import run_jobs
+from ablate.mix import Mix, Precision, Profile, mix_from_json
+from ablate.network import build
+from ablate.profiling import ceilings as roofs
+from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.ceilings import Ceilings, measure_ceilings
+from ablate.profiling.roofline import NETWORK, StagePlacement, roofline
+from reports.record import Measurement, Metric, Note
+
+Row = tuple[str, ...]
+
+BOUND = "bound"
+"""The topic of notes that name what bounds a stage."""
+MACHINE = "machine"
+
+
+class PlacingError(ValueError):
+    """Stages could not be placed; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RooflineJob:
+    """Networks to place, one after the other, in one process."""
+
+    mixes: tuple[str, ...]  # Mix.to_json
+    shape: tuple[int, int, int]  # channels, height, width
+    profile: Profile
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roofline:
+    """The stages of one network, the network last, and the roofs that they stand under.
+
+    Args:
+        stages: In the order in which they ran.
+        ceilings: Of the machine.
+        precision: In which they ran, eagerly.
+    """
+
+    stages: tuple[StagePlacement, ...]
+    ceilings: Ceilings
+    precision: Precision
+
+
+def place_stages(
+    mixes: Sequence[Mix],
+    shape: tuple[int, int, int],
+    *,
+    profile: Profile,
+    device: str,
+    plugins: tuple[str, ...] = (),
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Roofline]:
+    """Measure the machine's ceilings and place the stages of networks, in one fresh process.
+
+    Args:
+        mixes: Whose networks.
+        shape: Channels, height and width of the image.
+        profile: Rounds, batch, threads, memory layout; its first precision.
+        device: cpu or cuda.
+        plugins: Files that the worker loads first.
+        report: Told how many rounds of how many are done, those of the ceilings among them.
+
+    Returns:
+        By key of the mix.
+
+    Raises:
+        PlacingError: The process ended before its time, or a network cannot be run.
+    """
+    job = RooflineJob(
+        mixes=tuple(mix.to_json() for mix in mixes), shape=shape, profile=profile, device=device
+    )
+    work = Job(
+        name="roofline",
+        function="ablate.placing:place_here",
+        payload=job,
+        threads=profile.threads,
+        plugins=plugins,
+    )
+    total = roofs.ROUNDS + len(mixes) * profile.rounds
+    found: object = None
+    for event in run_jobs([work], workers=1):
+        if isinstance(event, Message):
+            report(int(str(event.content)), total)
+        elif isinstance(event, Failed):
+            raise PlacingError(f"the stages cannot be placed: {event.reason}")
+        else:
+            found = event.result
+    assert isinstance(found, dict)
+    return found
+
+
+def place_here(job: RooflineJob, report: Reporter) -> dict[str, Roofline]:
+    """Place the stages of networks in this process (a job for a fresh one)."""
+    steady_allocator()
+    torch.manual_seed(0)
+    device, precision = torch.device(job.device), job.profile.precision[0]
+    machine = measure_ceilings(
+        device,
+        threads=job.profile.threads,
+        precisions=[precision],
+        report=lambda done, rounds: report(done),
+    )
+    found: dict[str, Roofline] = {}
+    for number, mix in enumerate(map(mix_from_json, job.mixes)):
+
+        def heard(done: int, rounds: int, before: int = number) -> None:
+            report(roofs.ROUNDS + before * rounds + done)
+
+        stages = roofline(
+            build(mix.network),
+            (job.profile.batch, *job.shape),
+            job.profile,
+            device,
+            ceilings=machine,
+            report=heard,
+        )
+        found[mix.key] = Roofline(stages=stages, ceilings=machine, precision=precision)
+    return found
+
+
+def table(found: Roofline) -> tuple[Row, list[Row]]:
+    """Headings and rows: a row a stage, with what bounds it and how near it is to its roof."""
+    headings = ("stage", "ms", "GFLOP/s", "GB/s", "FLOP/byte", "limit", "of the roof")
+    return headings, [_row(stage) for stage in found.stages]
+
+
+def remarks(found: Roofline) -> list[str]:
+    """What the roofs are, and how they were found."""
+    machine = found.ceilings
+    return [
+        f"roofs of this machine: {machine.memory / 1e9:,.1f} GB/s copied in main memory, up to "
+        f"{machine.bandwidth(1) / 1e9:,.1f} GB/s in its caches; "
+        f"{machine.product(found.precision) / 1e9:,.1f} GFLOP/s in {found.precision} products; "
+        f"{machine.launch * 1e6:.2f} µs an operator",
+        f"measured as {roofs.protocol(machine)}",
+        "stages run alone and eagerly; FLOPs and bytes as counted, two FLOPs a multiply-add, "
+        "every tensor moved once an operator; a stage far below its roof waits for something else",
+    ]
+
+
+def as_json(found: Roofline) -> dict[str, Any]:
+    """All of it as plain data; bytes, seconds and operations."""
+    return {
+        "precision": found.precision,
+        "ceilings": {**asdict(found.ceilings), "protocol": roofs.protocol(found.ceilings)},
+        "stages": [asdict(stage) for stage in found.stages],
+    }
+
+
+def roofline_metrics() -> tuple[Metric, ...]:
+    """What is recorded of stages under their roofs."""
+    return (
+        Metric("intensity", "FLOP/byte", "none", "operations per byte moved, both as counted"),
+        Metric(
+            "roof_share",
+            "",
+            "none",
+            "the least time that the stage's limit allows, over the time that it took alone",
+        ),
+        Metric("copy_bandwidth", "byte/s", "none", "best copy in main memory, read and written"),
+        Metric("product_rate", "FLOP/s", "none", "best product of two square matrices"),
+        Metric("launch_overhead", "s", "none", "from one smallest operator to the next, at best"),
+    )
+
+
+def roofline_rows(
+    found: Mapping[str, Roofline], mode: str, device: str, sitting: str = ""
+) -> tuple[list[Measurement], list[Note]]:
+    """Placements as rows: numbers of stages (KEY:SLOT) and of the machine, limits as notes.
+
+    Args:
+        found: By key of the mix.
+        mode: What was measured, as modes of the record say it.
+        device: Where.
+        sitting: In which.
+    """
+    where = {"mode": mode, "device": device, "sitting": sitting}
+    numbers, notes = list[Measurement](), list[Note]()
+    for key, one in found.items():
+        for stage in one.stages:
+            subject = key if stage.slot == NETWORK else f"{key}:{stage.slot}"
+            placed = stage.placement
+            numbers.append(Measurement(subject, "intensity", placed.intensity, **where))
+            numbers.append(Measurement(subject, "roof_share", placed.share, **where))
+            notes.append(Note(subject, BOUND, limit_words(stage)))
+    for one in list(found.values())[:1]:
+        machine = {
+            "copy_bandwidth": one.ceilings.memory,
+            "product_rate": one.ceilings.product(one.precision),
+            "launch_overhead": one.ceilings.launch,
+        }
+        numbers += [Measurement(MACHINE, name, value, **where) for name, value in machine.items()]
+    return numbers, notes
+
+
+def limit_words(stage: StagePlacement) -> str:
+    """What bounds a stage and how nearly: memory-bound, at 71 % of the roof."""
+    return f"{stage.placement.label}, at {100 * stage.placement.share:.0f} % of the roof"
+
+
+def _row(stage: StagePlacement) -> Row:
+    placed, work = stage.placement, stage.work
+    return (
+        stage.slot,
+        f"{1e3 * placed.seconds:,.4g}",
+        f"{work.flops / placed.seconds / 1e9:,.1f}",
+        f"{work.bytes_moved / placed.seconds / 1e9:,.1f}",
+        f"{placed.intensity:,.2f}",
+        placed.label,
+        f"{100 * placed.share:.0f} %",
+    )

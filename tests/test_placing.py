@@ -1,0 +1,115 @@
+"""Stages are placed in a process of their own, and what is found is told and recorded."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
+from ablate.placing import (
+    BOUND,
+    PlacingError,
+    Roofline,
+    as_json,
+    limit_words,
+    place_stages,
+    remarks,
+    roofline_metrics,
+    roofline_rows,
+    table,
+)
+from ablate.profiling.roofline import NETWORK, StagePlacement, Work, place
+from tests.test_ceilings import MACHINE
+
+WORK = Work(flops=2e9, bytes_moved=1e9, launches=10)
+
+
+def stage(slot: str) -> StagePlacement:
+    return StagePlacement(
+        slot=slot,
+        shapes=((1, 8, 32, 32),),
+        work=WORK,
+        placement=place(WORK, 0.4, MACHINE),
+        low=0.39,
+        high=0.41,
+    )
+
+
+FOUND = Roofline(stages=(stage("stage1"), stage(NETWORK)), ceilings=MACHINE, precision="float32")
+
+
+def mix(block: str, width: int = 8) -> Mix:
+    slots = ("stage1", "stage2", "decoder1", "decoder2")
+    stages = tuple(Stage(slot=slot, blocks=(Choice(name=block),)) for slot in slots)
+    network = Network(topology=Choice.of("unet", {"width": width}), stages=stages)
+    return Mix(task=Task(degradation=Choice(name="given")), network=network)
+
+
+def test_networks_are_placed_in_a_fresh_process_under_the_same_roofs():
+    mixes = [mix("nafblock"), mix("plain_block")]
+    told: list[tuple[int, int]] = []
+    found = place_stages(
+        mixes,
+        (3, 16, 16),
+        profile=Profile(rounds=2, batch=2),
+        device="cpu",
+        report=lambda done, total: told.append((done, total)),
+    )
+    assert set(found) == {one.key for one in mixes}
+    assert told[-1] == (12, 12)  # eight rounds for the ceilings, two for each network
+    first, second = found.values()
+    assert first.ceilings == second.ceilings
+    assert [s.slot for s in first.stages] == ["stage1", "stage2", "decoder2", "decoder1", NETWORK]
+    assert first.stages[0].shapes == ((2, 8, 16, 16),)
+    assert all(0 < s.placement.share < 10 for s in first.stages)
+
+
+def test_a_network_that_cannot_be_run_is_one_clear_line():
+    with pytest.raises(PlacingError, match=r"^the stages cannot be placed: .*multiple of heads"):
+        place_stages([mix("mwsa", 6)], (3, 16, 16), profile=Profile(), device="cpu")
+
+
+def test_a_row_says_how_fast_a_stage_is_and_how_near_its_roof():
+    headings, rows = table(FOUND)
+    # 1e9 bytes take 0.1 s at 10 GB/s, and the stage took 0.4 s
+    assert dict(zip(headings, rows[0], strict=True)) == {
+        "stage": "stage1",
+        "ms": "400",
+        "GFLOP/s": "5.0",
+        "GB/s": "2.5",
+        "FLOP/byte": "2.00",
+        "limit": "memory-bound",
+        "of the roof": "25 %",
+    }
+    assert remarks(FOUND)[0] == (
+        "roofs of this machine: 10.0 GB/s copied in main memory, up to 100.0 GB/s in its caches; "
+        "80.0 GFLOP/s in float32 products; 2.00 µs an operator"
+    )
+
+
+def test_all_of_it_can_be_written_as_json():
+    said = json.loads(json.dumps(as_json(FOUND)))
+    assert said["stages"][0]["placement"]["label"] == "memory-bound"
+    assert said["ceilings"]["launch"] == 2e-6
+
+
+def test_rows_of_the_record_name_the_stage_the_limit_and_the_machine():
+    numbers, notes = roofline_rows({"abc": FOUND}, "32x32", "cpu", "s1")
+    known = {metric.name for metric in roofline_metrics()}
+    assert {row.metric for row in numbers} == known
+    by_subject = {(row.subject, row.metric): row for row in numbers}
+    share = by_subject["abc:stage1", "roof_share"]
+    assert (share.value, share.mode, share.device, share.sitting) == (
+        pytest.approx(0.25),
+        "32x32",
+        "cpu",
+        "s1",
+    )
+    assert by_subject["abc", "intensity"].value == pytest.approx(2)
+    assert by_subject["machine", "copy_bandwidth"].value == 10e9
+    assert [(note.subject, note.topic, note.text) for note in notes] == [
+        ("abc:stage1", BOUND, "memory-bound, at 25 % of the roof"),
+        ("abc", BOUND, "memory-bound, at 25 % of the roof"),
+    ]
+    assert limit_words(FOUND.stages[0]) == notes[0].text
