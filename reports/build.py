@@ -11,14 +11,17 @@ from reports.families import by_slot
 from reports.figures import draw_curves, draw_effects, draw_scatter
 from reports.found import Found
 from reports.health import health
-from reports.page import Parts, baselines, explained, html, table_intro
+from reports.markdown import markdown
+from reports.page import Parts, html
 from reports.results import read
 from reports.sections.choices import choices
 from reports.sections.learning import learning
 from reports.sections.method import method
 from reports.sections.mixes import mixes
 from reports.sections.pictures import pictures
+from reports.sections.ranks import ranks
 from reports.sections.scatter import scatter
+from reports.sections.stages import stages
 
 FILES = {
     "report.html": "this page",
@@ -79,6 +82,8 @@ def sections(record_path: Path | str) -> Parts:
         learning=learning(found),
         strips=pictures(record_path, found, said),
         method=method(found),
+        ranks=ranks(found),
+        stages=stages(found),
     )
 
 
@@ -93,51 +98,6 @@ def slot_of_strongest(found: Found) -> str:
         if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):
             return slot
     return ""
-
-
-def markdown(parts: Parts) -> str:
-    """The report in Markdown: the words, the table and links to the figures."""
-    escape = tables.escape_markdown
-    facts, method_ = parts.found.facts, parts.method
-    lines = [f"# {escape(facts.get('question') or facts.get('study_name', 'Report'))}", ""]
-    lines += [escape(parts.said.sentence), ""]
-    lines += [escape(parts.said.choices), ""] if parts.said.choices else []
-    lines += [f"- {escape(doubt)}" for doubt in parts.said.doubts]
-    lines += ["", "## Health", ""]
-    for finding in parts.health:
-        lines.append(f"- {finding.level}: {escape(finding.text)}")
-        lines += [f"  - {escape(detail)}" for detail in finding.details]
-    lines += ["", "## Accuracy against cost", ""]
-    lines += ["![Accuracy against cost](figures/accuracy_vs_latency.png)", ""]
-    lines += [f"Not shown: {escape(baselines(parts.found))}.", ""] if baselines(parts.found) else []
-    lines += [table_intro(parts.found), "", tables.markdown(parts.table)]
-    lines += ["## What each choice does on average", ""]
-    lines += ["![Mean effect of each choice](figures/effects.png)", ""]
-    lines += _effects(parts)
-    lines += ["## How they learned", "", "![Learning curves](figures/curves.png)", ""]
-    lines += ["## How it was measured", ""]
-    for name, unit, better, protocol, place in method_.protocols:
-        words = [part for part in (unit, better, protocol, place) if part]
-        lines.append(f"- {escape(name)}: {escape('; '.join(words))}")
-    facts_lines = (*method_.facts, *method_.trials, *method_.notes)
-    lines += [f"- {escape(name)}: {escape(text)}" for name, text in facts_lines]
-    return "\n".join(lines) + "\n"
-
-
-def _effects(parts: Parts) -> list[str]:
-    shown, escape = parts.choices, tables.escape_markdown
-    if not shown.axes:
-        return ["Nothing to compare yet.", ""]
-    lines = ["| Choice | Level | " + " | ".join(map(escape, shown.headings)) + " |"]
-    lines += ["|---|---|" + "---:|" * len(shown.headings)]
-    for axis, levels in shown.axes:
-        for level in levels:
-            cells = []
-            for lane in level.lanes:
-                doubt = "" if lane is None or lane.claimed else " (no difference claimed)"
-                cells.append("–" if lane is None else lane.text + doubt)
-            lines.append(f"| {escape(axis)} | {escape(level.name)} | {' | '.join(cells)} |")
-    return [*lines, "", explained(shown), ""]
 
 
 def _write(path: Path, text: str) -> None:

@@ -28,6 +28,7 @@ class Found:
         trials: Columns key, mix, seed, status, reason, seconds.
         trial_facts: Columns trial, name, value.
         measurements: As recorded, for what is not in the table.
+        samples: Columns subject, metric, mode, sitting, process, round, value: round by round.
         curve: Columns trial, name, step, value.
         notes: Columns subject, topic, text.
     """
@@ -42,6 +43,7 @@ class Found:
     trials: pd.DataFrame
     trial_facts: pd.DataFrame
     measurements: pd.DataFrame
+    samples: pd.DataFrame
     curve: pd.DataFrame
     notes: pd.DataFrame
 

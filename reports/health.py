@@ -8,6 +8,7 @@ from typing import Literal
 
 from reports.found import Found
 from reports.quality import several_tasks as different_inputs
+from reports.sections.ranks import ranks
 from reports.statistics import FEWEST_SEEDS
 from reports.units import count, spoken, title
 
@@ -114,9 +115,28 @@ def several_sittings(found: Found) -> list[Finding]:
     return []
 
 
+def ties(found: Found) -> list[Finding]:
+    """Mixes that latency can't put in order."""
+    findings = []
+    for shown in ranks(found)[:1]:
+        if shown.ties:
+            findings.append(Finding("note", shown.sentence))
+    return findings
+
+
+def disturbances(found: Found) -> list[Finding]:
+    """What disturbed the machine while networks were timed."""
+    texts = list(found.notes.loc[found.notes["topic"] == "conditions", "text"].unique())
+    if not texts:
+        return []
+    text = f"The machine was disturbed while it timed: {texts[0]}."
+    return [Finding("note", text, tuple(texts[1:]))]
+
+
 def doubtful_latency(found: Found) -> list[Finding]:
     """Latencies measured under a remark, such as that the machine was busy."""
-    rows = found.notes[(found.notes["topic"] == "latency") & found.notes["subject"].ne("")]
+    rows = found.notes[found.notes["topic"] == "latency"]
+    rows = rows[rows["subject"].isin(found.table.index)]
     rows = rows[~rows["text"].str.contains("was not measured", regex=False)]
     if rows.empty:
         return []
@@ -154,6 +174,8 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     few_seeds,
     several_sittings,
     doubtful_latency,
+    disturbances,
+    ties,
     several_tasks,
     notes,
 )

@@ -21,7 +21,9 @@ from reports.sections.learning import Learning
 from reports.sections.method import Method
 from reports.sections.mixes import Table, numbers
 from reports.sections.pictures import Strip
+from reports.sections.ranks import Ranks
 from reports.sections.scatter import Scatter
+from reports.sections.stages import REST_WORDS, Stages
 from reports.units import TIE, count, plain, share, spoken, title
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,6 +43,8 @@ class Parts:
     learning: Learning
     strips: tuple[Strip, ...]
     method: Method
+    ranks: tuple[Ranks, ...]
+    stages: Stages
 
 
 def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
@@ -80,6 +84,9 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
                 svg_path(line.points) for panel in parts.learning.panels for line in panel.lines
             ),
             method=parts.method,
+            ranks=parts.ranks,
+            stages=parts.stages,
+            rest_words=REST_WORDS,
             draws=DRAWS,
             count=count,
             files=list(files),
@@ -187,6 +194,8 @@ def table_intro(found: Found) -> str:
     text = f"Means over {count(seeds, 'seed')}. " if seeds else "Nothing has been trained yet. "
     if seeds > 2:
         text += "± is half the 95\u00a0% interval over seeds. "
+    if "latency" in found.table:
+        text += "Mixes that share a range of ranks by latency are not separable. "
     if found.letters:
         text += "Letters mark the front. "
     if found.table["front_probability"].notna().any():

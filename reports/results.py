@@ -74,6 +74,7 @@ def collect(record: Reading) -> Found:
         trials=trials,
         trial_facts=record.trial_facts(),
         measurements=measurements,
+        samples=record.samples(),
         curve=record.curve(),
         notes=standing(record.notes(), measurements),
     )

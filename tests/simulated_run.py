@@ -36,6 +36,9 @@ METRICS = (
     Metric("peak_memory", "byte", "lower", "largest allocated memory of one call"),
     Metric("training_memory", "byte", "lower", "largest allocated memory of one step"),
     Metric("latency", "s", "lower", "median of interleaved rounds, batch 1, 1 thread"),
+    Metric("bytes_moved", "byte", "none", "each operator reads and writes once"),
+    Metric("load", "", "none", "samples only, one a round: processes that wanted a core"),
+    Metric("cpu_clock", "MHz", "none", "samples only, one a round: clock of the core"),
 )
 
 
@@ -221,7 +224,9 @@ def _sit(
     choices: list[tuple[Kind, ...]],
     rng: np.random.Generator,
 ) -> None:
-    measurements, samples = [], []
+    measurements, samples, notes = [], [], [Note("", "sitting", "no round was disturbed")]
+    timing = np.random.default_rng(11)
+    drift = np.exp(timing.normal(0, 0.05, (3, 5)))  # what slows down all alike
     for row, choice in zip(rows, choices, strict=True):
         cost = sum(kind.cost * (1 - 0.2 * depth) for depth, kind in enumerate(choice))
         seconds = 0.0016 + 0.0018 * cost * float(rng.uniform(0.92, 1.08))
@@ -246,10 +251,36 @@ def _sit(
             ),
             Measurement(row.key, "peak_memory", 2**20 * (30 + 6 * cost), mode="128x128"),
         ]
+        noise = drift * np.exp(timing.normal(0, 0.01, drift.shape))
         samples += [
-            Sample(row.key, "latency", "128x128", "s1", 0, turn, seconds) for turn in range(3)
+            Sample(row.key, "latency", "128x128", "s1", process, turn, seconds * float(slow))
+            for (process, turn), slow in np.ndenumerate(noise)
         ]
-    record.add_sitting(measurements, samples, [Note("", "sitting", "no round was disturbed")])
+        measurements += _by_stage(row.key, choice, seconds)
+        notes.append(Note(f"{row.key}:stage1", "roofline", "memory-bound, 61 % of the ceiling"))
+    for (process, turn), slow in np.ndenumerate(drift):
+        values = {"load": 1.0 + float(slow), "cpu_clock": 3000.0 / float(slow)}
+        samples += [
+            Sample("machine", name, "128x128", "s1", process, turn, value)
+            for name, value in values.items()
+        ]
+    record.add_sitting(measurements, samples, notes)
+
+
+def _by_stage(mix: str, choice: tuple[Kind, ...], seconds: float) -> list[Measurement]:
+    """A stage gets its share by its cost; a fifth is the rest."""
+    total = sum(kind.cost for kind in choice)
+    shares = {f"stage{at}": 0.8 * kind.cost / total for at, kind in enumerate(choice, 1)}
+    rows = []
+    for slot, share in (shares | {"rest": 0.2}).items():
+        subject, value = f"{mix}:{slot}", seconds * share
+        place = {"mode": "128x128", "device": "cpu", "sitting": "s2"}
+        rows += [
+            Measurement(subject, "latency", value, 0.98 * value, 1.02 * value, 15, **place),
+            Measurement(subject, "macs", 1e9 * share, mode="128x128"),
+            Measurement(subject, "bytes_moved", 2e8 * share, mode="128x128"),
+        ]
+    return rows
 
 
 if __name__ == "__main__":

@@ -5,11 +5,62 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import pandas as pd
+
 from reports.found import Found
 from reports.results import main_mode
-from reports.units import count, heading, plain, title
+from reports.sections.stages import ROOFLINE
+from reports.statistics import FEWEST_SEEDS
+from reports.units import TIE, count, heading, percent, plain, scale_of, title
 
 OWN = ("study_name", "study_text", "question", "objectives")
+MACHINE = "machine"  # subject of the conditions of each round
+COUNTED = ("", "MAC", "FLOP", "OP")  # units of what is exact
+CPU_FACTS, GPU_FACTS = ("cpu", "machine.cpu"), ("gpu", "machine.gpu")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one measure was found.
+
+    Args:
+        measure: Its name.
+        unit: Raw unit in the record.
+        better: Which direction is better, in words; "" for neither.
+        protocol: In words.
+        spread: What intervals beside its numbers are, or why there are none.
+        modes: What it was measured on: sizes, and whatever is not the default; the main one first.
+        place: Device, scan back end and machine.
+    """
+
+    measure: str
+    unit: str
+    better: str
+    protocol: str
+    spread: str
+    modes: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the machine was like while networks were timed.
+
+    Args:
+        name: Of the reading.
+        unit: Its unit.
+        middle: Median over rounds.
+        ends: Lowest to highest.
+        rounds: How many rounds were looked at.
+        meaning: In words.
+    """
+
+    name: str
+    unit: str
+    middle: str
+    ends: str
+    rounds: int
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -17,14 +68,16 @@ class Method:
     """What stands under the numbers.
 
     Args:
-        protocols: Metric, unit, direction, protocol and what it was measured on.
+        protocols: How each measure was found.
+        conditions: What the machine was like meanwhile.
         facts: Facts of the run: versions, machine, commit.
         trials: Facts of the trials, each with the values that occurred.
         notes: Remarks, by topic.
         study: The study file.
     """
 
-    protocols: tuple[tuple[str, str, str, str, str], ...]
+    protocols: tuple[Protocol, ...]
+    conditions: tuple[Condition, ...]
     facts: tuple[tuple[str, str], ...]
     trials: tuple[tuple[str, str], ...]
     notes: tuple[tuple[str, str], ...]
@@ -35,32 +88,88 @@ def method(found: Found) -> Method:
     """Everything the record says about how."""
     known = found.facts.items()
     measured = {*found.measurements["metric"], *found.per_seed}
+    notes = found.notes[found.notes["topic"] != ROOFLINE]  # these stand beside their stages
     return Method(
         protocols=tuple(_protocol(found, name) for name in found.metrics if name in measured),
+        conditions=conditions(found),
         facts=tuple(
             (_readable(name), _words(text)) for name, text in known if name not in OWN and text
         ),
         trials=_trial_facts(found),
         notes=tuple(
             (heading(topic), text)
-            for topic, text in found.notes[["topic", "text"]].drop_duplicates().to_numpy().tolist()
+            for topic, text in notes[["topic", "text"]].drop_duplicates().to_numpy().tolist()
         ),
         study=found.facts.get("study_text", ""),
     )
 
 
-def _protocol(found: Found, name: str) -> tuple[str, str, str, str, str]:
+def conditions(found: Found) -> tuple[Condition, ...]:
+    """What was read of the machine round by round, over all sittings."""
+    rows = found.samples[found.samples["subject"] == MACHINE]
+    return tuple(
+        _condition(found, str(name), of_name["value"])
+        for name, of_name in rows.groupby("metric", sort=False)
+    )
+
+
+def _condition(found: Found, name: str, values: pd.Series) -> Condition:
+    metric = found.metrics.get(name)
+    shown = scale_of(name, metric.unit if metric else "", values)
+    meaning = metric.protocol.rpartition("a round: ")[2] if metric else ""
+    ends = shown.spread(float(values.min()), float(values.max())).replace(" to ", "–")
+    middle = shown.number(float(values.median()))
+    return Condition(title(name), shown.unit, middle, ends, len(values), meaning)
+
+
+def _protocol(found: Found, name: str) -> Protocol:
     metric = found.metrics[name]
     rows = found.measurements[found.measurements["metric"] == name]
-    sizes = [mode.replace("x", "×") for mode in dict.fromkeys(rows["mode"]) if mode]
+    whole = rows[rows["subject"].isin(found.table.index)]
+    rows = rows if whole.empty else whole  # stages only where whole networks were not measured
+    modes = [mode.replace("x", "×") for mode in dict.fromkeys(rows["mode"]) if mode]
     main = main_mode(rows).get(name, "").replace("x", "×")
-    sizes.sort(key=lambda size: size != main)
-    where = [", ".join(sizes)] if sizes else []
-    for column in ("device", "backend"):
-        where += [" and ".join(value for value in dict.fromkeys(rows[column]) if value)]
-    better = "" if metric.better == "none" else f"{metric.better} is better"
-    placed = ", ".join(part for part in where if part)
-    return title(name), metric.unit, better, metric.protocol, placed
+    modes.sort(key=lambda mode: mode != main)
+    return Protocol(
+        measure=title(name),
+        unit=metric.unit,
+        better="" if metric.better == "none" else f"{metric.better} is better",
+        protocol=metric.protocol,
+        spread=_spread(found, name, rows),
+        modes=", ".join(modes),
+        place=_place(found, rows),
+    )
+
+
+def _spread(found: Found, name: str, rows: pd.DataFrame) -> str:
+    """What its intervals are, and how wide they are in the middle."""
+    if name in found.per_seed:
+        seeds = found.per_seed[name].shape[1]
+        if seeds < FEWEST_SEEDS:
+            return f"none: {count(seeds, 'seed')}"
+        return f"{percent(0.95)} over {seeds} seeds (t)"
+    known_ends = rows.dropna(subset=["low", "high"])
+    known_ends = known_ends[known_ends["value"] > 0]
+    if known_ends.empty:
+        return "none: counted" if found.metrics[name].unit in COUNTED else "none: one number each"
+    half = ((known_ends["high"] - known_ends["low"]) / 2 / known_ends["value"]).median()
+    visits = count(int(known_ends["n"].median()), "visit")
+    return f"{percent(0.95)} over {visits} (median ±{100 * half:.1f}{TIE}%)"
+
+
+def _place(found: Found, rows: pd.DataFrame) -> str:
+    """Device, back end and the name of the machine's part: cpu (EPYC), scan back end c."""
+    words = []
+    for device in dict.fromkeys(rows["device"]):
+        if not device:
+            continue
+        names = GPU_FACTS if str(device).startswith("cuda") else CPU_FACTS
+        machine = next((found.facts[name] for name in names if name in found.facts), "")
+        words.append(f"{device} ({machine})" if machine else str(device))
+    backends = [backend for backend in dict.fromkeys(rows["backend"]) if backend]
+    if backends:
+        words.append(f"scan back end {' and '.join(backends)}")
+    return ", ".join(words)
 
 
 def _trial_facts(found: Found) -> tuple[tuple[str, str], ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from reports.answer import quality_metric, scale
 from reports.found import Found
+from reports.sections.ranks import METRIC, rank_texts, ranks
 from reports.statistics import FEWEST_SEEDS
 from reports.units import ABSENT, TIE, Scale, percent
 
@@ -76,13 +77,29 @@ def mixes(found: Found) -> Table:
     """All mixes and the degraded input."""
     scales = [scale(found, metric) for metric in shown_metrics(found)]
     columns = tuple(_column(found, shown) for shown in scales)
+    ranked = rank_texts(ranks(found))
     quality = quality_metric(found)
     order = found.table
     if quality in order:
         up = found.metrics[quality].better == "lower"
         order = order.sort_values(quality, ascending=up, na_position="last", kind="stable")
     rows = [_row(found, str(mix), scales) for mix in order.index]
-    return Table(columns, (*rows, *_inputs(found, scales)))
+    return _with_ranks(Table(columns, (*rows, *_inputs(found, scales))), ranked)
+
+
+def _with_ranks(table: Table, ranked: dict[str, tuple[str, int]]) -> Table:
+    """The table with the ranks by latency beside the latencies, where there are any."""
+    at = next((k for k, column in enumerate(table.columns) if column.metric == METRIC), None)
+    if at is None or not ranked:
+        return table
+    cut = at + 1
+    column = Column(f"{METRIC}_rank", "Rank by latency", "", "")
+    rows = []
+    for row in table.rows:
+        text, low = ranked.get(row.mix, (ABSENT, 0))
+        cell = Cell(text, sort=str(low) if row.mix in ranked else "")
+        rows.append(replace(row, cells=(*row.cells[:cut], cell, *row.cells[cut:])))
+    return Table((*table.columns[:cut], column, *table.columns[cut:]), tuple(rows))
 
 
 def shown_metrics(found: Found) -> list[str]:

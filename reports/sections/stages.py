@@ -1,0 +1,238 @@
+"""Where in a network the cost lies: each mix's cost by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.families import Look, look, looks
+from reports.found import Found
+from reports.results import main_mode
+from reports.units import TIE, Scale, percent, plain, scale_of, title
+
+REST = "rest"
+REST_WORDS = "rest: stem, resizing, skips, heads"
+STACKED = ("latency", "macs", "flops", "bytes_moved", "energy")  # what may be added up
+MOST = 12  # mixes that are drawn
+LANES = 2  # costs that are drawn side by side
+ROOFLINE = "roofline"  # topic of notes on a stage
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stage's piece of a bar.
+
+    Args:
+        slot: The stage, or "rest".
+        slug: How its family is drawn.
+        start: Where it begins, as a share of the longest bar.
+        width: How long it is.
+        says: What it is, in words.
+    """
+
+    slot: str
+    slug: str
+    start: float
+    width: float
+    says: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One mix's cost, piece by piece.
+
+    Args:
+        parts: In the order of the network.
+        total: Their sum.
+        says: All of it, for screen readers.
+    """
+
+    parts: tuple[Part, ...]
+    total: str
+    says: str
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage of one mix in numbers: a text for each cost, and its place on the roofline."""
+
+    slot: str
+    cells: tuple[str, ...]
+    roofline: str
+
+
+@dataclass(frozen=True)
+class MixStages:
+    """One mix.
+
+    Args:
+        mix: Its key.
+        label: Its label.
+        letter: Its letter on the front.
+        bars: One for each cost that is drawn; None where it was not measured.
+        lines: Its stages in numbers.
+    """
+
+    mix: str
+    label: str
+    letter: str
+    bars: tuple[Bar | None, ...]
+    lines: tuple[StageLine, ...]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The whole section.
+
+    Args:
+        lanes: Headings of the costs that are drawn.
+        headings: Headings of all costs, for the numbers.
+        rows: The mixes; the front first, the others by their first cost.
+        left_out: How many mixes are not drawn.
+        legend: Families that occur.
+        rest: Whether there is a rest beside the stages.
+        roofline: Whether stages have a place on the roofline.
+        intro: What was measured, in words.
+    """
+
+    lanes: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+    rows: tuple[MixStages, ...] = ()
+    left_out: int = 0
+    legend: tuple[Look, ...] = ()
+    rest: bool = False
+    roofline: bool = False
+    intro: str = ""
+
+
+def stages(found: Found) -> Stages:
+    """Lay the section out; no rows where no cost was measured by stage."""
+    table = by_stage(found)
+    if table.empty:
+        return Stages()
+    metrics = _metrics(found, table)
+    lanes = [name for name in STACKED if name in metrics][:LANES]
+    scales = {name: _scale(found, table, name) for name in metrics}
+    longest = {name: float(_of(table, name).groupby("mix")["value"].sum().max()) for name in lanes}
+    order = _order(found, table, lanes[0] if lanes else metrics[0])
+    families = _families(found)
+    notes = _roofline(found)
+    rows = []
+    for mix in order[:MOST]:
+        mine = table[table["mix"] == mix]
+        bars = tuple(
+            _bar(found, mine, mix, scales[name], longest[name], families) for name in lanes
+        )
+        lines = tuple(_line(mine, mix, slot, scales, notes) for slot in mine["slot"].unique())
+        rows.append(MixStages(mix, found.label(mix), found.letters.get(mix, ""), bars, lines))
+    drawn = {key: family for key, family in families.items() if key[0] in order[:MOST]}
+    return Stages(
+        lanes=tuple(scales[name].heading for name in lanes),
+        headings=tuple(scales[name].heading for name in metrics),
+        rows=tuple(rows),
+        left_out=max(len(order) - MOST, 0),
+        legend=tuple(looks(drawn.values())),
+        rest=bool((table["slot"] == REST).any()),
+        roofline=any(line.roofline for row in rows for line in row.lines),
+        intro=_intro(lanes, table),
+    )
+
+
+def by_stage(found: Found) -> pd.DataFrame:
+    """Costs of stages: columns mix, slot, metric, mode, value, low, high; the latest of each."""
+    rows = found.measurements
+    names = [str(subject).rpartition(":") for subject in rows["subject"]]
+    rows = rows.assign(mix=[name[0] for name in names], slot=[name[2] for name in names])
+    rows = rows[rows["mix"].isin(found.table.index)]
+    modes = main_mode(rows) if len(rows) else {}
+    rows = rows[rows["mode"] == rows["metric"].map(modes)]
+    kept = rows.drop_duplicates(["mix", "slot", "metric"], keep="last")
+    return kept[["mix", "slot", "metric", "mode", "value", "low", "high"]]
+
+
+def _metrics(found: Found, table: pd.DataFrame) -> list[str]:
+    """What can be added up first; other costs after it."""
+    measured = [name for name in found.metrics if name in set(table["metric"])]
+    return [*(n for n in STACKED if n in measured), *(n for n in measured if n not in STACKED)]
+
+
+def _order(found: Found, table: pd.DataFrame, first: str) -> list[str]:
+    totals = _of(table, first).groupby("mix")["value"].sum().sort_values()
+    known = [str(mix) for mix in totals.index]
+    front = [mix for mix in found.letters if mix in known]
+    return [*front, *(mix for mix in known if mix not in found.letters)]
+
+
+def _of(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    return table[table["metric"] == metric]
+
+
+def _scale(found: Found, table: pd.DataFrame, metric: str) -> Scale:
+    return scale_of(metric, found.metrics[metric].unit, _of(table, metric)["value"])
+
+
+def _families(found: Found) -> dict[tuple[str, str], str]:
+    """(mix, slot) -> family."""
+    rows = found.stages[["mix", "slot", "family"]].to_numpy().tolist()
+    return {(str(mix), str(slot)): str(family) for mix, slot, family in rows}
+
+
+def _roofline(found: Found) -> dict[str, str]:
+    rows = found.notes[found.notes["topic"] == ROOFLINE]
+    return dict(zip(rows["subject"], rows["text"], strict=True))
+
+
+def _bar(
+    found: Found,
+    mine: pd.DataFrame,
+    mix: str,
+    shown: Scale,
+    longest: float,
+    families: dict[tuple[str, str], str],
+) -> Bar | None:
+    rows = _of(mine, shown.metric)
+    if rows.empty or longest <= 0:
+        return None
+    total, start, parts = float(rows["value"].sum()), 0.0, []
+    for slot, value in rows[["slot", "value"]].to_numpy().tolist():
+        family = families.get((mix, slot))
+        says = f"{plain(slot)}: {shown.text(value)}, {percent(value / total if total else 0.0)}"
+        slug = look(family).slug if family else "rest"
+        parts.append(Part(slot, slug, start / longest, value / longest, says))
+        start += value
+    words = "; ".join(part.says for part in parts)
+    return Bar(
+        tuple(parts), shown.text(total), f"{found.label(mix)}, {title(shown.metric)}: {words}"
+    )
+
+
+def _line(
+    mine: pd.DataFrame, mix: str, slot: str, scales: dict[str, Scale], notes: dict[str, str]
+) -> StageLine:
+    rows = mine[mine["slot"] == slot].set_index("metric")
+    cells = tuple(_cell(rows, shown) for shown in scales.values())
+    return StageLine(plain(slot), cells, notes.get(f"{mix}:{slot}", ""))
+
+
+def _cell(rows: pd.DataFrame, shown: Scale) -> str:
+    if shown.metric not in rows.index:
+        return shown.number(float("nan"))
+    value, low, high = (float(rows.at[shown.metric, name]) for name in ("value", "low", "high"))
+    spread = shown.spread(low, high).replace(" to ", "–")
+    return f"{shown.number(value)} ({spread})" if spread else shown.number(value)
+
+
+def _intro(lanes: Sequence[str], table: pd.DataFrame) -> str:
+    said = (
+        "Each mix's cost, piece by piece in the order of the network; bars of a column share one "
+        "scale."
+    )
+    if "latency" in lanes:
+        said += (
+            " A stage was timed by itself on the input that it has inside the network, so stages "
+            "need not add up to the latency of the whole."
+        )
+    modes = [mode for mode in dict.fromkeys(table["mode"]) if mode]
+    return said + (f" At{TIE}{', '.join(modes[:3]).replace('x', '×')}." if modes else "")
