@@ -93,7 +93,7 @@ def _fvcore(
         warnings.simplefilter("ignore")  # it and the tracing are deprecated
         from fvcore.nn import FlopCountAnalysis
 
-        whole = _Tensors(model).eval()
+        whole = Tensors(model).eval()
         with torch.no_grad(), forcing(model, Routed.dearest):
             analysis = FlopCountAnalysis(whole, torch.rand(shape))
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
@@ -117,7 +117,7 @@ def _inside(modules: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield prefix.removeprefix("model").removeprefix("."), prefix
 
 
-class _Tensors(nn.Module):
+class Tensors(nn.Module):
     """Returns all tensors that a network returns, in a tuple, since tracing takes nothing else."""
 
     def __init__(self, model: nn.Module) -> None:

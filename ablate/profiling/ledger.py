@@ -175,12 +175,11 @@ def settle(
 ) -> Ledger:  # fmt: skip
     """Add up books by everything that a ledger tells apart."""
     books = mean_books(turns)
-    slots = dict.fromkeys([*plan.slots.values(), REST])
     by_module = _by_module(books)
     return Ledger(
         total=_total(books),
-        by_stage={**dict.fromkeys(slots, Cost()), **_by(books, lambda p, _: _name(p, plan.slots))},
-        by_block=_last(_by(books, lambda p, _: _name(p, {**plan.slots, **plan.blocks})), REST),
+        by_stage=_parts(books, [*plan.slots.values(), REST], plan.slots),
+        by_block=_parts(books, [*plan.blocks.values(), REST], {**plan.slots, **plan.blocks}),
         by_module={path: by_module.get(path, Cost()) for path in visited},
         by_operator=_by(books, lambda _, operator: operator),
         least=_total(least),
@@ -215,6 +214,12 @@ def _block_name(block: nn.Module) -> str:
     return next(names, type(block).__name__)
 
 
+def _parts(books: Books, parts: list[str], names: Mapping[str, str]) -> dict[str, Cost]:
+    """Costs of named parts, in their order; of those that cost nothing too."""
+    costs = _by(books, lambda path, _: _name(path, names))
+    return {**dict.fromkeys(parts, Cost()), **costs}
+
+
 def _name(path: str, names: Mapping[str, str]) -> str:
     return next((names[part] for part in above(path) if part in names), REST)
 
@@ -243,9 +248,3 @@ def cost_of(entry: Mapping[str, int]) -> Cost:
     by_class = {kind: entry[kind] for kind in MAC_CLASSES if entry.get(kind)}
     kinds = [f.name for f in fields(Cost) if f.name != "by_class"]
     return Cost(by_class=by_class, **{kind: entry.get(kind, 0) for kind in kinds})
-
-
-def _last(costs: dict[str, Cost], name: str) -> dict[str, Cost]:
-    """With one entry moved to the end; put there, as nothing, where it is missing."""
-    end = costs.pop(name, Cost())
-    return {**costs, name: end}
