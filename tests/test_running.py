@@ -60,7 +60,7 @@ rounds = 3
 processes = 1
 """
 
-TIMED = {"latency", "latency_low", "latency_high", "latency_n", "front_probability", "on_front"}
+TIMED = {"latency", "first_call", "front_probability", "on_front"}
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +106,20 @@ def test_raw_latencies_are_kept_those_of_the_shared_reference_among_them(undistu
     with Record.open(undisturbed / "record.sqlite") as record:
         samples, measured = record.samples(), record.measurements()
         mixes = set(record.mixes()["key"])
+    samples = samples[samples["metric"] == "latency"]
     assert samples.groupby("subject").size().to_dict() == dict.fromkeys({*mixes, "reference"}, 3)
     assert set(measured[measured["metric"] == "latency"]["subject"]) == {*mixes, "reference"}
+
+
+def test_first_calls_and_the_state_of_the_machine_are_kept_with_latencies(undisturbed: Path):
+    with Record.open(undisturbed / "record.sqlite") as record:
+        samples, measured = record.samples(), record.measurements()
+    first = measured[measured["metric"] == "first_call"]
+    assert len(first) == 4 + 1
+    assert (first["value"] > 0).all()
+    assert not (measured["metric"] == "compile").any()
+    loads = samples[(samples["subject"] == "machine") & (samples["metric"] == "load")]
+    assert len(loads) == 3
 
 
 def test_the_record_says_how_costs_were_found(undisturbed: Path):
@@ -431,10 +443,17 @@ def test_a_network_that_cannot_be_timed_does_not_cost_the_others_their_latency(t
     study = tmp_path / "study.toml"
     text = TINY.replace('["identity", "nafblock"]', '["identity", "picky"]')
     text = text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1")
-    study.write_text(text.replace("crop = 32", "crop = 48"))
+    modes = 'rounds = 3\nrun = ["eager", "graph"]\nprecision = ["float32", "bfloat16"]'
+    study.write_text(text.replace("crop = 32", "crop = 48").replace("rounds = 3", modes))
     plugins, events = ablate.load_plugins([str(plugin)]), []
     place = run(load_study(study), tmp_path / "run", plugins=plugins, listener=events.append)
     table = ablate.Run(place.path).results().set_index("label")
     assert table["latency"].notna().to_dict() == {"identity": True, "picky": False}
     expected = "latency of picky was not measured: this block breaks in training"
     assert Warned(expected) in events
+    other = table["latency@32x32 bfloat16"]
+    assert other.notna().to_dict() == {"identity": True, "picky": False}
+    lacking = "run = 'graph' replays CUDA graphs, and the device is cpu"
+    for precision in ("float32", "bfloat16"):
+        said = f"latency of all mixes (graph {precision}) was not measured: {lacking}"
+        assert events.count(Warned(said)) == 1
