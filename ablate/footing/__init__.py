@@ -1,6 +1,22 @@
 """Equal footing: networks of one study brought to the same cost, so that blocks are compared."""
 
-from ablate.footing.asked import Filling, Footing, FootingError, amount, amount_words
-from ablate.footing.solving import Solver
+from ablate.footing.asked import (
+    Filling,
+    Footing,
+    FootingError,
+    amount,
+    amount_words,
+    network_of,
+)
+from ablate.footing.solving import Solved, Solver
 
-__all__ = ["Filling", "Footing", "FootingError", "Solver", "amount", "amount_words"]
+__all__ = [
+    "Filling",
+    "Footing",
+    "FootingError",
+    "Solved",
+    "Solver",
+    "amount",
+    "amount_words",
+    "network_of",
+]

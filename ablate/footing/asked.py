@@ -36,7 +36,7 @@ class Footing:
         equal_model: The file of the latency model, for latency.
     """
 
-    equal: Quantity
+    equal: Quantity = "macs"
     equal_to: float | str = ""
     equal_by: By = "width"
     equal_within: float = WITHIN

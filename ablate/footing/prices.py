@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -38,8 +39,11 @@ class Prices(Protocol):
             ValueError: It cannot be built with so many channels, or cannot be priced.
         """
 
+    def wrong(self, choice: Choice, index: int, sizes: Sizes) -> str:
+        """Why a block cannot be built so; empty where it can."""
+
     def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
-        """Of many widths, quickly; it may be off by a little."""
+        """What is around the blocks at many widths, quickly; it may be off by a little."""
 
     def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
         """One block, quickly; it may be off by a little.
@@ -67,14 +71,15 @@ class Counted:
         self._rests: dict[Widths, float] = {}
         self._blocks: dict[tuple[float, Choice, int, Sizes], float] = {}
         self._places: dict[Call, float] = {}
+        self._wrong: dict[tuple[Choice, int, Sizes], str] = {}
         self._law_of_rests: Law | None = None
         self._laws: dict[tuple[float, Choice, int], Law | None] = {}
 
     def rest(self, widths: Widths) -> float:
         """What is around the blocks."""
-        if widths not in self._rests:
-            self._rests[widths] = self.measure(self.outline.build(widths))
-        return self._rests[widths]
+        if self._lawful:
+            return float(self.rests([widths])[0])
+        return self._counted_rest(widths)
 
     def block(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
         """What a network with the block costs more than one without."""
@@ -83,13 +88,25 @@ class Counted:
             self._blocks[key] = self._more(call, made(*key[1:]), sizes)
         return self._blocks[key]
 
+    def wrong(self, choice: Choice, index: int, sizes: Sizes) -> str:
+        """Why a block cannot be built so; empty where it can."""
+        key = (choice, _index(choice, index), sizes)
+        if key not in self._wrong:
+            try:
+                made(*key)
+            except ValueError as error:
+                self._wrong[key] = str(error)
+            else:
+                self._wrong[key] = ""
+        return self._wrong[key]
+
     def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
         """What is around the blocks, by its law."""
         if self._law_of_rests is None:
             samples = self._samples()
-            known = np.array([self.rest(sample) for sample in samples])
+            known = np.array([self._counted_rest(sample) for sample in samples])
             self._law_of_rests = np.linalg.lstsq(self._terms(samples), known, rcond=None)[0]
-        found: list[float] = (self._terms(widths) @ self._law_of_rests).tolist()
+        found: list[float] = np.rint(self._terms(widths) @ self._law_of_rests).tolist()
         return found
 
     def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
@@ -105,6 +122,19 @@ class Counted:
     def total(self, rest: float, inside: float) -> float:
         """The sum."""
         return rest + inside
+
+    @cached_property
+    def _lawful(self) -> bool:
+        """Whether the law of what is around the blocks is exact, at widths it was not made from."""
+        widths = [tuple(5 * w for w in self.outline.plain)]
+        widths.append(tuple((3 + level) * w for level, w in enumerate(self.outline.plain)))
+        known = [self._counted_rest(each) for each in widths]
+        return np.allclose(self.rests(widths), known, rtol=1e-9, atol=0.5)
+
+    def _counted_rest(self, widths: Widths) -> float:
+        if widths not in self._rests:
+            self._rests[widths] = self.measure(self.outline.build(widths))
+        return self._rests[widths]
 
     def _place(self, call: Call) -> float:
         """How many pixels a place works on, from the cost of a 1x1 convolution there.
@@ -141,13 +171,8 @@ class Counted:
 
     def _next(self, choice: Choice, index: int, channels: int) -> int | None:
         """The first number of channels from here on that a block can have."""
-        for more in range(max(channels, 1), channels + REACH):
-            try:
-                made(choice, _index(choice, index), (more, 0))
-            except ValueError:
-                continue
-            return more
-        return None
+        further = range(max(channels, 1), channels + REACH)
+        return next((more for more in further if not self.wrong(choice, index, (more, 0))), None)
 
     def _widths_for(self, call: Call, sizes: Sizes) -> Widths:
         """Widths at which a place is given these sizes, the others small."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ablate.footing.asked import Filling
 from ablate.footing.outline import Call, Outline
-from ablate.footing.prices import Prices, Sizes, Widths, made
+from ablate.footing.prices import Prices, Sizes, Widths
 from ablate.mix import Choice
 
 Depths = Mapping[str, int]  # by tie
@@ -69,10 +69,8 @@ class Sums:
         for call in self.outline.calls:
             if call.channels[0] == level:
                 for choice, index in self.blocks(call, depths):
-                    try:
-                        made(choice, index, call.sizes(widths))
-                    except ValueError as error:
-                        return str(error)
+                    if wrong := self.prices.wrong(choice, index, call.sizes(widths)):
+                        return wrong
         return ""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ablate.study.levelling import check_target, read_footing
 from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
@@ -124,7 +125,10 @@ def _study(
         profile=(profile := read_profile(raw, problems)),
         constraints=read_constraints(raw, profile, problems),
         report=read_report(raw, problems),
+        footing=read_footing(raw.get("network", {}), questions, problems),
     )
+    problems.raise_if_any()
+    check_target(study, problems)
     problems.raise_if_any()
     probe(study, problems)
     problems.raise_if_any()

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from ablate.footing import FootingError
 from ablate.mix import Choice, Mix, Network, Stage, Task
 from ablate.network import scale_of
 from ablate.search import Point, propose
@@ -30,7 +31,7 @@ ALL = 64  # a study of at most this many mixes is probed in full
 
 def probe(study: Study, problems: Problems) -> None:
     """Try the study's alternatives, and note which of them cannot work."""
-    points = {point: study.mix(point) for point in probed(study)}
+    points = dict(_mixes(study, problems))
     mixes = list(points.values())
     networks = NetworkProbe(problems)
     for network, point in {mix.network: point for point, mix in points.items()}.items():
@@ -45,6 +46,15 @@ def probe(study: Study, problems: Problems) -> None:
         for key, text in training_problems(mix.training):
             problems.add(("training", key), text)
     _probe_search(study, problems)
+
+
+def _mixes(study: Study, problems: Problems) -> Iterator[tuple[Point, Mix]]:
+    """The mixes to probe; what cannot be brought to the cost that all are to have is a problem."""
+    for point in probed(study):
+        try:
+            yield point, study.mix(point)
+        except FootingError as error:
+            problems.add(("network", "equal"), str(error))
 
 
 def probed(study: Study) -> Iterator[Point]:
@@ -204,6 +214,6 @@ def _probe_search(study: Study, problems: Problems) -> None:
         for question in study.questions
     )
     try:
-        propose(replace(study, questions=settled), [], study.search)
+        propose(replace(study, questions=settled, footing=None), [], study.search)
     except ValueError as error:
         problems.add(("search",), f"{study.search.name}: {error}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from ablate.footing import Footing
 from ablate.mix import Choice
 from ablate.study.alternatives import Reader
 from ablate.study.labels import pattern_labels
@@ -13,7 +14,14 @@ from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import DEPTH, REPEAT, Bounds
 from ablate.study.study import Place, Question, Slot
-from ablate.study.tables import Table, as_table, check_bounds, named_table, unknown_key
+from ablate.study.tables import (
+    Table,
+    as_table,
+    check_bounds,
+    named_table,
+    settings_of,
+    unknown_key,
+)
 from ablate.study.values import show
 from ablate.topologies import topologies
 from blocks import blocks
@@ -29,7 +37,7 @@ def read_network(raw: object, problems: Problems) -> tuple[list[Question], Slots
     path: Path = ("network",)
     table = {"topology": "unet", **as_table(raw, path, problems)}
     extras, arrays = all_extras(), all_numbered()
-    others = (*arrays, DECODER, *extras)
+    others = (*arrays, DECODER, *extras, *settings_of(Footing).knobs)
     reader = Reader(topologies, problems)
     if "width" in table and "widths" in table:
         text = "width is not used where widths are given; leave width or widths out"

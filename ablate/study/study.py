@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import Any, cast
 
 from ablate.constraints import Constraint
+from ablate.footing import Filling, Footing, FootingError, Solved, Solver, amount, network_of
+from ablate.footing.making import solver_for
 from ablate.mix import (
     Choice,
     Evaluation,
     Mix,
     Network,
     Profile,
-    Stage,
     Task,
     Training,
     Value,
@@ -107,6 +108,7 @@ class Study:
         profile: How costs are measured.
         report: What the report weighs.
         constraints: What a mix must keep to, to be tried.
+        footing: What all mixes are to cost, where that is asked for.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Study:
     profile: Profile
     report: ReportSettings
     constraints: tuple[Constraint, ...] = ()
+    footing: Footing | None = None
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -145,17 +148,67 @@ class Study:
         return tuple(reversed(point))
 
     def mix(self, point: Point) -> Mix:
-        """The mix at a point, canonical: every default filled in, every position written out."""
+        """The mix at a point, canonical: every default filled in, every position written out.
+
+        Where all mixes are to cost the same, its widths or depths are solved for.
+
+        Raises:
+            FootingError: It cannot be brought to that cost; the message names it.
+        """
         answers = self._answers(point)
         settings = {place[1]: value for place, value in answers.items() if place[0] == "training"}
+        solved = self.solved(point)
         return Mix(
-            task=Task(
-                data=_overlaid(("task", "data"), answers),
-                degradation=_overlaid(("task", "degradation"), answers),
-            ),
-            network=self._network(answers),
+            task=_task(answers),
+            network=solved.network if solved else self._network(answers),
             training=_without_inert(Training(**settings)),
         )
+
+    def solved(self, point: Point) -> Solved | None:
+        """The network at a point and how far it is from equal footing; None where none is asked.
+
+        Raises:
+            FootingError: It cannot be brought there; the message names it.
+        """
+        if self.footing is None:
+            return None
+        topology, fillings = self._fillings(self._answers(point))
+        try:
+            return self._solver.solve(topology, fillings, self.target)
+        except FootingError as error:
+            raise FootingError(
+                f"equal {self.footing.equal}: {self.label(point)}: {error}"
+            ) from error
+
+    @cached_property
+    def target(self) -> float:
+        """What every mix costs, where they are on equal footing.
+
+        Raises:
+            FootingError: The mix that sets it cannot be built as it is written.
+        """
+        assert self.footing is not None
+        asked = self.footing.equal_to
+        given = amount(asked, self.footing.equal) if isinstance(asked, str) else asked
+        if given is not None:
+            return given
+        point = (self.point_of(str(asked)) if asked else None) or self.at(0)
+        try:
+            return self._solver.cost(*self._fillings(self._answers(point)))
+        except FootingError as error:
+            raise FootingError(f"equal_to: {self.label(point)}: {error}") from error
+
+    def point_of(self, label: str) -> Point | None:
+        """The point of the mix with a label; None where there is none."""
+        begun: list[tuple[str, Point]] = [("", ())]
+        for question in self._asked:
+            begun = [
+                (text, (*point, position))
+                for start, point in begun
+                for position in range(len(question.answers))
+                if label.startswith(text := _joined(start, question, position))
+            ]
+        return next((point for text, point in begun if text == label), None)
 
     def allows(self, point: Point) -> bool:
         """Whether the mix at a point may be tried; constraints need costs, and are not asked."""
@@ -168,7 +221,8 @@ class Study:
             range(len(axis.labels)) if about else range(1)
             for axis, about in zip(self.axes, asked, strict=True)
         ]
-        return tuple({self.mix(point).task.data: None for point in itertools.product(*ranges)})
+        points = itertools.product(*ranges)
+        return tuple({_task(self._answers(point)).data: None for point in points})
 
     def levels(self, point: Point) -> dict[str, str]:
         """The label on each axis."""
@@ -179,13 +233,10 @@ class Study:
 
     def label(self, point: Point) -> str:
         """A name for the mix, unique within the study: "rdcnn | mwsa window=16 | lama"."""
-        parts = [
-            question.labels[position]
-            if question.plain
-            else f"{question.name}={question.labels[position]}"
-            for question, position in zip(self._asked, point, strict=True)
-        ]
-        return " | ".join(parts) or self.name
+        label = ""
+        for question, position in zip(self._asked, point, strict=True):
+            label = _joined(label, question, position)
+        return label or self.name
 
     def fillers(self, point: Point) -> dict[str, str]:
         """Which place of the file fills each place of the mix: decoder2 -> stage2, for a mirror."""
@@ -228,13 +279,39 @@ class Study:
     def _settled(self) -> dict[Place, Any]:
         return {q.place: q.answers[0] for q in self.questions if len(q.answers) == 1}
 
+    @cached_property
+    def _solver(self) -> Solver:
+        assert self.footing is not None
+        base = self.path.parent if self.path else pathlib.Path.cwd()
+        return solver_for(self.footing, self.profile, base)
+
     def _network(self, answers: Mapping[Place, Any]) -> Network:
+        """The network as it is written."""
+        topology, fillings = self._fillings(answers)
+        return network_of(topology, fillings, {})
+
+    def _fillings(self, answers: Mapping[Place, Any]) -> tuple[Choice, tuple[Filling, ...]]:
+        """The topology, and what fills each of its places."""
         topology = canonical_widths(_overlaid(("network", "topology"), answers))
-        stages = tuple(
-            Stage(slot=name, blocks=filled(answers[slot.block], answers[slot.depth]))
+        fillings = tuple(
+            Filling(name, answers[slot.block], answers[slot.depth], ".".join(slot.depth))
             for name, slot in _numbered(self.slots[topology.name], answers)
         )
-        return Network(topology=topology, stages=stages)
+        return topology, fillings
+
+
+def _task(answers: Mapping[Place, Any]) -> Task:
+    return Task(
+        data=_overlaid(("task", "data"), answers),
+        degradation=_overlaid(("task", "degradation"), answers),
+    )
+
+
+def _joined(label: str, question: Question, position: int) -> str:
+    """A label with one more axis: "rdcnn | mwsa window=16"."""
+    answer = question.labels[position]
+    part = answer if question.plain else f"{question.name}={answer}"
+    return f"{label} | {part}" if label else part
 
 
 def _numbered(slots: tuple[Slot, ...], answers: Mapping[Place, Any]) -> Iterator[tuple[str, Slot]]:
@@ -247,11 +324,6 @@ def _numbered(slots: tuple[Slot, ...], answers: Mapping[Place, Any]) -> Iterator
         for _ in range(answers[slot.repeat]):
             number += 1
             yield f"{slot.name.rstrip(string.digits)}{number}", slot
-
-
-def filled(pattern: tuple[Choice, ...], depth: int) -> tuple[Choice, ...]:
-    """The block at each position of a stage: the pattern's choices in turn."""
-    return tuple(pattern[position % len(pattern)] for position in range(depth))
 
 
 def _without_inert(training: Training) -> Training:
