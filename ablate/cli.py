@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         from ablate import commands  # loads torch, which takes seconds: `--help` need not
 
-        getattr(commands, options.command)(options, Console())
+        getattr(commands, options.command.replace("-", "_"))(options, Console())
         code = 0
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not spoil the end
@@ -75,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for add in (_add_new, _add_plan, _add_run, _add_report, _add_blocks, _add_schema):
         add(subparsers)
-    for add in (_add_restore, _add_evaluate, _add_profile, _add_doctor):
+    for add in (_add_restore, _add_evaluate, _add_profile, _add_latency_model, _add_crossover):
         add(subparsers)
+    _add_doctor(subparsers)
     return parser
 
 
@@ -190,8 +191,12 @@ def _add_profile(subparsers: Subparsers) -> None:
     parser.add_argument("--depth", type=int, default=2, metavar="N", help=depth)
     step = "also what one training step costs, forward, backward and optimiser"
     parser.add_argument("--training", action="store_true", help=step)
+    roofs = "also what limits each stage on this machine: memory, arithmetic or launches"
+    parser.add_argument("--roofline", action="store_true", help=roofs)
     counter = "count as another counter does: thop, conv-only or fvcore (default: ablate)"
     parser.add_argument("--convention", default="ablate", help=counter)
+    second = "also have fvcore count it, on a small image unless --size says otherwise"
+    parser.add_argument("--check", action="store_true", help=second)
     _add_timing(parser)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
@@ -203,7 +208,53 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", metavar="N", help=rounds)
     parser.add_argument("--batch", metavar="N", help="images in a call (default: the study's)")
     parser.add_argument("--threads", metavar="N", help="CPU threads (default: the study's)")
+    modes = (
+        "how to run it: eager, compiled, graph; float32, tf32, bfloat16, float16; several are "
+        "timed one after the other (default: the study's)"
+    )
+    parser.add_argument("--modes", nargs="+", metavar="MODE", help=modes)
     parser.add_argument("--no-latency", action="store_true", help="count, and time nothing")
+
+
+def _add_latency_model(subparsers: Subparsers) -> None:
+    text = "time what a study's mixes are made of, so that all of them have a predicted latency"
+    parser = _add(subparsers, "latency-model", text)
+    parser.add_argument("study", help="a study file, or the name of a shipped study")
+    size = "height and width of the image (default: the study's first)"
+    parser.add_argument("--size", nargs="+", type=int, metavar="N", help=size)
+    fit = "whole mixes that the model is fitted to (default: 8)"
+    parser.add_argument("--fit", type=int, default=8, metavar="N", help=fit)
+    check = "whole mixes that it is checked on, which it has not seen (default: 8)"
+    parser.add_argument("--check", type=int, default=8, metavar="N", help=check)
+    width = "widths to measure beside the study's, so that those between can be predicted"
+    parser.add_argument("--width", nargs="+", type=int, default=[], metavar="N", help=width)
+    rounds = "rounds of timing, in each process (default: the study's)"
+    parser.add_argument("--rounds", type=int, metavar="N", help=rounds)
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+    _add_plugins(parser)
+
+
+def _add_crossover(subparsers: Subparsers) -> None:
+    text = "how blocks grow with resolution, width and batch, and where one overtakes another"
+    parser = _add(subparsers, "crossover", text)
+    block = "a block (mwsa, mwsa:window=16) or a family (attention: the best of its blocks)"
+    parser.add_argument("block", nargs="+", metavar="BLOCK", help=block)
+    sizes = "sides of the features in pixels (default: 32 48 64 96 128 192 256)"
+    parser.add_argument("--size", nargs="+", metavar="N", help=sizes)
+    parser.add_argument("--width", nargs="+", metavar="N", help="channels (default: 32)")
+    parser.add_argument("--batch", nargs="+", metavar="N", help="images in a call (default: 1)")
+    rounds = "interleaved rounds, in each process (default: 15)"
+    parser.add_argument("--rounds", default="15", metavar="N", help=rounds)
+    parser.add_argument("--processes", default="3", metavar="N", help="fresh ones (default: 3)")
+    parser.add_argument("--threads", default="1", metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--run", choices=["eager", "compiled", "graph"], default="eager")
+    precisions = ["float32", "tf32", "bfloat16", "float16"]
+    parser.add_argument("--precision", choices=precisions, default="float32")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+    _add_plugins(parser)
 
 
 def _add_doctor(subparsers: Subparsers) -> None:

@@ -16,7 +16,11 @@ from ablate import running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
 from ablate.command_parts import listening, make_table, phases, say
+from ablate.composition.command import latency_model as latency_model
+from ablate.composition.finding import model_folders, usable_model
+from ablate.composition.limits import limits
 from ablate.console import duration, shown
+from ablate.crossover.command import crossover as crossover
 from ablate.folder import RunError
 from ablate.plan import Plan, make_plan
 from ablate.plugins import load_plugins
@@ -50,7 +54,19 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     prepare_data(study)
     with listening(options, console) as listener:
         report = phases(listener)
-        planned = make_plan(study, workers=workers, device=device, plugins=plugins, report=report)
+        folders = model_folders(study)
+        bounds = limits(study, folders, device, report)
+        if bounds:
+            bounds.require_some()
+        planned = make_plan(
+            study,
+            workers=workers,
+            device=device,
+            plugins=plugins,
+            report=report,
+            limits=bounds,
+            model=usable_model(study, folders, device),
+        )
     if options.json:
         say(console, json.dumps(asdict(planned), indent=2))
     else:
@@ -165,8 +181,11 @@ def _workers(text: str) -> Workers:
 
 def _show_plan(planned: Plan, question: str, console: Console) -> None:
     say(console, question)
-    table = make_table("mix", "parameters", "GMACs", "inference", "training", "one trial")
+    predicted = any(mix.latency is not None for mix in planned.mixes)
+    headings = ("mix", "parameters", "GMACs", "inference", "training", "one trial")
+    table = make_table(*headings, *(["latency"] if predicted else []))
     for mix in planned.mixes:
+        latency = "-" if mix.latency is None else f"{1e3 * mix.latency:.3g} ms"
         table.add_row(
             mix.label,
             _or_dash(mix.params, "{:,}"),
@@ -174,6 +193,7 @@ def _show_plan(planned: Plan, question: str, console: Console) -> None:
             _or_dash(mix.peak_memory, "{:.0f} MiB", 2**20),
             _or_dash(mix.training_memory, "{:.0f} MiB", 2**20),
             "-" if mix.seconds is None else duration(mix.seconds),
+            *([latency] if predicted else []),
         )
     console.print(table)
     for line in _plan_lines(planned):
@@ -187,12 +207,15 @@ def _plan_lines(planned: Plan) -> list[str]:
         lines[0] += f" ({len(planned.mixes)} of the mixes are shown)"
     if planned.size > planned.total:
         lines.append(f"out of {planned.size:,} possible mixes")
+    if planned.constraints:
+        lines.append(planned.constraints)
     if planned.training_seconds is not None and planned.latency_seconds is not None:
         training, latency = planned.training_seconds, planned.latency_seconds
         lines.append(
             f"about {duration(training + latency)} in all: training {duration(training)} with "
             f"{planned.workers} at a time, timing {duration(latency)} (forecast)"
         )
+    lines += [f"not timed: {reason}" for reason in planned.not_timed]
     if planned.memory is not None:
         lines.append(f"about {planned.memory / 2**20:,.0f} MiB of memory for training (forecast)")
     return lines

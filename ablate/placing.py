@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ Row = tuple[str, ...]
 BOUND = "bound"
 """The topic of notes that name what bounds a stage."""
 MACHINE = "machine"
+CEILING_SECONDS = 5.0  # to measure the ceilings of a machine
 
 
 class PlacingError(ValueError):
@@ -52,6 +53,11 @@ class Roofline:
     stages: tuple[StagePlacement, ...]
     ceilings: Ceilings
     precision: Precision
+
+
+def once(profile: Profile) -> Profile:
+    """How stages are timed: in one process, eagerly, in the profile's first precision."""
+    return replace(profile, processes=1, run=("eager",), precision=profile.precision[:1])
 
 
 def place_stages(

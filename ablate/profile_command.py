@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from rich.console import Console
 
-from ablate import price_words, profiled
+from ablate import placing, price_words, profiled, timing_words
 from ablate.command_parts import listening, make_table, phases, say
 from ablate.console import duration
 from ablate.mix import Profile
@@ -18,8 +19,12 @@ from ablate.price_json import as_json, timings_as_json, training_as_json
 from ablate.price_timing import How, Timing, forecast_timing, time_alone
 from ablate.price_words import Row
 from ablate.pricing import Price, TrainingPrice, price, price_training
-from ablate.profiled import Profiled, Shape
+from ablate.profiled import PriceError, Profiled, Shape
+from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
+from ablate.profiling.modes import modes_of
 from ablate.running import require_device
+
+SMALL = 64  # side of the image of a second count, in pixels
 
 
 def profile(options: argparse.Namespace, console: Console) -> None:
@@ -29,25 +34,60 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     shape = profiled.image_shape(subject, options.size)
     subject = replace(subject, profile=_profile(subject.profile, options))
     device = _device(subject.profile, options.device)
+    asked = _Asked(subject, shape, device, plugins, options, console)
     found = price(subject, shape, convention=options.convention, device=device)
     answer = as_json(found)
-    if not options.json:
-        _show(found, options, console)
+    _show(found, asked)
     if options.training:
         step = price_training(subject, shape, device=device)
         answer["training_step"] = training_as_json(step)
-        if not options.json:
-            _show_training(step, console)
+        _show_training(step, asked)
+    if options.check:
+        answer["check"] = asdict(_check(asked))
     if not options.no_latency:
-        timings = _time(subject, shape, device, plugins, options, console)
-        answer |= timings_as_json(timings)
+        answer |= timings_as_json(_time(asked))
+    if options.roofline:
+        answer["roofline"] = placing.as_json(_place(asked))
     if options.json:
         say(console, json.dumps(answer, indent=2))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is profiled, on what, and to whom it is told."""
+
+    subject: Profiled
+    shape: Shape
+    device: str
+    plugins: tuple[str, ...]
+    options: argparse.Namespace
+    console: Console
+
+    @property
+    def how(self) -> How:
+        """On what it is measured."""
+        return {"profile": self.subject.profile, "device": self.device}
+
+    def tell(self, *lines: str) -> None:
+        """Say it, unless a program listens."""
+        if not self.options.json:
+            for line in lines:
+                say(self.console, line)
+
+    def draw(self, shown: tuple[Row, Sequence[Row]]) -> None:
+        """A table, unless a program listens."""
+        headings, rows = shown
+        if self.options.json:
+            return
+        table = make_table(*headings)
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+
 def _profile(profile: Profile, options: argparse.Namespace) -> Profile:
     numbers = {name: getattr(options, name) for name in ("rounds", "batch", "threads")}
-    return profiled.asked_profile(profile, **numbers)
+    return profiled.asked_profile(profile, **numbers, modes=options.modes)
 
 
 def _device(profile: Profile, asked: str) -> str:
@@ -59,52 +99,72 @@ def _device(profile: Profile, asked: str) -> str:
     return device
 
 
-def _time(
-    subject: Profiled,
-    shape: Shape,
-    device: str,
-    plugins: tuple[str, ...],
-    options: argparse.Namespace,
-    console: Console,
-) -> tuple[Timing, ...]:
-    """Time the network; what it will take is said first."""
-    how: How = {"profile": subject.profile, "device": device}
-    if not options.json:
-        seconds = duration(forecast_timing(subject.mix, shape, **how))
-        mend = "--rounds N takes less, --no-latency nothing"
-        say(console, f"timing it takes about {seconds} (forecast); {mend}")
-    with listening(options, console) as listener:
-        report = phases(listener)
-        timing = time_alone(subject.mix, shape, **how, plugins=plugins, report=report)
-    if not options.json:
-        for line in price_words.timing_lines(timing):
-            say(console, line)
-    return (timing,)
-
-
-def _show(found: Price, options: argparse.Namespace, console: Console) -> None:
-    for line in price_words.heading(found):
-        say(console, line)
-    _table(price_words.table(found), console)
-    headings, rows = price_words.parts(found, options.by, options.depth)
+def _show(found: Price, asked: _Asked) -> None:
+    asked.tell(*price_words.heading(found))
+    asked.draw(price_words.table(found))
+    headings, rows = price_words.parts(found, asked.options.by, asked.options.depth)
     if len(rows) > 1:
-        _table((headings, rows), console)
-    for line in price_words.remarks(found):
-        say(console, line)
+        asked.draw((headings, rows))
+    asked.tell(*price_words.remarks(found))
 
 
-def _show_training(found: TrainingPrice, console: Console) -> None:
+def _show_training(found: TrainingPrice, asked: _Asked) -> None:
     heading, table, remarks = price_words.training(found)
-    say(console, f"\n{heading}")
+    asked.tell("", heading)
     if table[1]:
-        _table(table, console)
-    for line in remarks:
-        say(console, line)
+        asked.draw(table)
+    asked.tell(*remarks)
 
 
-def _table(shown: tuple[Row, list[Row]], console: Console) -> None:
-    headings, rows = shown
-    table = make_table(*headings)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+def _check(asked: _Asked) -> CrossCheck:
+    """Have fvcore count it too; that computes it, so the image is small unless one was asked for."""
+    channels, *sides = asked.shape
+    if not asked.options.size:
+        sides = [min(side, SMALL) for side in sides]
+    image, mix = (1, channels, *sides), asked.subject.mix
+    found = crosscheck(MIX, mix.to_json(), image, plugins=asked.plugins)
+    asked.tell(*timing_words.check_lines(found))
+    return found
+
+
+def _time(asked: _Asked) -> tuple[Timing, ...]:
+    """Time the network in every mode that was asked for; what it will take is said first."""
+    mix, how = asked.subject.mix, asked.how
+    if not asked.options.json:
+        seconds = duration(forecast_timing(mix, asked.shape, **how))
+        mend = "--rounds N takes less, --no-latency nothing"
+        asked.tell(f"timing it takes about {seconds} (forecast); {mend}")
+    timings, failures = list[Timing](), list[PriceError]()
+    for mode in modes_of(how["profile"]):
+        try:
+            with listening(asked.options, asked.console) as listener:
+                told = phases(listener)
+                timing = time_alone(
+                    mix, asked.shape, **how, plugins=asked.plugins, mode=mode, report=told
+                )
+        except PriceError as error:
+            failures.append(error)
+        else:
+            timings.append(timing)
+            asked.tell(*timing_words.timing_lines(timing))
+    if not timings:
+        raise failures[0]
+    asked.tell(*map(str, failures))
+    return tuple(timings)
+
+
+def _place(asked: _Asked) -> placing.Roofline:
+    """Put the network's stages under the roofs of the machine."""
+    mix = asked.subject.mix
+    with listening(asked.options, asked.console) as listener:
+        told = phases(listener)
+        found = placing.place_stages(
+            [mix],
+            asked.shape,
+            **asked.how,
+            plugins=asked.plugins,
+            report=lambda done, total: told("roofline", done, total),
+        )[mix.key]
+    asked.draw(placing.table(found))
+    asked.tell(*placing.remarks(found))
+    return found

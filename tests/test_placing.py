@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ablate.cli import main
 from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
 from ablate.placing import (
     BOUND,
@@ -20,6 +21,7 @@ from ablate.placing import (
     table,
 )
 from ablate.profiling.roofline import NETWORK, StagePlacement, Work, place
+from ablate.study import load_study
 from tests.test_ceilings import MACHINE
 
 WORK = Work(flops=2e9, bytes_moved=1e9, launches=10)
@@ -113,3 +115,21 @@ def test_rows_of_the_record_name_the_stage_the_limit_and_the_machine():
         ("abc", BOUND, "memory-bound, at 25 % of the roof"),
     ]
     assert limit_words(FOUND.stages[0]) == notes[0].text
+
+
+def test_profile_places_the_stages_of_a_study_and_says_what_that_takes(
+    capsys: pytest.CaptureFixture[str],
+):
+    few = ("--no-latency", "--roofline", "--size", "16", "16", "--rounds", "2", "--device", "cpu")
+    with pytest.raises(SystemExit) as ended:
+        main(["profile", "quickstart", "--mix", first_label(), *few])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "placing its stages takes about " in said
+    assert "of the roof" in said
+    assert "roofs of this machine: " in said
+
+
+def first_label() -> str:
+    study = load_study("quickstart")
+    return study.label(study.at(0))
