@@ -28,6 +28,8 @@ MACHINE = "machine"  # the subject of conditions
 
 _MUCH = 0.05  # share of rounds, from which on a disturbance is worth a remark
 
+Numbers = tuple[float, float | None, float | None, int]  # value, low, high, n
+
 _BESIDE = {  # raw samples beside those of latency: the field of a sample
     "latency_cpu": "cpu_seconds",
     "latency_host": "host",
@@ -114,8 +116,8 @@ def latency_rows(
     timings = [(mix.key, mix.network.key) for mix in mixes]
     for subject, network in [*timings, (REFERENCE, REFERENCE)]:
         timed = summaries[network]
-        numbers = {"latency": (timed.seconds, timed.low, timed.high, timed.n)}
-        numbers |= _before(first or {}, network)
+        numbers = _before(first or {}, network)
+        numbers["latency"] = (timed.seconds, timed.low, timed.high, timed.n)
         measurements += [
             Measurement(subject, metric, *values, name, backend, device, sitting)
             for metric, values in numbers.items()
@@ -133,9 +135,7 @@ def latency_rows(
     return measurements, raw, notes
 
 
-def _before(
-    first: Mapping[str, FirstCall], network: str
-) -> dict[str, tuple[float, float | None, float | None, int]]:
+def _before(first: Mapping[str, FirstCall], network: str) -> dict[str, Numbers]:
     """What came before the steady state, as numbers by metric."""
     found = first.get(network)
     if found is None:

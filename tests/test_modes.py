@@ -12,12 +12,16 @@ from torch import Tensor, nn
 
 from ablate.costs import mode_name
 from ablate.mix import Profile
+from ablate.plan import Plan, make_plan
 from ablate.profiling import modes
 from ablate.profiling.latency import LatencyError, forecast_seconds, measure_networks, protocol
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare, split, unavailable
 from ablate.profiling.reference import REFERENCE
 from ablate.profiling.timing import Timed
 from ablate.sitting import sitting_name, time_together
+from ablate.study import StudyError, load_study
+from ablate.study.places import Problems
+from ablate.study.settings import read_profile
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 BOTH = Profile(run=("eager", "compiled"), precision=("float32", "bfloat16"))
@@ -337,3 +341,74 @@ def test_the_protocol_says_modes_flush_and_when_rounds_end():
     assert (
         "up to 30 interleaved rounds, fewer once every share is known to 1 % or 60 s are spent"
     ) in said
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, **profile: object) -> Plan:
+    """The plan of one mix whose training step took 24 ms for 2 crops of 16 x 16."""
+    study = load_study(
+        {
+            "name": "planned",
+            "question": "How long?",
+            "task": {"degradation": "gaussian_noise"},
+            "network": {"width": 8, "stage": [{"block": "identity"}]},
+            "training": {"batch": 2, "crop": 16},
+            "profile": {"size": [16, 32], "rounds": 10, "processes": 1, **profile},
+        }
+    )
+    key = study.mix(study.at(0)).key
+    monkeypatch.setattr("ablate.plan._rehearse", lambda *rest: {key: 0.024})
+    return make_plan(study, workers=1, device="cpu")
+
+
+def test_a_plan_foresees_the_modes_that_the_device_has_and_names_the_others(monkeypatch):
+    plain = planned(monkeypatch)
+    assert plain.not_timed == ()
+    assert plain.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.008)
+    several = planned(monkeypatch, run=["eager", "graph"], precision=["float32", "bfloat16"])
+    assert several.latency_seconds == pytest.approx(2 * plain.latency_seconds)
+    assert several.not_timed == ("run = 'graph' replays CUDA graphs, and the device is cpu",) * 2
+
+
+def test_a_plan_foresees_the_images_of_a_call_and_the_budget(monkeypatch):
+    batch = planned(monkeypatch, batch=4)
+    assert batch.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.032)
+    short = planned(monkeypatch, batch=4, budget=0.1)
+    assert short.latency_seconds == pytest.approx(5 + 2 * 8 * 0.032 + 0.1 + 2 * 2 * 0.032)
+
+
+@pytest.mark.parametrize(
+    ("written", "run", "precision"),
+    [
+        ({}, ("eager",), ("float32",)),
+        ({"run": "compiled", "precision": "tf32"}, ("compiled",), ("tf32",)),
+        ({"run": ["eager", "graph", "eager"]}, ("eager", "graph"), ("float32",)),
+    ],
+)
+def test_one_mode_may_be_written_without_brackets_and_twice_counts_once(written, run, precision):
+    problems = Problems("study")
+    profile = read_profile({"profile": written}, problems)
+    assert (profile.run, profile.precision, len(problems)) == (run, precision, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [
+        ({"run": []}, "run = [] measures nothing; write run = 'eager'"),
+        ({"precision": []}, "precision = [] measures nothing; write precision = 'float32'"),
+        ({"run": "graphs"}, "must be one of 'eager', 'compiled', 'graph'; got 'graphs'; did you"),
+        ({"interval": 1.0}, "interval must be at least 0 and below 1; got 1.0"),
+        ({"budget": -1.0}, "budget must be at least 0; got -1.0"),
+    ],
+)
+def test_a_mode_that_makes_no_sense_is_said(written, wrong):
+    study = {
+        "name": "wrong",
+        "question": "What?",
+        "task": {"degradation": "gaussian_noise"},
+        "network": {"stage": [{"block": "identity"}]},
+        "profile": written,
+    }
+    with pytest.raises(StudyError) as caught:
+        load_study(study)
+    (problem,) = caught.value.problems
+    assert wrong.replace("'", '"') in problem.replace("'", '"')

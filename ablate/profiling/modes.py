@@ -144,7 +144,7 @@ def numbers_as(precision: Precision) -> Iterator[None]:
 
 
 def _not_compiled(device: torch.device) -> str:
-    if not torch._dynamo.is_dynamo_supported():
+    if not torch._dynamo.is_dynamo_supported():  # type: ignore[attr-defined]
         return "run = 'compiled' needs torch.compile, which this Python or system does not have"
     if device.type == "cpu" and not _compiler():
         return "run = 'compiled' needs a C++ compiler on a CPU, and neither g++ nor clang++ is here"
@@ -174,7 +174,7 @@ def _no_limit_of_networks() -> Iterator[None]:
 
 def _captured(call: Call) -> Call:
     """The call as a CUDA graph: its kernels are launched together, without the host between."""
-    beside = torch.cuda.Stream()
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(_WARM_UP_CALLS):

@@ -68,13 +68,16 @@ def compare_samples(samples: Sequence[LatencySample]) -> Comparison:
     found = tables(samples)
     values = [table.min(axis=0, keepdims=True) for table in found.cpu] if found.by_cpu else None
     frames = [
-        pd.DataFrame(table, columns=found.subjects)
-        .rename_axis(index="round", columns="subject")
-        .stack()
-        .rename("value")
-        .reset_index()
-        .assign(process=process)
+        pd.DataFrame(
+            {
+                "subject": subject,
+                "process": process,
+                "round": np.arange(len(table)),
+                "value": table[:, at],
+            }
+        )
         for process, table in enumerate(values or found.wall)
+        for at, subject in enumerate(found.subjects)
     ]
     return compare(pd.concat(frames, ignore_index=True))
 

@@ -130,7 +130,8 @@ def _middle(values: Array) -> Array:
 
 
 def _least(values: Array) -> Array:
-    return values.min(axis=1)
+    least: Array = values.min(axis=1)
+    return least
 
 
 def _bootstrap(values: Sequence[Array], pick: Estimator, seed: int) -> Array:
