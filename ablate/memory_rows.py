@@ -122,10 +122,12 @@ def flag_words(flags: Mapping[str, str]) -> str:
 def _inference(
     model: nn.Module, shape: tuple[int, ...], profile: Profile, device: str
 ) -> MemoryProfile | DeviceMemory:
-    way = {"precision": profile.precision[0], "channels_last": profile.channels_last}
+    precision, channels_last = profile.precision[0], profile.channels_last
     if torch.device(device).type == "cuda":
-        return measure_inference(model, shape, torch.device(device), **way)
-    return forecast_inference(model, shape, **way)
+        return measure_inference(
+            model, shape, torch.device(device), precision=precision, channels_last=channels_last
+        )
+    return forecast_inference(model, shape, precision=precision, channels_last=channels_last)
 
 
 def _training(mix: Mix, model: nn.Module, device: str) -> MemoryProfile | DeviceMemory:

@@ -282,6 +282,17 @@ def test_what_the_scan_saves_for_its_gradient_is_in_the_forecast():
     assert training(Scanned()).peak > inference(Scanned()).peak > FLOAT * PIXELS * 9
 
 
+def test_a_scan_copies_what_is_not_dense():
+    def peak(u: Tensor) -> int:
+        rates, mixed = -torch.ones(3, 8), torch.ones(1, 1, 8, PIXELS)
+        with StorageTracker([u]) as tracker:
+            selective_scan(u, u, rates, mixed, mixed)
+        return tracker.peak
+
+    dense, turned = torch.ones(1, 3, PIXELS), torch.ones(1, PIXELS, 3).mT
+    assert peak(turned) == peak(dense) + 2 * FLOAT * 3 * PIXELS  # as input and as step
+
+
 def test_the_network_is_left_as_it_was():
     chain = Chain(1).eval()
     before = [p.clone() for p in chain.parameters()]

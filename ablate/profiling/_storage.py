@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 Kind = Literal["weights", "gradients", "optimiser", "averages", "images", "activations", "kernels"]
 Phase = Literal["forward", "backward", "optimiser"]
 REST = "rest"
+OURS = "ablate"  # namespace of our operators, whose inner needs no tracker sees
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,17 @@ class StorageTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for leaf in tree_leaves(output):
             if isinstance(leaf, Tensor):
                 self._follow(leaf)
+        if func.namespace == OURS:
+            self._pass_through(_copied((args, kwargs)))
         return output
+
+    def _pass_through(self, size: int) -> None:
+        """Bytes that are taken and given back within an operator."""
+        if size:
+            number = len(self._kinds)
+            self._kinds.append("kernels")
+            self._enter(number, size)
+            self._enter(number, -size)
 
     def _move(self) -> None:
         place = self._place_now()
@@ -150,6 +161,12 @@ class StorageTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.current += size
         self.peak = max(self.peak, self.current)
         self._log.append(_Entry(self._place, number, size))
+
+
+def _copied(arguments: object) -> int:
+    """Bytes of the tensors that an operator of ours copies first: its kernels read dense ones."""
+    leaves = (leaf for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor))
+    return sum(t.numel() * t.element_size() for t in leaves if not t.is_contiguous())
 
 
 def _replayed(log: Sequence[_Entry], first: int, kinds: Sequence[Kind]) -> tuple[Stretch, ...]:
