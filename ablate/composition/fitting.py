@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 CONSTANT, SUM, RELAID, REST = "constant", "sum", "relaid", "rest"
 BOUNDARY: tuple[str, ...] = (RELAID, REST)  # taken only where they help
 GAIN = 0.9  # a further term must bring the error of what was left out below this much of it
+EXACT = 1e-6  # a relative error that no measurement can see
 RESAMPLES = 2000
 
 
@@ -101,9 +102,9 @@ def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Fit:
     chosen = min(forms, key=left_out)
     for _ in BOUNDARY:
         further = [[*chosen, name] for name in BOUNDARY if name not in chosen]
-        further = [names for names in further if len(names) + 2 <= len(terms)]
+        further = [names for names in further if _tells(_matrix(terms, names))]
         best = min(further, key=left_out, default=chosen)
-        if left_out(best) >= GAIN * left_out(chosen):
+        if left_out(best) >= GAIN * left_out(chosen) or left_out(chosen) < EXACT:
             break
         chosen = best
     values = _solved(_matrix(terms, chosen), measured)
@@ -152,6 +153,13 @@ def _interval(estimate: Callable[[NDArray[np.int64]], float], count: int, seed: 
 
 def _matrix(terms: Sequence[Terms], names: Sequence[str]) -> Array:
     return np.array([[row.column(name) for name in names] for row in terms])
+
+
+def _tells(matrix: Array) -> bool:
+    """Whether there are enough networks for so many terms, and no term follows from the others."""
+    rows, columns = matrix.shape
+    scaled = matrix / np.maximum(np.abs(matrix).max(axis=0), 1e-300)
+    return columns + 2 <= rows and int(np.linalg.matrix_rank(scaled, tol=1e-6)) == columns
 
 
 def _solved(matrix: Array, measured: Array) -> Array:
