@@ -31,7 +31,8 @@ class Whereabouts:
         self.visited: dict[str, None] = {}  # a set that keeps the order in which modules ran
         for path, module in model.named_modules():
             module.register_forward_pre_hook(self._entering(path))
-            module.register_forward_hook(self._leaving)
+            # Checkpointing ends the second forward pass by an exception.
+            module.register_forward_hook(self._leaving, always_call=True)
 
     def _entering(self, path: str) -> Any:
         def enter(module: nn.Module, inputs: object) -> None:

@@ -130,7 +130,7 @@ def check(job: CheckJob, report: Reporter) -> CrossCheck:
     try:
         both = count_both(model, job.shape)
     except ModuleNotFoundError as error:
-        if error.name != "fvcore":
+        if (error.name or "").partition(".")[0] != "fvcore":
             raise
         return CrossCheck(shape=job.shape, reason="fvcore is not installed (pip install fvcore)")
     return compare(both, job.shape)
