@@ -22,7 +22,7 @@ from ablate.composition.limits import limits
 from ablate.console import duration, shown
 from ablate.crossover.command import crossover as crossover
 from ablate.folder import RunError
-from ablate.plan import Plan, make_plan
+from ablate.plan import Plan, PlannedMix, make_plan
 from ablate.plugins import load_plugins
 from ablate.profile_command import profile as profile
 from ablate.results import Run
@@ -182,8 +182,10 @@ def _workers(text: str) -> Workers:
 def _show_plan(planned: Plan, question: str, console: Console) -> None:
     say(console, question)
     predicted = any(mix.latency is not None for mix in planned.mixes)
-    headings = ("mix", "parameters", "GMACs", "inference", "training", "one trial")
-    table = make_table(*headings, *(["latency"] if predicted else []))
+    level = any(mix.footing is not None for mix in planned.mixes)
+    headings = ["mix", "parameters", "GMACs", "inference", "training", "one trial"]
+    headings += ["latency"] * predicted + ["solved", "off"] * level
+    table = make_table(*headings)
     for mix in planned.mixes:
         latency = "-" if mix.latency is None else f"{1e3 * mix.latency:.3g} ms"
         table.add_row(
@@ -194,6 +196,7 @@ def _show_plan(planned: Plan, question: str, console: Console) -> None:
             _or_dash(mix.training_memory, "{:.0f} MiB", 2**20),
             "-" if mix.seconds is None else duration(mix.seconds),
             *([latency] if predicted else []),
+            *(_footing_cells(mix) if level else []),
         )
     console.print(table)
     for line in _plan_lines(planned):
@@ -207,8 +210,7 @@ def _plan_lines(planned: Plan) -> list[str]:
         lines[0] += f" ({len(planned.mixes)} of the mixes are shown)"
     if planned.size > planned.total:
         lines.append(f"out of {planned.size:,} possible mixes")
-    if planned.constraints:
-        lines.append(planned.constraints)
+    lines += [words for words in (planned.constraints, planned.footing) if words]
     if planned.training_seconds is not None and planned.latency_seconds is not None:
         training, latency = planned.training_seconds, planned.latency_seconds
         lines.append(
@@ -219,6 +221,14 @@ def _plan_lines(planned: Plan) -> list[str]:
     if planned.memory is not None:
         lines.append(f"about {planned.memory / 2**20:,.0f} MiB of memory for training (forecast)")
     return lines
+
+
+def _footing_cells(mix: PlannedMix) -> list[str]:
+    """Width and depth solved for, and how far the cost is from what all mixes are to have."""
+    solved = {"width": mix.width, "blocks": mix.depth}
+    sizes = [f"{name} {value}" for name, value in solved.items() if value is not None]
+    off = "-" if mix.footing is None else f"{100 * mix.footing:+.1f} %"
+    return [", ".join(sizes) or "-", off]
 
 
 def _or_dash(value: int | None, form: str, unit: float = 1) -> str:

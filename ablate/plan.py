@@ -16,6 +16,7 @@ from ablate.composition.limits import Limits
 from ablate.composition.model import LatencyModel
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
+from ablate.footing_rows import footing_rows, footing_words
 from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
@@ -46,6 +47,9 @@ class PlannedMix:
     training_memory: int | None  # bytes
     seconds: float | None  # of one trial, wall time
     latency: float | None = None  # seconds of one call, predicted by the study's latency model
+    footing: float | None = None  # cost over what all are to have, less 1
+    width: int | None = None  # channels at full resolution, where they are solved for
+    depth: int | None = None  # blocks in all, where they are solved for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,7 @@ class Plan:
         memory: Bytes that the workers need together, at most.
         not_timed: Why the device lacks modes that the profile asks for, a line for each.
         constraints: What the study's constraints leave of it, in words; empty without any.
+        footing: What all mixes cost alike and how nearly, in words; empty where that is not asked.
     """
 
     mixes: tuple[PlannedMix, ...]
@@ -76,6 +81,7 @@ class Plan:
     memory: int | None
     not_timed: tuple[str, ...] = ()
     constraints: str = ""
+    footing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +126,8 @@ def make_plan(
         )
         report("costs", done, len(shown))
     plan = _summed(study, mixes, len(points), workers, steps, device)
-    return replace(plan, constraints=limits.words if limits else "")
+    footing = footing_words(study, [mix.footing for mix in mixes if mix.footing is not None])
+    return replace(plan, constraints=limits.words if limits else "", footing=footing)
 
 
 def _latency(model: LatencyModel | None, mix: Mix) -> float | None:
@@ -208,6 +215,7 @@ def _rehearse(
 def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -> PlannedMix:
     mix = study.mix(point)
     rows, _ = costs.count_mix(mix, study.profile, device)
+    footing = {r.metric: r.value for r in footing_rows(study, mix.key, mix.network, rows)}
     first = {row.metric: int(row.value) for row in reversed(rows)}
     step = steps.get(mix.key)
     return PlannedMix(
@@ -218,7 +226,14 @@ def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -
         peak_memory=first.get("peak_memory"),
         training_memory=first.get("training_memory"),
         seconds=None if step is None else _trial_seconds(study, mix, step),
+        footing=footing.get("footing"),
+        width=_whole(footing.get("solved_width")),
+        depth=_whole(footing.get("solved_depth")),
     )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _trial_seconds(study: Study, mix: Mix, step: float) -> float:

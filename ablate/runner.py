@@ -24,6 +24,7 @@ from ablate.events import (
     Warned,
 )
 from ablate.folder import RunFolder
+from ablate.footing_rows import footing_rows
 from ablate.mix import Choice, Mix
 from ablate.plan import forecast_training
 from ablate.profiling.latency import Mode, modes_of, split
@@ -124,7 +125,8 @@ class Runner:
     def _count(self, mix: Mix) -> None:
         measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
         predicted = predicted_rows(mix, self.limits, self.device) if self.limits else []
-        self.record.add_sitting([*measurements, *predicted], (), notes)
+        footing = footing_rows(self.study, mix.key, mix.network, measurements)
+        self.record.add_sitting([*measurements, *predicted, *footing], (), notes)
 
     def _train(self, trials: Sequence[Trial], workers: int) -> None:
         table = self.record.trials()

@@ -20,8 +20,9 @@ from ablate.composition.limits import limits
 from ablate.composition.rows import predicted_metrics
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.folder import RunError, RunFolder
+from ablate.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
 from ablate.metrics import WINDOW
-from ablate.mix import Choice, Mix
+from ablate.mix import Choice, Mix, plain
 from ablate.profiling.machine import describe
 from ablate.rows import metric_definitions
 from ablate.runner import Runner
@@ -184,6 +185,8 @@ def fingerprint(study: Study) -> str:
     parts: tuple[object, ...] = (study.questions, study.slots, study.search, study.evaluation)
     if study.constraints:  # they came later: a study without any keeps its fingerprint
         parts = (*parts, study.constraints)
+    if study.footing:  # the same
+        parts = (*parts, study.footing)
     return hashlib.sha256(repr((*parts, study.profile)).encode()).hexdigest()[:16]
 
 
@@ -212,6 +215,8 @@ def _record(study: Study, place: RunFolder, marks: Mapping[str, str]) -> Record:
         [
             *metric_definitions(study.evaluation, scale),
             *costs.cost_metrics(study.profile, marks["device"]),
+            *footing_metrics(study),
+            CHOSEN_RATE,
         ]
     )
     return record
@@ -250,7 +255,8 @@ def _words(study: Study) -> dict[str, str]:
     """How the study trains and profiles, for the report's account of methods."""
     first = _first_mix(study)
     return {
-        "training": json.dumps(asdict(first.training)),
+        **footing_facts(study),
+        "training": json.dumps(plain(first.training)),
         "evaluation": json.dumps(asdict(study.evaluation)),
         "profile": json.dumps(asdict(study.profile)),
         "search": study.search.name,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
 from reports.quality import several_tasks as different_inputs
 from reports.sections.ranks import ranks
@@ -167,6 +168,15 @@ def notes(found: Found) -> list[Finding]:
     return findings
 
 
+def standing(found: Found) -> list[Finding]:
+    """Whether mixes cost the same, and how their learning rates were chosen."""
+    said = " ".join(text for text in (footing(found), rates(found)) if text)
+    findings = [Finding("note", said)] if said else []
+    if edges := at_the_edge(found):
+        findings.append(Finding("note", edge_words(edges), edges))
+    return findings
+
+
 CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     unfinished,
     broken_trials,
@@ -177,5 +187,6 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     disturbances,
     ties,
     several_tasks,
+    standing,
     notes,
 )

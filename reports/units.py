@@ -20,12 +20,17 @@ TITLES = {
     "peak_memory": "Memory",
     "training_memory": "Training memory",
     "energy": "Energy",
+    "footing": "Off equal footing",
+    "solved_width": "Width solved for",
+    "solved_depth": "Blocks solved for",
+    "chosen_rate": "Learning rate chosen",
 }
 ACRONYMS = {"macs": "MACs", "cpu": "CPU", "gpu": "GPU", "psnr": "PSNR", "ssim": "SSIM"}
 STEPS = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
     "byte": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
     "J": ((1.0, "J"), (1e-3, "mJ")),
+    "share": ((1e-2, "%"),),
     "": ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),
 }
 COUNTS = ("", "MAC", "FLOP", "parameter", "1")

@@ -37,6 +37,7 @@ class Solver:
         self.footing, self._make_prices = footing, prices
         self._outlines: dict[tuple[Choice, tuple[str, ...]], tuple[Outline, Prices]] = {}
         self._solved: dict[tuple[Choice, Fillings, float], Solved] = {}
+        self.costs: dict[Network, float] = {}  # of all that was solved
 
     def cost(self, topology: Choice, fillings: Fillings) -> float:
         """What a network costs as it is written.
@@ -70,7 +71,8 @@ class Solver:
         if not search.near(chosen):
             raise FootingError(self._too_far(chosen, target))
         network = network_of(sums.outline.at(chosen.widths), fillings, dict(chosen.depths))
-        return Solved(network, target * (1 + chosen.mismatch), chosen.mismatch)
+        self.costs[network] = target * (1 + chosen.mismatch)
+        return Solved(network, self.costs[network], chosen.mismatch)
 
     def _chosen(self, search: Search) -> Found | None:
         """What comes nearest, by what may be solved for; as it is written where that will do."""

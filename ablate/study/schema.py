@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ablate.footing import Footing
 from ablate.metrics import metrics
 from ablate.mix import Evaluation, Profile, Training
 from ablate.search import strategies
+from ablate.study.levelling import FOOTING
 from ablate.study.recipe import DEFAULT_SEEDS
 from ablate.study.rules import (
     COSTS,
@@ -82,14 +84,30 @@ def _task() -> Schema:
 def _network() -> Schema:
     arrays = {array: list_of({"$ref": f"#/$defs/{array}"}) for array in (*all_numbered(), DECODER)}
     extras = {extra: {"$ref": "#/$defs/stage"} for extra in all_extras()}
-    others = {**arrays, **extras}
+    others = {**arrays, **extras, **_footing()}
     network = named_schema(topologies, "topology", default="unet", others=others)
     return {
         **network,
-        "allOf": [*network["allOf"], *(_places(name, list(others)) for name in topologies)],
+        "allOf": [*network["allOf"], *(_places(name, [*arrays, *extras]) for name in topologies)],
         "anyOf": [{"required": [array]} for array in all_numbered()],
         "description": "Stages and how they are joined.",
     }
+
+
+def _footing() -> Schema:
+    """What all mixes are to have alike; an amount is a number or text."""
+    knobs = settings_of(Footing).knobs.values()
+    nothing: Registry[Any] = Registry("value")
+    plain = {
+        knob.name: knob_schema(knob, nothing, asks=False, bounds=FOOTING.get(knob.name))
+        for knob in knobs
+        if knob.name not in ("equal", "equal_to")
+    }
+    equal = {"enum": ["macs", "params", "latency"]}
+    either = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+    docs = {knob.name: {"description": knob.doc} for knob in knobs}
+    written = {"equal": equal | docs["equal"], "equal_to": either | docs["equal_to"]}
+    return {**written, **plain}
 
 
 def _places(topology: str, known: Sequence[str]) -> Schema:

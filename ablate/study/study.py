@@ -198,6 +198,10 @@ class Study:
         except FootingError as error:
             raise FootingError(f"equal_to: {self.label(point)}: {error}") from error
 
+    def predicted(self, network: Network) -> float:
+        """What a network that was solved for costs by the prices that it was solved with."""
+        return self._solver.costs[network]
+
     def point_of(self, label: str) -> Point | None:
         """The point of the mix with a label; None where there is none."""
         begun: list[tuple[str, Point]] = [("", ())]

@@ -15,6 +15,7 @@ from reports.units import ABSENT, TIE, Scale, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
+FOOTING = ("solved_width", "solved_depth", "footing")
 DEGRADED = "degraded input"
 
 
@@ -105,7 +106,7 @@ def _with_ranks(table: Table, ranked: dict[str, tuple[str, int]]) -> Table:
 def shown_metrics(found: Found) -> list[str]:
     """Quality first, then costs; only what was measured."""
     trial = [name for name in found.per_seed if name not in (*SHOWN, *HIDDEN)]
-    names = [*SHOWN, *trial, *found.cost_metrics]
+    names = [*SHOWN, *trial, *found.cost_metrics, *FOOTING]
     sizes = [str(name) for name in found.table if "@" in str(name)]
     names += [name for name in sizes if not name.endswith(("_low", "_high"))]
     first = [name for name in found.objectives if name in found.per_seed]
