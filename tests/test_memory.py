@@ -19,7 +19,6 @@ from ablate.profiling.memory import (
     follow_training,
     forecast_inference,
     forecast_training,
-    peak_inference,
 )
 from ablate.study import load_study
 from ablate.topologies import Blocks
@@ -311,7 +310,7 @@ def test_a_network_on_meta_is_forecast_like_a_real_one():
 
 
 def test_a_forecast_takes_no_memory_itself():
-    assert peak_inference(Chain(0), (2**16, 2**16)) > 2**32 * (3 + WIDTH) * FLOAT
+    assert inference(Chain(0), (1, 3, 2**16, 2**16)).peak > 2**32 * (3 + WIDTH) * FLOAT
 
 
 def test_the_tracker_forgets_what_nothing_refers_to():
@@ -356,7 +355,3 @@ def test_pytorchs_own_tracker_agrees_on_a_training_step():
 def test_averaged_weights_are_one_more_copy_of_the_state():
     averaged = training(Chain(2), 2, Training(ema=0.9, channels_last=False))
     assert averaged.peak == training(Chain(2), 2).peak + FLOAT * weights(2)
-
-
-def test_peak_inference_is_the_forecast_on_a_cpu():
-    assert peak_inference(Chain(1), SIZE, 2) == forecast_inference(Chain(1), (2, 3, *SIZE)).peak

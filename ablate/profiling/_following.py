@@ -41,9 +41,9 @@ class MemoryProfile:
         weights: parameters and buffers; gradients: of parameters; optimiser: its moments;
         averages: averaged weights that are kept beside; images: what the network is given and
         what it is trained to return; activations: features, what is saved for the backward pass,
-        gradients of features; kernels: what operators need inside
-        themselves. In a forecast these are dense copies that our own operators make; where it was
-        measured, all that the allocator counted beyond the rest, rounding included.
+        gradients of features; kernels: what operators need inside themselves. In a forecast
+        these are the dense copies that our own operators make; where it was measured, all that
+        the allocator counted beyond the rest, rounding included.
         """
         return self.worst.by_kind
 

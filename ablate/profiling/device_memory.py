@@ -158,7 +158,8 @@ class Meter:
 def _beside(stretch: Stretch, before: int, peak: int, now: int) -> Stretch:
     """A stretch by the allocator; what storages do not explain is called kernels."""
     worst = max(peak, stretch.worst)
-    kinds = {**stretch.by_kind, "kernels": worst - stretch.worst}
+    kinds = {**stretch.by_kind}
+    kinds["kernels"] = kinds.get("kernels", 0) + worst - stretch.worst
     return replace(
         stretch,
         before=before,

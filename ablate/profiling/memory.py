@@ -16,7 +16,6 @@ from ablate.profiling._following import MemoryProfile, follow_inference, follow_
 from ablate.profiling._replica import replica
 from ablate.profiling._step import layout
 from ablate.profiling._storage import Kind, StorageTracker, Stretch
-from ablate.profiling.device_memory import measure_inference
 
 __all__ = [
     "Kind",
@@ -27,11 +26,8 @@ __all__ = [
     "follow_training",
     "forecast_inference",
     "forecast_training",
-    "peak_inference",
     "protocol",
 ]
-
-CPU: torch.device = torch.device("cpu")
 
 
 def forecast_inference(
@@ -76,32 +72,6 @@ def forecast_training(
     with fake:
         image = torch.empty(shape, memory_format=layout(recipe.channels_last))
         return follow_training(twin, image, recipe)
-
-
-def peak_inference(
-    model: nn.Module,
-    size: tuple[int, int],
-    batch: int = 1,
-    device: torch.device = CPU,
-    precision: str = "float32",
-    channels: int = 3,
-    channels_last: bool = True,
-) -> int:
-    """Bytes at the worst moment of one forward pass: measured on CUDA, a forecast elsewhere.
-
-    Args:
-        model: The network (real, or on meta); it is not changed.
-        size: Height and width of the image, in pixels.
-        batch: Images in the call.
-        device: A CUDA device measures; any other forecasts.
-        precision: float32 or tf32; bfloat16 or float16 for autocast.
-        channels: Of the image.
-        channels_last: Memory layout of images and weights.
-    """
-    shape, way = (batch, channels, *size), {"channels_last": channels_last}
-    if device.type == "cuda":
-        return measure_inference(model, shape, device, precision=precision, **way).allocated
-    return forecast_inference(model, shape, precision=precision, **way).peak
 
 
 def protocol(device: torch.device) -> str:
