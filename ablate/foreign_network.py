@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import importlib
-import importlib.util
 import inspect
 import re
-import sys
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten_with_path
+from torch import nn
 
 from ablate.mix import Choice
-from ablate.profiling._replica import replica
+from ablate.network_outputs import required
+from ablate.python_file import ForeignError, load_file, raised
 from blocks import nearest
 
-OURS = ("ablate", "blocks", "reports")
 TOPOLOGY = "python file"  # under this name a network of a file stands where a topology does
 _NAMED = re.compile(r"(?P<file>.+\.py):(?P<name>[^:/\\]*)$")
-
-
-class ForeignError(ValueError):
-    """A file, or what it makes, is no network that can be profiled; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +56,7 @@ def find(source: str) -> Foreign:
     if not match or not match["name"]:
         raise ForeignError(
             f"{file}: say which function or class of it makes the network, as in "
-            f"{file}:build{_known(_load(file.resolve()))}"
+            f"{file}:build{_known(load_file(file.resolve()))}"
         )
     return Foreign(file=str(file.resolve()), name=match["name"])
 
@@ -92,7 +80,7 @@ def make(source: Foreign) -> nn.Module:
         ForeignError: The file cannot be imported, has no such name, or what it names does not make
             an nn.Module without being told more.
     """
-    module = _load(Path(source.file))
+    module = load_file(Path(source.file))
     if not hasattr(module, source.name):
         hint = nearest(source.name, _makers(module))
         raise ForeignError(
@@ -104,117 +92,10 @@ def make(source: Foreign) -> nn.Module:
     return made
 
 
-def outputs_of(model: nn.Module, shape: tuple[int, ...], label: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors that a network returns, by their place in what it returns.
-
-    Found without computing; a network whose shapes hang on values is run once.
-
-    Args:
-        model: The network; it is not changed.
-        shape: Of the image: (batch, channels, height, width).
-        label: What the network is called in messages.
-
-    Raises:
-        ForeignError: It cannot take such an image alone, or returns no tensor.
-    """
-    try:
-        output = _without_computing(model, shape)
-    except Exception:
-        output = _computed(model, shape, label)
-    leaves = tree_flatten_with_path(output)[0]
-    found = {_place(path): tuple(x.shape) for path, x in leaves if isinstance(x, Tensor)}
-    if not found:
-        raise ForeignError(f"{label}: returns no tensor; got {type(output).__name__}")
-    return found
-
-
-def _without_computing(model: nn.Module, shape: tuple[int, ...]) -> object:
-    fake, twin = replica(model)
-    with torch.no_grad(), fake:
-        return twin.eval()(torch.empty(shape))
-
-
-def _computed(model: nn.Module, shape: tuple[int, ...], label: str) -> object:
-    twin = copy.deepcopy(model).eval()
-    device = next(twin.parameters(), torch.empty(0)).device
-    try:
-        with torch.no_grad():
-            return twin(torch.rand(shape, device=device))
-    except Exception as error:
-        raise ForeignError(f"{label}: {_refused(twin, shape, error)}") from error
-
-
-def first_tensor(output: object) -> Tensor:
-    """What a network returns, or the image of what it returns, or the first tensor in it.
-
-    Raises:
-        ForeignError: There is none.
-    """
-    if isinstance(output, dict) and isinstance(output.get("image"), Tensor):
-        image: Tensor = output["image"]
-        return image
-    for leaf in torch.utils._pytree.tree_leaves(output):
-        if isinstance(leaf, Tensor):
-            return leaf
-    raise ForeignError(f"expected a network that returns a tensor; got {type(output).__name__}")
-
-
-def _load(file: Path) -> ModuleType:
-    """The file as a module, imported as Python would: what lies beside it is found.
-
-    Its folder comes last in the search, so that nothing in it takes the place of ours.
-    """
-    package = _package(file)
-    top = file.parents[len(package)]
-    if str(top) not in sys.path:
-        sys.path.append(str(top))
-    try:
-        if package:
-            return _of_package(".".join((*package, file.stem)), file)
-        return _alone(f"ablate_foreign.{file.stem}_{zlib.crc32(bytes(file)):08x}", file)
-    except ForeignError:
-        raise
-    except Exception as error:
-        raise ForeignError(f"{file.name}: {_raised(error, top)}") from error
-
-
-def _package(file: Path) -> tuple[str, ...]:
-    """Names of the packages that a file is in, the outermost first."""
-    names: list[str] = []
-    for folder in file.parents:
-        if not (folder / "__init__.py").is_file():
-            break
-        names.insert(0, folder.name)
-    return tuple(names)
-
-
-def _of_package(name: str, file: Path) -> ModuleType:
-    module = importlib.import_module(name)
-    found = Path(module.__file__ or "").resolve()
-    if found != file:
-        raise ForeignError(f"{file}: '{name}' is another file here already: {found}")
-    return module
-
-
-def _alone(name: str, file: Path) -> ModuleType:
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None  # its name ends in .py
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
 def _made(source: Foreign, thing: object) -> object:
     if isinstance(thing, nn.Module) or not callable(thing):
         return thing
-    if wanted := list(_wanted(thing)):
+    if wanted := list(required(thing)):
         raise ForeignError(
             f"{source.label}: wants {', '.join(wanted)}; give defaults, or name a function without "
             "arguments that calls it"
@@ -222,49 +103,7 @@ def _made(source: Foreign, thing: object) -> object:
     try:
         return thing()
     except Exception as error:
-        raise ForeignError(f"{source.label}: {_raised(error, Path(source.file).parent)}") from error
-
-
-def _wanted(thing: object) -> Iterator[str]:
-    """Names of the arguments that it cannot do without."""
-    assert callable(thing)
-    try:
-        parameters = inspect.signature(thing).parameters.values()
-    except (TypeError, ValueError):  # written in C: calling it will tell
-        return
-    for parameter in parameters:
-        starred = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if not starred and parameter.default is parameter.empty:
-            yield parameter.name
-
-
-def _raised(error: Exception, folder: Path) -> str:
-    """What was raised, on one line, and whose name was taken where that is why."""
-    said = f"{type(error).__name__}: {_one_line(error)}"
-    top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
-    if top in OURS and ((folder / top).exists() or (folder / f"{top}.py").exists()):
-        return f"{said} ('{top}' is a package of this program's own; yours needs another name)"
-    return said
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _refused(model: nn.Module, shape: tuple[int, ...], error: Exception) -> str:
-    wanted = list(_wanted(model.forward))[1:]
-    if wanted:
-        return (
-            f"forward wants {', '.join(wanted)} beside the image; profile a module around it that "
-            "takes the image alone"
-        )
-    image = "x".join(str(side) for side in shape[1:])
-    return f"cannot take an image of {image}: {_one_line(error)}"
-
-
-def _place(path: tuple[object, ...]) -> str:
-    """image, scales.0: keys of a tree without their brackets; "" for the output itself."""
-    return ".".join(re.sub(r"[\[\]']", "", str(key)).lstrip(".") for key in path)
+        raise ForeignError(f"{source.label}: {raised(error, Path(source.file).parent)}") from error
 
 
 def _makers(module: ModuleType) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from ablate.price_timing import Timing
 from ablate.pricing import Price, TrainingPrice
+from ablate.profiling.device_memory import DeviceMemory
 from ablate.profiling.ledger import COLUMNS, Cost, Ledger
 from ablate.profiling.memory import MemoryProfile
+from ablate.profiling.nvml import Absent
 
 
 def as_json(found: Price) -> dict[str, Any]:
@@ -35,6 +37,8 @@ def as_json(found: Price) -> dict[str, Any]:
         "params_by_stage": dict(found.params_by_stage),
         "peak_memory": found.memory.peak if found.memory else None,
         "memory": _memory(found.memory) if found.memory else None,
+        "device_memory": _on_device(found.measured) if found.measured else None,
+        "time_of_uncounted": dict(found.shares),
         **timings_as_json(()),
         "reasons": dict(found.reasons),
     }
@@ -97,6 +101,16 @@ def _memory(found: MemoryProfile) -> dict[str, Any]:
     }
 
 
+def _on_device(found: DeviceMemory) -> dict[str, Any]:
+    process = found.process
+    return {
+        "allocated": found.allocated,
+        "reserved": found.reserved,
+        "process": process.reason if isinstance(process, Absent) else process,
+        "flags": dict(found.flags),
+    }
+
+
 def _timing(timing: Timing) -> dict[str, Any]:
     return {
         **asdict(timing.network),
@@ -105,4 +119,9 @@ def _timing(timing: Timing) -> dict[str, Any]:
         "protocol": timing.protocol,
         "device": timing.device,
         "scan_backend": timing.backend,
+        "first_call": timing.first.seconds if timing.first else None,
+        "compile": timing.first.compile if timing.first else None,
+        "conditions": dict(timing.conditions),
+        "conditions_absent": dict(timing.absent),
+        "disturbed_rounds": timing.disturbed,
     }

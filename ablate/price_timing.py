@@ -1,21 +1,23 @@
-"""The latency of one network beside that of the reference network."""
+"""The latency of one network beside that of the reference network, in every way that is asked."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 import torch
 
-from ablate.foreign_network import first_tensor
 from ablate.mix import Mix, Profile
 from ablate.network import build
+from ablate.network_outputs import first_tensor
 from ablate.profiled import PriceError, Shape
 from ablate.profiling import latency
-from ablate.profiling.latency import REFERENCE, LatencySummary, summarise
-from ablate.sitting import time_together
+from ablate.profiling.conditions import usual
+from ablate.profiling.latency import REFERENCE, FirstCall, LatencySummary, Mode, summarise
+from ablate.profiling.modes import modes_of
+from ablate.sitting import Timed, time_together
 from blocks.scan import backend_for
 
 
@@ -37,6 +39,11 @@ class Timing:
         device: Where.
         backend: Of the selective scan.
         mode: How it was run, where not eagerly in float32.
+        first: Its first call, and how much of that was compiling.
+        conditions: The machine meanwhile: medians over rounds, by name.
+        disturbed: In how many rounds something disturbed it.
+        rounds: Of how many.
+        absent: What could not be read of the machine, and why.
     """
 
     network: LatencySummary
@@ -45,6 +52,11 @@ class Timing:
     device: str
     backend: str
     mode: str = ""
+    first: FirstCall | None = None
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    disturbed: int = 0
+    rounds: int = 0
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def forecast_timing(mix: Mix, shape: Shape, *, profile: Profile, device: str) -> float:
@@ -60,7 +72,7 @@ def forecast_timing(mix: Mix, shape: Shape, *, profile: Profile, device: str) ->
         start = time.perf_counter()
         float(first_tensor(model(image)).float().mean())  # waits for the device
         call = time.perf_counter() - start
-    return latency.forecast_seconds(profile.batch * call, profile, candidates=1)
+    return latency.forecast_seconds(profile.batch * call, profile, candidates=1, device=device)
 
 
 def time_alone(
@@ -70,6 +82,7 @@ def time_alone(
     profile: Profile,
     device: str,
     plugins: Sequence[str] = (),
+    mode: Mode | None = None,
     report: Callable[[str, int, int], None] = lambda phase, done, total: None,
 ) -> Timing:
     """Time a network beside the reference network, in fresh processes.
@@ -77,27 +90,39 @@ def time_alone(
     Args:
         mix: Whose network.
         shape: Of the image.
-        profile: Rounds, processes, threads, batch, precision.
+        profile: Rounds, processes, threads, batch.
         device: cpu or cuda.
         plugins: Files that workers load first.
+        mode: How it is run; none for the profile's first way.
         report: Told the phase, the rounds that are done and of how many.
 
     Raises:
         PriceError: The network, or the sitting, failed.
     """
     channels, height, width = shape
+    mode = mode or modes_of(profile)[0]
     rounds = profile.rounds * profile.processes
+    phase = f"latency {mode.words}".strip()
+    profile = replace(
+        profile, size=((height, width),), run=(mode.run,), precision=(mode.precision,)
+    )
     timed = time_together(
         [mix],
         size=(height, width),
-        profile=replace(profile, size=((height, width),)),
+        profile=profile,
         device=device,
         plugins=tuple(plugins),
-        report=lambda done: report("latency", done, rounds),
+        report=lambda done: report(phase, done, rounds),
         channels=channels,
+        mode=mode,
     )
     if reason := timed.failure or timed.dropped.get(mix.network.key):
-        raise PriceError(f"latency at {height}x{width} cannot be measured: {reason}")
+        way = f" {mode.words}" if mode.words else ""
+        raise PriceError(f"latency{way} at {height}x{width} cannot be measured: {reason}")
+    return _timing(timed, mix, profile, device, mode)
+
+
+def _timing(timed: Timed, mix: Mix, profile: Profile, device: str, mode: Mode) -> Timing:
     found, place = summarise(timed.samples, seed=0), torch.device(device)
     return Timing(
         network=found[mix.network.key],
@@ -105,4 +130,10 @@ def time_alone(
         protocol=latency.protocol(profile, place),
         device=device,
         backend=backend_for(place),
+        mode=mode.words,
+        first=timed.first.get(mix.network.key),
+        conditions=usual(row.values for row in timed.conditions),
+        disturbed=sum(bool(row.reasons) for row in timed.conditions),
+        rounds=len(timed.conditions),
+        absent=timed.absent,
     )

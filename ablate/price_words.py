@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from ablate.price_timing import Timing
-from ablate.pricing import REST, Price, Shape, TrainingPrice
+from ablate.pricing import Price, Shape, TrainingPrice
 from ablate.profiling.conventions import OURS, find
+from ablate.profiling.device_memory import DeviceMemory
 from ablate.profiling.ledger import COLUMNS, Cost, Ledger
+from ablate.profiling.nvml import Absent
 from ablate.profiling.training_ledger import TrainingLedger
 
 Row = tuple[str, ...]
 
-WAYS = ("stage", "block", "module")
 FLOPS = (
     "FLOPs: two for each multiply-add, one for any other operation; scans as plain recurrences "
     "(7 B L D N)"
@@ -62,49 +62,9 @@ def table(found: Price) -> tuple[Row, list[Row]]:
     return headings, rows if both else [row[:2] for row in rows]
 
 
-def parts(found: Price, by: str = "", depth: int = 2) -> tuple[Row, list[Row]]:
-    """Headings and rows: what each part of the network costs; no rows where it was not counted.
-
-    Args:
-        found: What was found.
-        by: stage, block or module; none for stages, or modules where there are no stages.
-        depth: Of modules within modules.
-    """
-    headings: Row = (
-        "", "parameters", "GMACs", "of all", "GFLOPs", "MB moved", "FLOPs/byte", "memory, MiB",
-    )  # fmt: skip
-    if not found.ledger:
-        return headings, []
-    by = by or default_way(found.ledger)
-    costs = parts_of(found.ledger, by, depth)
-    params = {"stage": found.params_by_stage, "module": found.params_by_module}.get(by, {})
-    peaks = _peaks(found) if by == "stage" else {}
-    total = found.ledger.total.macs
-    rows = [_part(name, cost, by, params, peaks, total) for name, cost in costs.items()]
-    kept = [at for at in range(len(headings)) if any(row[at] != "-" for row in rows)]
-    return _columns(headings, kept), [_columns(row, kept) for row in rows]
-
-
-def parts_of(ledger: Ledger, by: str, depth: int = 2) -> dict[str, Cost]:
-    """The costs of a ledger by stage, by block or by module down to a depth."""
-    if by == "module":
-        return {
-            path: cost
-            for path, cost in ledger.by_module.items()
-            if path and path.count(".") < depth and cost != Cost()
-        }
-    costs = ledger.by_stage if by == "stage" else ledger.by_block
-    return {name: cost for name, cost in costs.items() if cost != Cost()}
-
-
-def default_way(ledger: Ledger) -> str:
-    """By stage, or by module where a network has no stages."""
-    return "stage" if set(ledger.by_stage) - {REST} else "module"
-
-
 def remarks(found: Price) -> list[str]:
     """What stands beside the multiply-adds, what nobody counted, memory, what failed."""
-    lines = _counted(found.ledger) if found.ledger else []
+    lines = _counted(found.ledger, found.shares) if found.ledger else []
     if found.charged and found.charged.convention != OURS:
         lines += _convention(found.charged.convention, found.charged.uncounted)
     if found.memory:
@@ -114,7 +74,20 @@ def remarks(found: Price) -> list[str]:
             f"memory of one call: {mebi(peak)} MiB (forecast from tensors without memory), at its "
             f"worst in {found.memory.worst.slot}: {of}"
         )
+    if found.measured:
+        lines.append(_on_device(found.measured))
     return [*lines, *missing(found.reasons)]
+
+
+def _on_device(found: DeviceMemory) -> str:
+    """Three numbers of who counts, each named."""
+    process = found.process
+    held = f"unknown ({process.reason})" if isinstance(process, Absent) else f"{mebi(process)} MiB"
+    flags = ", ".join(f"{name} {setting}" for name, setting in found.flags.items())
+    return (
+        f"on the device: allocated {mebi(found.allocated)} MiB, reserved {mebi(found.reserved)} "
+        f"MiB, held by the process {held}; {flags}"
+    )
 
 
 def training(found: TrainingPrice) -> tuple[str, tuple[Row, list[Row]], list[str]]:
@@ -194,7 +167,7 @@ def _beside_macs(cost: Cost) -> list[tuple[str, str]]:
     ]
 
 
-def _counted(ledger: Ledger) -> list[str]:
+def _counted(ledger: Ledger, shares: Mapping[str, float]) -> list[str]:
     beside = {name: int(getattr(ledger.total, name)) for name in COLUMNS}
     words = [f"{name} {giga(amount)}" for name, amount in beside.items() if amount]
     lines = [f"beside them, in giga-operations: {', '.join(words) or 'nothing'}"]
@@ -202,8 +175,14 @@ def _counted(ledger: Ledger) -> list[str]:
         strict = giga(ledger.total.scan_strict)
         lines.append(f"the scans as plain recurrences: {strict} GMACs (3.5 B L D N)")
     lines += [FLOPS, MOVED]
-    unknown = [f"{name} in {path or 'the network'}" for name, path in ledger.uncounted.items()]
-    return [*lines, f"not counted: {', '.join(unknown) or 'nothing'}"]
+    return [*lines, f"not counted: {', '.join(_uncounted(ledger, shares)) or 'nothing'}"]
+
+
+def _uncounted(ledger: Ledger, shares: Mapping[str, float]) -> Iterator[str]:
+    """Operators, where each was met, and how much of the time it takes."""
+    for name, path in ledger.uncounted.items():
+        part = f" ({100 * shares[name]:.1f} % of the time)" if name in shares else ""
+        yield f"{name} in {path or 'the network'}{part}"
 
 
 def _convention(name: str, unseen: tuple[str, ...]) -> list[str]:
@@ -211,55 +190,5 @@ def _convention(name: str, unseen: tuple[str, ...]) -> list[str]:
     return [*lines, f"{name} does not see: {', '.join(unseen)}"] if unseen else lines
 
 
-def _part(
-    name: str,
-    cost: Cost,
-    by: str,
-    params: Mapping[str, int],
-    peaks: Mapping[str, int],
-    total: int,
-) -> Row:
-    indent = "  " * name.count(".") if by == "module" else ""
-    return (
-        indent + name,
-        f"{params[name]:,}" if name in params else "-",
-        giga(cost.macs),
-        f"{100 * cost.macs / total:.1f} %" if total else "-",
-        giga(cost.flops),
-        f"{cost.bytes_moved / 1e6:,.1f}",
-        f"{cost.intensity:.3g}",
-        mebi(peaks[name]) if name in peaks else "-",
-    )
-
-
-def _peaks(found: Price) -> dict[str, int]:
-    if not found.memory:
-        return {}
-    return {slot: stretch.worst for slot, stretch in found.memory.by_stage.items()}
-
-
 def _unknown(found: TrainingLedger) -> list[str]:
     return list(dict.fromkeys([*found.forward.uncounted, *found.backward.uncounted]))
-
-
-def _columns(row: Row, kept: list[int]) -> Row:
-    return tuple(row[at] for at in kept)
-
-
-def timing_lines(timing: Timing) -> list[str]:
-    """Latency with its interval, beside the reference network."""
-    network, reference = timing.network, timing.reference
-    low, high = (milli(value) for value in (network.low, network.high))
-    mode = f" {timing.mode}" if timing.mode else ""
-    lines = [
-        f"latency{mode}: {milli(network.seconds)} ms, 95 % interval {low} to {high} ms, on "
-        f"{timing.device} (scan back end {timing.backend}); {network.relative:.2f} times the "
-        f"reference network's {milli(reference.seconds)} ms",
-        f"measured as {timing.protocol}",
-    ]
-    return [*lines, network.note] if network.note else lines
-
-
-def milli(seconds: float) -> str:
-    """Seconds as milliseconds, four digits."""
-    return f"{1e3 * seconds:,.4g}"

@@ -6,17 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import torch
 from torch import nn
 
-from ablate.foreign_network import outputs_of
+from ablate.network import build
+from ablate.network_outputs import outputs_of
 from ablate.profiled import Profiled, Shape
 from ablate.profiling.conventions import ConventionCount, count_as
 from ablate.profiling.conventions import find as find_convention
+from ablate.profiling.device_memory import DeviceMemory, measure_inference
 from ablate.profiling.flops import count_parameters
 from ablate.profiling.ledger import Ledger, ledger, plan_of
 from ablate.profiling.memory import MemoryProfile, forecast_inference, forecast_training
 from ablate.profiling.padding import Padding, padding
 from ablate.profiling.training_ledger import TrainingLedger, training_ledger
+from ablate.profiling.uncounted import uncounted_shares
 from ablate.tasks.scale import task_scale
 
 Found = TypeVar("Found")
@@ -41,6 +45,8 @@ class Price:
         padding: What a network of ours makes of the image's size.
         charged: What the asked convention says.
         memory: What is alive during one call of the profile's batch.
+        measured: On a CUDA device, what the same call took there.
+        shares: Of the time of a call, by operator that no count knows; how much may be missing.
         reasons: Why something could not be found, by what it is.
     """
 
@@ -54,6 +60,8 @@ class Price:
     padding: Padding | None
     charged: ConventionCount | None
     memory: MemoryProfile | None
+    measured: DeviceMemory | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -98,6 +106,11 @@ def price(subject: Profiled, shape: Shape, *, convention: str, device: str) -> P
     outputs = outputs_of(model, image, subject.name)
     attempt = Attempts()
     stages, modules = parameters_by(model)
+    counted = attempt("multiply-adds", lambda: ledger(model, image))
+    unknown = tuple(counted.uncounted) if counted else ()
+    memory = attempt("memory", lambda: _memory(subject, model, shape))
+    taken = attempt("memory on the device", lambda: _measured(subject, model, shape, device))
+    shares = attempt("shares of time", lambda: _shares(subject, image, device, unknown))
     return Price(
         name=subject.name,
         shape=shape,
@@ -105,10 +118,12 @@ def price(subject: Profiled, shape: Shape, *, convention: str, device: str) -> P
         params=count_parameters(model),
         params_by_stage=stages,
         params_by_module=modules,
-        ledger=attempt("multiply-adds", lambda: ledger(model, image)),
+        ledger=counted,
         padding=None if subject.foreign else attempt("padding", lambda: padding(model, image)),
         charged=attempt(convention, lambda: count_as(model, image, convention)),
-        memory=attempt("memory", lambda: _memory(subject, model, shape)),
+        memory=memory,
+        measured=taken,
+        shares=shares or {},
         reasons=attempt.reasons,
     )
 
@@ -174,6 +189,32 @@ def parameters_by(model: nn.Module) -> tuple[dict[str, int], dict[str, int]]:
         slot = next((slots[path] for path in paths if path in slots), REST)
         stages[slot] += parameter.numel()
     return stages, modules
+
+
+def _shares(
+    subject: Profiled, shape: tuple[int, ...], device: str, names: tuple[str, ...]
+) -> dict[str, float]:
+    """What part of the time goes into these operators; run for real only where there are any."""
+    if not names:
+        return {}
+    model = build(subject.mix.network).eval().to(device)
+    return uncounted_shares(model, torch.rand(shape, device=device), names)
+
+
+def _measured(
+    subject: Profiled, model: nn.Module, shape: Shape, device: str
+) -> DeviceMemory | None:
+    """What the call takes of a CUDA device; a processor has no such counters."""
+    profile = subject.profile
+    if torch.device(device).type != "cuda":
+        return None
+    return measure_inference(
+        model,
+        (profile.batch, *shape),
+        torch.device(device),
+        precision=profile.precision[0],
+        channels_last=profile.channels_last,
+    )
 
 
 def _memory(subject: Profiled, model: nn.Module, shape: Shape) -> MemoryProfile:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from rich.console import Console
 
-from ablate import placing, price_words, profiled, timing_words
+from ablate import placing, price_parts, price_words, profiled, timing_words
 from ablate.command_parts import listening, make_table, phases, say
 from ablate.console import duration
 from ablate.mix import Profile
@@ -102,7 +102,7 @@ def _device(profile: Profile, asked: str) -> str:
 def _show(found: Price, asked: _Asked) -> None:
     asked.tell(*price_words.heading(found))
     asked.draw(price_words.table(found))
-    headings, rows = price_words.parts(found, asked.options.by, asked.options.depth)
+    headings, rows = price_parts.parts(found, asked.options.by, asked.options.depth)
     if len(rows) > 1:
         asked.draw((headings, rows))
     asked.tell(*price_words.remarks(found))
@@ -117,7 +117,7 @@ def _show_training(found: TrainingPrice, asked: _Asked) -> None:
 
 
 def _check(asked: _Asked) -> CrossCheck:
-    """Have fvcore count it too; that computes it, so the image is small unless one was asked for."""
+    """Have fvcore count it too: it computes the network, so on a small image by default."""
     channels, *sides = asked.shape
     if not asked.options.size:
         sides = [min(side, SMALL) for side in sides]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
 from ablate import foreign_network
 from ablate.foreign_network import Foreign
-from ablate.mix import Choice, Mix, Network, Profile, Task
+from ablate.mix import Choice, Mix, Network, Precision, Profile, Run, Task
 from ablate.network import build
 from ablate.study import Study, load_study
 from blocks import nearest
 
 Shape = tuple[int, int, int]  # channels, height, width
 
+RUNS, PRECISIONS = get_args(Run), get_args(Precision)
 SEARCHED = 100_000  # mixes among which one of a given label is looked for
 CHANNELS = 3  # of an image, where nothing else is said
 
@@ -139,6 +141,7 @@ def asked_profile(
     rounds: str | None = None,
     batch: str | None = None,
     threads: str | None = None,
+    modes: Sequence[str] | None = None,
 ) -> Profile:
     """The profile, with what is asked otherwise.
 
@@ -147,13 +150,28 @@ def asked_profile(
         rounds: Rounds of timing, in each process.
         batch: Images in a call.
         threads: CPU threads of a timed call.
+        modes: Ways to run and precisions, of those in `RUNS` and `PRECISIONS`; each way is
+            profiled in each precision.
 
     Raises:
-        PriceError: A number is not a whole number from 1.
+        PriceError: A number is not a whole number from 1, or there is no such mode.
     """
     numbers = {"rounds": rounds, "batch": batch, "threads": threads}
     settings = {name: _whole(name, text) for name, text in numbers.items() if text is not None}
-    return replace(profile, **settings)
+    return replace(profile, **settings, **_ways(modes or ()))
+
+
+def _ways(modes: Sequence[str]) -> dict[str, Any]:
+    known = (*RUNS, *PRECISIONS)
+    for mode in modes:
+        if mode not in known:
+            hint = nearest(mode, known)
+            listed = ", ".join(known)
+            raise PriceError(f"--modes: no mode is named '{mode}'{hint} (modes: {listed})")
+    asked = dict.fromkeys(modes)
+    kinds = {"run": RUNS, "precision": PRECISIONS}
+    ways = {kind: tuple(mode for mode in asked if mode in of) for kind, of in kinds.items()}
+    return {kind: named for kind, named in ways.items() if named}
 
 
 def _whole(name: str, text: str) -> int:

@@ -72,7 +72,7 @@ def _stages(shown: Stages) -> list[str]:
         return []
     escape = tables.escape_markdown
     lines = ["## Where the cost lies", "", escape(shown.intro), ""]
-    last = ["Roofline"] if shown.roofline else []
+    last = ["Limit"] if shown.roofline else []
     lines.append("| " + " | ".join(map(escape, ["Mix", "Stage", *shown.headings, *last])) + " |")
     lines.append("|---|---|" + "---:|" * len(shown.headings) + "---|" * len(last))
     for row in shown.rows:

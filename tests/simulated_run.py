@@ -257,7 +257,7 @@ def _sit(
             for (process, turn), slow in np.ndenumerate(noise)
         ]
         measurements += _by_stage(row.key, choice, seconds)
-        notes.append(Note(f"{row.key}:stage1", "roofline", "memory-bound, 61 % of the ceiling"))
+        notes.append(Note(f"{row.key}:stage1", "bound", "memory-bound, at 61 % of the roof"))
     for (process, turn), slow in np.ndenumerate(drift):
         values = {"load": 1.0 + float(slow), "cpu_clock": 3000.0 / float(slow)}
         samples += [

@@ -9,15 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.foreign_network import (
-    Foreign,
-    ForeignError,
-    find,
-    first_tensor,
-    is_foreign,
-    make,
-    outputs_of,
-)
+from ablate.foreign_network import Foreign, find, is_foreign, make
+from ablate.network_outputs import first_tensor, outputs_of
+from ablate.python_file import ForeignError
 
 MODULE = """
 from torch import nn

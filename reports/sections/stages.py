@@ -14,10 +14,10 @@ from reports.units import TIE, Scale, percent, plain, scale_of, title
 
 REST = "rest"
 REST_WORDS = "rest: stem, resizing, skips, heads"
-STACKED = ("latency", "macs", "flops", "bytes_moved", "energy")  # what may be added up
+STACKED = ("latency", "macs", "bytes_moved", "flops", "energy")  # what may be added up
 MOST = 12  # mixes that are drawn
 LANES = 2  # costs that are drawn side by side
-ROOFLINE = "roofline"  # topic of notes on a stage
+ROOFLINE = "bound"  # topic of notes on what limits a stage
 
 
 @dataclass(frozen=True)
@@ -225,10 +225,12 @@ def _cell(rows: pd.DataFrame, shown: Scale) -> str:
 
 
 def _intro(lanes: Sequence[str], table: pd.DataFrame) -> str:
-    said = (
-        "Each mix's cost, piece by piece in the order of the network; bars of a column share one "
-        "scale."
-    )
+    said = "What each stage of each mix costs."
+    if lanes:
+        said = (
+            "Each mix's cost, piece by piece in the order of the network; bars of a column share "
+            "one scale."
+        )
     if "latency" in lanes:
         said += (
             " A stage was timed by itself on the input that it has inside the network, so stages "
