@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from ablate import price_timing, price_words, pricing
+from ablate import price_timing, price_words, pricing, profiled
 from ablate.mix import Profile
 from ablate.network import build
 from ablate.price_json import as_json
+from ablate.price_timing import Timing
 from ablate.profiled import PriceError, Profiled, asked_profile
+from ablate.profiling.crosscheck import CrossCheck, Disagreement
 from ablate.profiling.flops import count_parameters
+from ablate.profiling.latency import FirstCall, LatencySummary
 from ablate.profiling.padding import padding
 from ablate.study import load_study
+from ablate.timing_words import check_lines, timing_lines
 from tests.test_cli import Cli, cli  # noqa: F401  (a fixture)
 from tests.test_network import stage, unet
 
@@ -250,3 +255,182 @@ def load_study_text(text: str):
     import tomllib
 
     return load_study(tomllib.loads(text))
+
+
+MODULE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 8, 3, padding=1)
+        self.body = nn.Sequential(nn.Conv2d(8, 8, 1), nn.GELU())
+    def forward(self, image):
+        return self.body(self.head(image))
+
+class ByValue(Net):
+    def forward(self, image):
+        return super().forward(image) * float(image.sum().item() > 0)
+
+class Inverse(Net):
+    def forward(self, image):
+        return torch.linalg.inv(super().forward(image).mean(1) + torch.eye(image.shape[-1]))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "my_module.py"
+    path.write_text(MODULE)
+    return path
+
+
+def test_a_network_of_ones_own_is_counted_exactly(cli: Cli, own: Path):  # noqa: F811
+    code, out, errors = cli(
+        "profile", f"{own}:Net", "--size", 3, 16, 20, "--no-latency", "--json", "--training"
+    )
+    found = json.loads(out)
+    head, body = 16 * 20 * 27 * 8, 16 * 20 * 8 * 8
+    assert (code, errors, found["name"]) == (0, "", "my_module.py:Net")
+    assert (found["size"], found["output"], found["padded"]) == ([3, 16, 20], [8, 16, 20], None)
+    assert found["params"] == 27 * 8 + 8 + 64 + 8 == sum(found["params_by_stage"].values())
+    assert found["macs"] == head + body
+    by_module = {path: cost["macs"] for path, cost in found["ablate"]["by_module"].items()}
+    assert by_module == {"": head + body, "head": head, "body": body, "body.0": body, "body.1": 0}
+    assert found["ablate"]["flops"] == 2 * (head + body) + 16 * 20 * 8  # and one for each GELU
+    step = found["training_step"]
+    assert step["forward"]["macs"] == head + body
+    assert step["backward"]["macs"] == head + 2 * body  # nothing wants the image's gradient
+    assert (step["batch"], step["size"]) == (1, [3, 16, 20])
+    assert step["memory"]["peak"] > found["peak_memory"] > 4 * found["params"]
+    assert found["reasons"] == step["reasons"] == {}
+
+
+def test_a_network_of_ones_own_in_words(cli: Cli, own: Path):  # noqa: F811
+    _, out, _ = cli("profile", f"{own}:Net", "--size", 16, 20, "--no-latency", "--training")
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0] == "my_module.py:Net: one image of 3x16x20; returns 8x16x20"
+    rows = {line.split()[0]: line.split() for line in lines if line}
+    assert rows["head"][1] == "224" and rows["head"][3] == f"{100 * 27 / (27 + 8):.1f}"
+    assert rows["body.0"][1] == "72"
+    assert "one training step of 1 image of 3x16x20" in lines
+    assert float(rows["backward"][1]) == pytest.approx(16 * 20 * (27 * 8 + 128) / 1e9, abs=1e-6)
+    assert not any(line.startswith("not known") for line in lines)
+
+
+def test_what_cannot_be_counted_says_why_and_the_rest_is_there(cli: Cli, own: Path):  # noqa: F811
+    code, out, _ = cli("profile", f"{own}:ByValue", "--size", 8, 8, "--no-latency", "--json")
+    found = json.loads(out)
+    assert (code, found["macs"], found["params"]) == (0, None, 296)
+    assert "cannot be counted" in found["reasons"]["multiply-adds"]
+    _, out, _ = cli("profile", f"{own}:ByValue", "--size", 8, 8, "--no-latency")
+    assert "not known: multiply-adds, ablate: multiply-adds over (1, 3, 8, 8) cannot be" in out
+
+
+def test_operators_without_a_count_are_named_with_their_share_of_the_time(cli: Cli, own: Path):  # noqa: F811
+    _, out, _ = cli("profile", f"{own}:Inverse", "--size", 8, 8, "--no-latency", "--json")
+    found = json.loads(out)
+    (name,) = found["ablate"]["uncounted"]
+    assert name.startswith("aten.linalg_inv")
+    assert 0 < found["time_of_uncounted"][name] < 1
+    _, out, _ = cli("profile", f"{own}:Inverse", "--size", 8, 8, "--no-latency")
+    (line,) = [line for line in out.splitlines() if line.startswith("not counted: ")]
+    assert line.startswith(f"not counted: {name} in the network (") and "of the time)" in line
+
+
+def test_parts_are_shown_by_stage_block_or_module(cli: Cli, one: Path):  # noqa: F811
+    by = ("profile", one, "--no-latency", "--by")
+    names = {}
+    for way in ("stage", "block", "module"):
+        lines = cli(*by, way)[1].splitlines()
+        start = next(k for k, line in enumerate(lines) if "of all" in line)
+        rows = [line.split("  ")[0].strip() or line.strip() for line in lines[start + 2 :]]
+        names[way] = rows[: rows.index("")]
+    assert names["stage"] == ["stage1", "stage2", "decoder2", "decoder1", "rest"]
+    assert {"stage1.0 rdcnn", "stage2.0 emvm", "stage2.1 mwsa", "rest"} <= set(names["block"])
+    assert len(names["module"]) > 3
+
+
+def test_stages_add_up_and_have_parameters_and_memory(cli: Cli, one: Path):  # noqa: F811
+    found = json.loads(cli("profile", one, "--no-latency", "--json")[1])
+    stages = found["ablate"]["by_stage"]
+    assert sum(cost["macs"] for cost in stages.values()) == found["macs"]
+    assert sum(found["params_by_stage"].values()) == found["params"]
+    assert max(found["memory"]["by_stage"].values()) == found["peak_memory"]
+    assert set(stages) == set(found["params_by_stage"])
+
+
+def test_a_second_counter_agrees_or_says_where_not(cli: Cli, own: Path):  # noqa: F811
+    pytest.importorskip("fvcore")
+    _, out, _ = cli("profile", f"{own}:Net", "--size", 16, 20, "--no-latency", "--check", "--json")
+    check = json.loads(out)["check"]
+    assert check["reason"] == "" and check["shape"] == [1, 3, 16, 20]
+    assert check["ours"] == check["fvcore"]
+    apart = Disagreement(kind="conv", ours=200, fvcore=100, modules=("body", ""))
+    lines = check_lines(
+        CrossCheck(
+            shape=(1, 3, 8, 9),
+            ours={"conv": 2_000_000, "product": 0},
+            fvcore={"conv": 1_000_000, "product": 0},
+            disagreements=(apart,),
+            set_aside={"aten.bmm": 3_000_000},
+        )
+    )
+    assert lines == [
+        "fvcore disagrees at 3x8x9 (ours and fvcore's): conv 0.00200 and 0.00100 GMACs",
+        "  conv: 200 and 100, apart in body, the network",
+        "  set aside, as fvcore cannot count them (GMACs by us): aten.bmm 0.00300",
+    ]
+    gone = CrossCheck(shape=(1, 3, 8, 9), reason="fvcore is not installed (pip install fvcore)")
+    assert check_lines(gone) == [f"no second count: {gone.reason}"]
+
+
+def test_modes_are_timed_one_after_the_other_and_those_that_cannot_be_are_a_line(
+    cli: Cli,  # noqa: F811
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    few = Profile(rounds=2, processes=1)
+    monkeypatch.setattr(profiled, "Profile", lambda: few)
+    arguments = ("profile", f"{own}:Net", "--size", 8, 8, "--device", "cpu", "--modes")
+    code, out, _ = cli(*arguments, "eager", "graph")
+    assert code == 0 and "latency: " in out
+    assert "latency graph at 8x8 cannot be measured: run = 'graph' replays CUDA graphs" in out
+    code, _, errors = cli(*arguments, "graph")
+    assert (code, errors.startswith("latency graph at 8x8 cannot be measured")) == (2, True)
+    code, _, errors = cli(*arguments, "graf")
+    assert (code, errors.partition(" (modes:")[0]) == (
+        2,
+        "--modes: no mode is named 'graf'; did you mean 'graph'?",
+    )
+    both = asked_profile(Profile(), modes=["bfloat16", "eager", "compiled"])
+    assert (both.run, both.precision) == (("eager", "compiled"), ("bfloat16",))
+
+
+def test_a_mix_is_of_a_study_and_not_of_a_file(cli: Cli, own: Path):  # noqa: F811
+    code, _, errors = cli("profile", f"{own}:Net", "--mix", "x", "--no-latency")
+    assert (code, errors) == (2, f"--mix: a mix is of a study; {own}:Net is a Python file\n")
+    code, _, errors = cli("profile", f"{own}:Nett", "--no-latency")
+    assert (code, "did you mean 'Net'?" in errors) == (2, True)
+
+
+def test_a_timing_says_what_the_machine_was_like():
+    summary = LatencySummary(
+        seconds=0.01, low=0.009, high=0.011, p90=0.012, relative=2.0, n=9, note="take care"
+    )
+    timing = Timing(
+        network=summary, reference=summary, protocol="said so", device="cpu", backend="c",
+        mode="compiled", first=FirstCall(seconds=3.0, compile=2.5),
+        conditions={"load": 1.25, "cpu_clock": 3000.0}, disturbed=2, rounds=9,
+    )  # fmt: skip
+    assert timing_lines(timing) == [
+        "latency compiled: 10 ms, 95 % interval 9 to 11 ms, on cpu (scan back end c); 2.00 times "
+        "the reference network's 10 ms",
+        "first call in a fresh process: 3,000 ms, 2.5 s of it to prepare the mode",
+        "measured as said so",
+        "the machine meanwhile (medians over rounds): load 1.25, cpu_clock 3000 MHz",
+        "disturbed in 2 of 9 rounds",
+        "take care",
+    ]
