@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.latency_protocol import forecast_seconds, protocol
 from ablate.profiling.modes import (
     FirstCall,
     Mode,
@@ -45,7 +46,7 @@ from ablate.profiling.summary import (
     separable,
     summarise,
 )
-from ablate.profiling.timing import CpuTimer, CudaTimer, Timer, timer_for
+from ablate.profiling.timing import Timer, timer_for
 
 __all__ = [
     "REFERENCE",
@@ -71,10 +72,6 @@ __all__ = [
     "time_calls",
     "unavailable",
 ]
-
-_START_SECONDS = 5.0  # a fresh process: the interpreter, torch, building the networks
-_COMPILE_SECONDS = 30.0  # a network, on a processor that does nothing else
-_WARM_UP_CALLS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,67 +189,6 @@ def measure_process(
     for subject, reason in found.dropped.items():
         raise LatencyError(f"'{subject}' cannot be timed{_where(size)}: {reason}")
     return list(found.rounds.samples)
-
-
-def forecast_seconds(
-    single_call_seconds: float, profile: Profile, candidates: int, device: str = "cpu"
-) -> float:
-    """Seconds that the sittings of this many networks take at most, at one size.
-
-    All modes of the profile that the device has are in it, each as slow as eager. Rounds end
-    sooner where the profile says when they may.
-
-    Args:
-        single_call_seconds: Mean of one call over the networks.
-        profile: Rounds, processes, ways to run, budget.
-        candidates: Networks, the reference not counted.
-        device: cpu or cuda.
-    """
-    place = torch.device(device)
-    timer = CudaTimer if place.type == "cuda" else CpuTimer
-    networks = candidates + 1
-    visit = single_call_seconds * timer.untimed + max(single_call_seconds, timer.aim)
-    rounds = profile.processes * profile.rounds * networks * visit
-    if profile.budget:
-        rounds = min(rounds, profile.budget + profile.processes * networks * visit)
-    once = networks * _WARM_UP_CALLS * single_call_seconds + _START_SECONDS
-    modes, _ = split(modes_of(profile), place)
-    compiled = sum(mode.run == "compiled" for mode in modes)
-    sittings = len(modes) * (rounds + profile.processes * once)
-    return sittings + compiled * networks * _COMPILE_SECONDS
-
-
-def protocol(profile: Profile, device: torch.device) -> str:
-    """How latency is measured, in words for the record."""
-    clock = "wall time" if device.type == "cpu" else "CUDA events"
-    how = [f"batch {profile.batch}", _ways(profile)]
-    if device.type == "cpu":
-        how.append(f"threads {profile.threads}")
-    elif profile.flush:
-        how.append("cache emptied before each call")
-    else:
-        how.append("cache as the calls before leave it")
-    return (
-        f"{clock} of one call, {', '.join(how)}; "
-        f"{profile.processes} processes x {_rounds(profile)}; "
-        "median of the share in the round, times the median round"
-    )
-
-
-def _ways(profile: Profile) -> str:
-    """How networks run; in float32 alone nothing is left to say of TF32 on a CPU."""
-    precisions = "/".join(profile.precision)
-    return precisions if profile.run == ("eager",) else f"{'/'.join(profile.run)} {precisions}"
-
-
-def _rounds(profile: Profile) -> str:
-    words = f"{profile.rounds} interleaved rounds"
-    ends = []
-    if profile.interval:
-        ends.append(f"every share is known to {100 * profile.interval:g} %")
-    if profile.budget:
-        ends.append(f"{profile.budget:g} s are spent")
-    return f"up to {words}, fewer once {' or '.join(ends)}" if ends else words
 
 
 def ready_networks(

@@ -114,6 +114,7 @@ def prepare(
             return module(image)
 
     eager = cast if dtype else plain
+    _wait(image.device)  # weights may still be on their way
     began = clock()
     with _no_limit_of_networks() if mode.run == "compiled" else nullcontext():
         call = _captured(eager) if mode.run == "graph" else eager
