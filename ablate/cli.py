@@ -228,6 +228,8 @@ def _add_latency_model(subparsers: Subparsers) -> None:
     parser.add_argument("--check", type=int, default=8, metavar="N", help=check)
     width = "widths to measure beside the study's, so that those between can be predicted"
     parser.add_argument("--width", nargs="+", type=int, default=[], metavar="N", help=width)
+    by = "what is timed by itself (default: stages, or blocks where there are too many stages)"
+    parser.add_argument("--by", choices=["stage", "block"], help=by)
     rounds = "rounds of timing, in each process (default: the study's)"
     parser.add_argument("--rounds", type=int, metavar="N", help=rounds)
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
@@ -245,6 +247,8 @@ def _add_crossover(subparsers: Subparsers) -> None:
     parser.add_argument("--size", nargs="+", metavar="N", help=sizes)
     parser.add_argument("--width", nargs="+", metavar="N", help="channels (default: 32)")
     parser.add_argument("--batch", nargs="+", metavar="N", help="images in a call (default: 1)")
+    refine = "then time two more values around each cross-over; takes that much longer"
+    parser.add_argument("--refine", action="store_true", help=refine)
     rounds = "interleaved rounds, in each process (default: 15)"
     parser.add_argument("--rounds", default="15", metavar="N", help=rounds)
     parser.add_argument("--processes", default="3", metavar="N", help="fresh ones (default: 3)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,34 @@ from ablate.composition import words
 from ablate.composition.making import make_model, survey
 from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel
+from ablate.composition.pointwise import Pointwise, predicted
 from ablate.composition.predicting import latency_quantity
 from ablate.composition.skeletons import skeletons
 from ablate.composition.storage import ModelError, agreement_json, file_name, save
 from ablate.composition.tables import Grid
 from ablate.constraints import Size
 from ablate.folder import RunError
+from ablate.footing import Footing
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.running import choose_device
-from ablate.study import Study, load_study
+from ablate.study import Study, load_study, shipped_studies
+from ablate.study.levelling import footing_keys
 
 
 def latency_model(options: argparse.Namespace, console: Console) -> None:
     """Make, check and save the latency model of a study."""
     plugins = load_plugins(options.plugin)
-    study = load_study(options.study)
+    study = _study(options.study)
     given = _conditions(study, options, plugins)
-    surveyed = survey(study, calibration=options.fit, held_out=options.check, widths=options.width)
+    priced_by_block = study.footing is not None and study.footing.equal == "latency"
+    surveyed = survey(
+        study,
+        calibration=options.fit,
+        held_out=options.check,
+        by=options.by or ("block" if priced_by_block else None),
+        widths=options.width,
+    )
     if not options.json:
         networks = len(
             {network for _, _, network in surveyed.wholes} | set(surveyed.bases.values())
@@ -48,13 +59,40 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
         )
     path = Path(options.out or Path("runs") / study.name) / file_name(model.mode)
     save(model, path)
-    grid = Grid(study, {"latency": latency_quantity(study, skeletons(study), model)})
-    found = words.range_of(grid, "latency")
+    found = words.range_of(_grid(study, model), "latency")
     if options.json:
         say(console, json.dumps(_as_json(model, found, path), indent=2))
         return
     for line in words.lines(model, found, str(path)):
         say(console, line)
+
+
+def _study(source: str) -> Study:
+    """The study; one whose mixes are to have the same latency as it is without that.
+
+    Raises:
+        StudyError: It cannot be used.
+    """
+    path = shipped_studies().get(source, Path(source))
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        equal = raw["network"]["equal"]
+    except (OSError, ValueError, KeyError, TypeError):
+        equal = ""
+    if equal != "latency":
+        return load_study(source)
+    network = {key: value for key, value in raw["network"].items() if key not in footing_keys()}
+    study = load_study({"name": path.stem, **raw, "network": network})
+    footing = Footing(equal="latency", equal_by=raw["network"].get("equal_by", "width"))
+    return replace(study, path=path, footing=footing)
+
+
+def _grid(study: Study, model: LatencyModel) -> Grid | Pointwise:
+    """Prices all mixes of the study, as far as they are settled before there is a model."""
+    if study.footing and study.footing.equal != "latency":
+        return Pointwise(study, {"latency": predicted(model)})
+    flat = replace(study, footing=None)
+    return Grid(flat, {"latency": latency_quantity(flat, skeletons(flat), model)})
 
 
 def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, ...]) -> Conditions:

@@ -123,7 +123,7 @@ def _weights(model: nn.Module) -> dict[str, float]:
 def _alive(model: nn.Module, setting: Setting) -> dict[str, float]:
     """Bytes alive at the worst moment of each place, beside the weights."""
     profile = setting.profile
-    precision, channels_last = str(profile.precision), profile.channels_last
+    precision, channels_last = profile.precision[0], profile.channels_last
     found = forecast_inference(
         model, setting.shape, precision=precision, channels_last=channels_last
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ablate.composition.counting import Setting, counted
+from ablate.composition.counting import COUNTED, Setting, counted
 from ablate.composition.finding import command, load
 from ablate.composition.model import LatencyModel
+from ablate.composition.pointwise import Pointwise, counter, predicted
 from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
 from ablate.composition.storage import ModelError
@@ -51,7 +52,7 @@ class Limits:
     """
 
     study: Study
-    grid: Grid
+    grid: Grid | Pointwise
     models: Mapping[Size, LatencyModel]
 
     def allows(self, point: Point) -> bool:
@@ -141,19 +142,31 @@ def limits(
     """
     if not study.constraints:
         return None
-    found = skeletons(study)
+    found = skeletons(replace(study, footing=None))
     models = {size: load(study, size, folders, device) for size in _sizes(study, ("latency",))}
-    quantities: dict[str, Quantity] = {}
     for size, model in models.items():
         if wrong := next(uncovered(found, model), ""):
             again = command(study, size, device)
-            raise ModelError(
-                f"{study.name}: its latency model is outside its range: {wrong}; {again}"
-            )
-        quantities[name_of("latency", size)] = latency_quantity(study, found, model)
-    for size in _sizes(study, ("params", "macs", "peak_memory")):
+            why = f"its latency model is outside its range: {wrong}"
+            raise ModelError(f"{study.name}: {why}; {again}")
+    if study.footing:
+        return Limits(study=study, grid=_pointwise(study, models), models=models)
+    quantities = {
+        name_of("latency", size): latency_quantity(study, found, model)
+        for size, model in models.items()
+    }
+    for size in _sizes(study, COUNTED):
         quantities |= _counted(study, found, size, report)
     return Limits(study=study, grid=Grid(study, quantities), models=models)
+
+
+def _pointwise(study: Study, models: Mapping[Size, LatencyModel]) -> Pointwise:
+    """Every mix has widths of its own, so that each is priced by itself."""
+    prices = {name_of("latency", size): predicted(model) for size, model in models.items()}
+    for size in _sizes(study, COUNTED):
+        setting = Setting(size=size, profile=study.profile)
+        prices |= {name_of(name, size): counter(name, setting) for name in _names(study, size)}
+    return Pointwise(study, prices)
 
 
 def _sizes(study: Study, quantities: Sequence[str]) -> list[Size]:
@@ -163,17 +176,22 @@ def _sizes(study: Study, quantities: Sequence[str]) -> list[Size]:
     return list(dict.fromkeys(one.size or first for one in speaking))
 
 
+def _names(study: Study, size: Size) -> list[str]:
+    """What is counted at a size."""
+    first = study.profile.size[0]
+    bound = {one.quantity for one in study.constraints if (one.size or first) == size}
+    return [name for name in COUNTED if name in bound]
+
+
 def _counted(
     study: Study, found: Sequence[Skeleton], size: Size, report: Report
 ) -> dict[str, Quantity]:
-    first = study.profile.size[0]
-    names = {one.quantity for one in study.constraints if (one.size or first) == size}
-    setting = Setting(size=size, profile=study.profile)
+    by, setting = chosen_by(tuple(found)), Setting(size=size, profile=study.profile)
     quantities = counted(
         study,
         found,
-        sorted(names - {"latency"}),
-        chosen_by(tuple(found)),
+        _names(study, size),
+        by,
         setting,
         lambda done, total: report("constraints", done, total),
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import numpy as np
+
 from ablate.composition.choosing import choose
 from ablate.composition.fingerprint import fingerprint
 from ablate.composition.fitting import Fit, Terms, agreement, fit
@@ -22,7 +24,9 @@ from ablate.study import Study
 CALIBRATION, HELD_OUT = 8, 8
 FEWEST = 3  # different networks: two to fit to, one to check on
 
-BASE, FITTED, UNSEEN = "base", "fitted", "unseen"
+FITTED, UNSEEN = "fitted", "unseen"
+
+LEAST, MOST, STEPS, GRAIN = 0.5, 2.0, 5, 8  # widths around one: from half to twice, in eights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +63,21 @@ def survey(
         held_out: Whole mixes to check it on.
         by: Whether stages are measured, or blocks; none for stages where they are few.
         seed: Fixes which whole mixes.
-        widths: Widths to measure beside those of the study.
+        widths: Widths to measure beside those of the study; where its mixes are brought to one
+            cost, which gives each widths of its own, some around the one that is written if none
+            are named.
 
     Raises:
         CompositionError: The study joins stages in too many ways, or has too few networks.
     """
-    found = skeletons(study)
-    found = (*found, *_wider(found, widths))
+    flat = replace(study, footing=None)
+    found = skeletons(flat)
+    around = _around(found) if study.footing else []
+    needs_model = study.footing is not None and study.footing.equal == "latency"
+    mixed = flat if needs_model else study
+    found = (*found, *_wider(found, widths or around))
     how = by or chosen_by(found)
-    chosen = choose(study, calibration, held_out, seed)
+    chosen = choose(mixed, calibration, held_out, seed)
     wholes = [(FITTED, point) for point in chosen.fitted]
     wholes += [(UNSEEN, point) for point in chosen.unseen]
     if len(wholes) < FEWEST:
@@ -75,7 +85,7 @@ def survey(
             f"{study.name}: {len(wholes)} different networks are too few to fit a model to and "
             f"check it on (at least {FEWEST}); `ablate run` measures them all"
         )
-    named = [(study.label(point), role, study.mix(point).network) for role, point in wholes]
+    named = [(mixed.label(point), role, mixed.mix(point).network) for role, point in wholes]
     parts = {part: holding(part, one.base) for one in found for part in one.parts(how)}
     bases = {one.frame: one.base for one in found}
     return Survey(by=how, bases=bases, parts=parts, wholes=tuple(named))
@@ -192,6 +202,17 @@ def _corrected(
         if network.key in terms
     )
     return replace(model, fit=correction, check=check, wholes=wholes)
+
+
+def _around(found: Sequence[Skeleton]) -> list[int]:
+    """Widths that mixes are likely to be given, where they are brought to one cost."""
+    written = [one.frame.width_at() for one in found]
+    known = [width for width in written if width is not None]
+    if not known:
+        return []
+    ends = (LEAST * min(known), MOST * max(known))
+    steps = np.geomspace(*ends, STEPS) / GRAIN
+    return sorted({max(round(step), 1) * GRAIN for step in steps})
 
 
 def _wider(found: Sequence[Skeleton], widths: Sequence[int]) -> list[Skeleton]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ablate.composition.fitting import CONSTANT, RELAID, REST, SUM, Interval
 from ablate.composition.model import LatencyModel
+from ablate.composition.pointwise import Pointwise
 from ablate.composition.tables import Grid
 
 _TERMS = {
@@ -37,7 +38,7 @@ class Range:
     most: float
 
 
-def range_of(grid: Grid, name: str) -> Range:
+def range_of(grid: Grid | Pointwise, name: str) -> Range:
     """The predictions for all points, without keeping them."""
     points = priced = 0
     least, most = np.inf, -np.inf
