@@ -8,8 +8,9 @@ from typing import Any
 
 from ablate.price_timing import Timing
 from ablate.pricing import Price, TrainingPrice
+from ablate.profiling.cost import COLUMNS, Cost
 from ablate.profiling.device_memory import DeviceMemory
-from ablate.profiling.ledger import COLUMNS, Cost, Ledger
+from ablate.profiling.ledger import Ledger
 from ablate.profiling.memory import MemoryProfile
 from ablate.profiling.nvml import Absent
 

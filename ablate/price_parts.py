@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from ablate.price_words import Row, giga, mebi
 from ablate.pricing import REST, Price
-from ablate.profiling.ledger import Cost, Ledger
+from ablate.profiling.cost import Cost
+from ablate.profiling.ledger import Ledger
 
 
 def parts(found: Price, by: str = "", depth: int = 2) -> tuple[Row, list[Row]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from ablate.pricing import Price, Shape, TrainingPrice
+from ablate.pricing import Price, TrainingPrice
+from ablate.profiled import Shape
 from ablate.profiling.conventions import OURS, find
+from ablate.profiling.cost import COLUMNS, Cost
 from ablate.profiling.device_memory import DeviceMemory
-from ablate.profiling.ledger import COLUMNS, Cost, Ledger
+from ablate.profiling.ledger import Ledger
 from ablate.profiling.nvml import Absent
 from ablate.profiling.training_ledger import TrainingLedger
 
@@ -47,7 +49,7 @@ def table(found: Price) -> tuple[Row, list[Row]]:
     charged = theirs.by_class if theirs else {}
     rows: list[Row] = [
         ("parameters", f"{found.params:,}", f"{theirs.params:,}" if theirs else "-"),
-        ("GMACs", giga(ours and ours.total.macs), giga(theirs and theirs.macs)),
+        ("GMACs", giga(ours.total.macs if ours else None), giga(theirs.macs if theirs else None)),
         *(
             (f"  {kind}", giga(counted.get(kind)), giga(charged.get(kind)))
             for kind in dict.fromkeys([*counted, *charged])

@@ -157,7 +157,9 @@ def asked_profile(
         PriceError: A number is not a whole number from 1, or there is no such mode.
     """
     numbers = {"rounds": rounds, "batch": batch, "threads": threads}
-    settings = {name: _whole(name, text) for name, text in numbers.items() if text is not None}
+    settings: dict[str, Any] = {
+        name: _whole(name, text) for name, text in numbers.items() if text is not None
+    }
     return replace(profile, **settings, **_ways(modes or ()))
 
 

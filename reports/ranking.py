@@ -167,7 +167,7 @@ def _shares(samples: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("no round timed all subjects")
     if not bool((wide > 0).all(axis=None)):
         raise ValueError("a time is not positive")
-    logs: pd.DataFrame = np.log(wide)
+    logs = pd.DataFrame(np.log(wide.to_numpy(dtype=float)), wide.index, wide.columns)
     return logs.sub(logs.mean(axis=1), axis=0)
 
 

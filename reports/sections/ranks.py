@@ -154,7 +154,8 @@ def _busy(found: Found, together: pd.DataFrame) -> bool:
 def _least(samples: pd.DataFrame) -> pd.DataFrame:
     """The least CPU time of each mix in each process, as one round."""
     rows = samples[samples["metric"] == CPU]
-    return rows.groupby(["subject", "process"], as_index=False)["value"].min().assign(round=0)
+    least: pd.DataFrame = rows.groupby(["subject", "process"], as_index=False)["value"].min()
+    return least.assign(round=0)
 
 
 def _how(compared: Comparison, busy: bool) -> str:

@@ -219,7 +219,8 @@ def _line(
 def _cell(rows: pd.DataFrame, shown: Scale) -> str:
     if shown.metric not in rows.index:
         return shown.number(float("nan"))
-    value, low, high = (float(rows.at[shown.metric, name]) for name in ("value", "low", "high"))
+    row = rows.loc[[shown.metric], ["value", "low", "high"]].to_numpy(dtype=float)
+    value, low, high = row[0]
     spread = shown.spread(low, high).replace(" to ", "–")
     return f"{shown.number(value)} ({spread})" if spread else shown.number(value)
 
