@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from ablate.cli import main
-from ablate.crossover.crossings import Comparison, compare
+from ablate.crossover.crossings import closer, compare
+from ablate.crossover.found import Comparison
 from ablate.crossover.grid import (
     Case,
     Contestant,
@@ -28,7 +29,7 @@ from ablate.crossover.grid import (
     shown,
 )
 from ablate.crossover.timing import Rehearsed, forecast_seconds
-from ablate.crossover.words import heading, sentences, table
+from ablate.crossover.words import growth_words, heading, laws, sentences, table
 from ablate.mix import Choice, Profile
 from ablate.profiling.samples import LatencySample
 from blocks import UnknownName
@@ -75,7 +76,7 @@ def compared(
     rehearsed = {
         c.key: Rehearsed(seconds=1e-3, memory=int(memory(c.block.name, c.point))) for c in cases
     }
-    return compare(contestants, grid, rehearsed, measured(contestants, grid, seconds))
+    return compare(contestants, grid, rehearsed, [measured(contestants, grid, seconds)])
 
 
 def squares_against_pixels(name: str, point: Point) -> float:
@@ -104,10 +105,13 @@ def test_exponents_are_over_pixels_and_stand_in_the_table():
         assert growth is not None
         assert growth.low - 0.01 <= exponent <= growth.high + 0.01
     headings, rows = table(found, "size", "latency")
-    assert headings == ("block", *(f"{size} px" for size in SIZES), "ms grows as")
-    assert rows[0][0] == "windows"
-    assert rows[0][-1].startswith("pixels^2.0")
+    assert headings == ("px", "windows", "scan")
+    assert [row[0] for row in rows] == [str(size) for size in SIZES]
     assert float(rows[1][2].replace(",", "")) == pytest.approx(1e-6 * 6400 * 48**2 * 1.25, rel=0.1)
+    headings, rows = laws(found, "size")
+    assert headings == ("block", "latency grows as", "memory grows as")
+    assert rows[0][:2] == ("windows", growth_words(found.courses[0]))
+    assert re.match(r"pixels\^(1\.9\d|2\.0\d) \(\d\.\d\d to \d\.\d\d\)$", rows[0][1])
 
 
 def test_the_sentence_says_who_is_faster_where_and_how_sure_that_is():
@@ -173,6 +177,36 @@ def test_of_a_family_the_fastest_block_counts_at_each_size():
     )
 
 
+def test_around_each_crossing_two_more_values_can_be_timed_in_a_sitting_of_their_own():
+    first = compared(squares_against_pixels)
+    assert closer(first.duels) in ({"size": (72, 80)}, {"size": (80, 88)})
+    grid = GRID.with_more({"size": (72, 80)})
+    assert grid.base == GRID.base
+    both = (ATTENTION, SCAN)
+    later = [
+        replace(sample, seconds=3 * sample.seconds)  # the machine is slower than before
+        for sample in measured(both, grid, squares_against_pixels, noise=0.001)
+        if " 80x80," in sample.subject or " 72x72," in sample.subject
+    ]
+    rehearsed = {case.key: Rehearsed(memory=9) for case in cases_of(both, grid.points)}
+    sittings = [measured(both, GRID, squares_against_pixels), later]
+    duel = compare(both, grid, rehearsed, sittings).duels[0]
+    assert duel.x == (32, 48, 64, 72, 80, 96, 128, 192, 256)
+    assert duel.ratios[3:5] == pytest.approx([0.81, 1.0], abs=0.003)
+    assert duel.crossings[0].between == (72, 96)
+    assert duel.crossings[0].at == pytest.approx(80, rel=0.01)
+
+
+def test_where_the_gap_has_no_value_inside_nothing_more_is_timed():
+    def seconds(name: str, point: Point) -> float:
+        return 1e-3 * (2 if (name == "mwsa") == (point.batch > 1) else 1)
+
+    grid = Grid(size=(32,), width=(32,), batch=(1, 2))
+    found = compared(seconds, grid=grid)
+    assert found.duels[0].crossings
+    assert closer(found.duels) == {}
+
+
 def test_memory_crosses_without_an_interval():
     def memory(name: str, point: Point) -> float:
         return point.size**2 if name == "mwsa" else 100 * point.size
@@ -192,19 +226,19 @@ def test_what_cannot_be_run_is_named_and_costs_the_others_nothing():
     }
     times = measured((ATTENTION, SCAN), GRID, squares_against_pixels)
     kept = [sample for sample in times if sample.subject not in lost]
-    found = compare((ATTENTION, SCAN), GRID, rehearsed, kept)
+    found = compare((ATTENTION, SCAN), GRID, rehearsed, [kept])
     assert found.duels[0].x == (32, 48, 64, 96, 128)
     assert set(found.dropped) == lost
     said = sentences(found, "CPU")
     assert "mwsa at 192x192, width 32, batch 1 cannot be run: no memory left" in said
-    assert table(found, "size", "latency")[1][0][6] == "-"
+    assert table(found, "size", "latency")[1][6][:2] == ("256", "-")
 
 
 def test_too_few_sizes_have_no_exponent_and_that_is_said():
     few = Grid(size=(32, 64), width=(32,), batch=(1,))
     found = compared(squares_against_pixels, grid=few)
     assert found.courses[0].growth is None
-    assert table(found, "size", "latency")[1][0][-1] == "-"
+    assert laws(found, "size")[1][0][1] == "-"
     assert "no law is fitted: an exponent takes 4 different sizes; got 2" in sentences(found, "CPU")
 
 
@@ -280,7 +314,7 @@ def test_the_command_times_blocks_and_speaks_json(capsys: pytest.CaptureFixture[
     code, out, _ = run(capsys, "identity", "mwsa", *few, "--device", "cpu", "--json")
     said = json.loads(out)
     assert code == 0
-    assert said["grid"] == {"size": [8], "width": [6, 8], "batch": [1]}
+    assert said["base"] == {"size": 8, "width": 6, "batch": 1}
     assert said["device"] == "cpu"
     assert said["forecast_seconds"] > 0
     assert "2 interleaved rounds" in said["protocol"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,15 +13,25 @@ from rich.console import Console
 
 from ablate.command_parts import listening, make_table, phases, say
 from ablate.console import duration
-from ablate.crossover.crossings import Comparison, Quantity, compare
-from ablate.crossover.grid import CrossoverError, Grid, cases_of, read_contestants, read_grid
+from ablate.crossover.crossings import closer, compare
+from ablate.crossover.found import Comparison, Quantity
+from ablate.crossover.grid import (
+    Contestant,
+    CrossoverError,
+    Grid,
+    Point,
+    cases_of,
+    read_contestants,
+    read_grid,
+)
 from ablate.crossover.timing import Rehearsed, forecast_seconds, rehearse, time_cases
-from ablate.crossover.words import heading, sentences, table
+from ablate.crossover.words import Row, heading, laws, sentences, table
 from ablate.mix import Profile
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable
+from ablate.profiling.samples import LatencySample
 from ablate.running import require_device
 from blocks.scan import backend_for
 
@@ -33,58 +43,96 @@ def crossover(options: argparse.Namespace, console: Console) -> None:
     grid = read_grid({"size": options.size, "width": options.width, "batch": options.batch})
     device = _device(options.device)
     profile = _profile(options, device)
-    how: dict[str, Any] = {"profile": profile, "device": device, "plugins": plugins}
     facts = _facts(profile, grid.base.batch, device)
     if not options.json:
         for line in heading(contestants, grid, _how(facts)):
             say(console, line)
-    cases = cases_of(contestants, grid.points)
-    with listening(options, console) as listener:
-        rehearsed = rehearse(cases, **how, report=phases(listener))
-    able = [case for case in cases if not rehearsed[case.key].reason]
-    seconds = _cost(rehearsed, profile, device)
-    if not options.json:
-        mend = "--rounds N or fewer sizes take less, Ctrl-C stops it"
-        text = f"timing {len(able)} cases takes about {duration(seconds)} (forecast); {mend}"
-        say(console, text)
-    with listening(options, console) as listener:
-        samples = time_cases(able, **how, report=phases(listener))
-    found = compare(contestants, grid, rehearsed, samples)
+    timed = Sittings(contestants, profile, device, plugins)
+    timed.time(grid.points, options, console)
+    found = compare(contestants, grid, timed.rehearsed, timed.samples)
+    if options.refine and (more := closer(found.duels)):
+        grid = grid.with_more(more)
+        timed.time(grid.points, options, console)
+        found = compare(contestants, grid, timed.rehearsed, timed.samples)
     if options.json:
         beside = {**facts, "grid": asdict(grid), "base": asdict(grid.base)}
         who = [asdict(contestant) for contestant in contestants]
-        answer = {"contestants": who, **beside, "forecast_seconds": seconds, **asdict(found)}
+        answer = {"contestants": who, **beside, "forecast_seconds": timed.seconds, **asdict(found)}
         say(console, json.dumps(answer, indent=2))
     else:
         _show(found, grid, device, console)
 
 
-def _cost(rehearsed: Mapping[str, Rehearsed], profile: Profile, device: str) -> float:
-    """Seconds that timing will take.
+class Sittings:
+    """Times contestants at points, and keeps what was found.
 
-    Raises:
-        CrossoverError: Nothing can be run.
+    Attributes:
+        rehearsed: By key of the case, what one call took, or why it cannot be made.
+        samples: Of each sitting.
+        seconds: What all timing was forecast to take.
+
+    Args:
+        contestants: Who is timed.
+        profile: How.
+        device: Where.
+        plugins: Files that workers load first.
     """
-    able = [case for case in rehearsed.values() if not case.reason]
-    if not able:
-        key, case = next(iter(rehearsed.items()))
-        raise CrossoverError(f"no block can be run; {key}: {case.reason}")
-    return forecast_seconds(able, profile, device)
+
+    def __init__(
+        self,
+        contestants: Sequence[Contestant],
+        profile: Profile,
+        device: str,
+        plugins: tuple[str, ...],
+    ) -> None:
+        self._contestants, self._profile, self._device = contestants, profile, device
+        self._how: dict[str, Any] = {"profile": profile, "device": device, "plugins": plugins}
+        self.rehearsed: dict[str, Rehearsed] = {}
+        self.samples: list[tuple[LatencySample, ...]] = []
+        self.seconds = 0.0
+
+    def time(self, points: Iterable[Point], options: argparse.Namespace, console: Console) -> None:
+        """Rehearse and time the points that were not timed yet; what it takes is said first.
+
+        Raises:
+            CrossoverError: Nothing can be run.
+        """
+        cases = [c for c in cases_of(self._contestants, points) if c.key not in self.rehearsed]
+        with listening(options, console) as listener:
+            self.rehearsed |= rehearse(cases, **self._how, report=phases(listener))
+        able = [case for case in cases if not self.rehearsed[case.key].reason]
+        if not able:
+            key = cases[0].key
+            raise CrossoverError(f"no block can be run; {key}: {self.rehearsed[key].reason}")
+        calls = [self.rehearsed[case.key] for case in able]
+        seconds = forecast_seconds(calls, self._profile, self._device)
+        self.seconds += seconds
+        if not options.json:
+            mend = "--rounds N or fewer sizes take less, Ctrl-C stops it"
+            about = f"timing {len(able)} cases takes about {duration(seconds)} (forecast)"
+            say(console, f"{about}; {mend}")
+        with listening(options, console) as listener:
+            self.samples.append(time_cases(able, **self._how, report=phases(listener)))
 
 
 def _show(found: Comparison, grid: Grid, device: str, console: Console) -> None:
     quantities: tuple[Quantity, ...] = ("latency", "memory")
     for axis in grid.axes:
         for quantity in quantities:
-            headings, rows = table(found, axis, quantity)
-            shown = make_table(*headings)
-            for row in rows:
-                shown.add_row(*row)
-            title = "latency of one call" if quantity == "latency" else "peak memory, forecast"
-            say(console, f"{title}, against {axis}")
-            console.print(shown)
+            what = "latency of one call, in ms" if quantity == "latency" else "peak memory, in MiB"
+            _print(f"{what}, against {axis}", table(found, axis, quantity), console)
+        over = " (1: in proportion to the pixels)" if axis == "size" else ""
+        _print(f"fitted as a constant and a power{over}", laws(found, axis), console)
     for line in sentences(found, _place(device)):
         say(console, line)
+
+
+def _print(title: str, rows: tuple[Row, list[Row]], console: Console) -> None:
+    say(console, title)
+    shown = make_table(*rows[0])
+    for row in rows[1]:
+        shown.add_row(*row)
+    console.print(shown)
 
 
 def _facts(profile: Profile, batch: int, device: str) -> dict[str, str]:

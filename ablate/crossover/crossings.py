@@ -6,109 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from ablate.crossover.found import Comparison, Course, Crossing, Duel, Quantity
 from ablate.crossover.grid import AXES, Axis, Case, Contestant, Grid, Point
 from ablate.crossover.timing import Rehearsed
 from ablate.profiling.samples import Array, LatencySample
-from ablate.profiling.scaling import Growth, ScalingError, draws, fit_growth
+from ablate.profiling.scaling import ScalingError, draws, fit_growth
 from ablate.profiling.summary import summarise
 
-Quantity = Literal["latency", "memory"]
-
 RESOLUTION: Final = 0.02  # a ratio of times nearer to 1 than this is not called a difference
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """One contestant along one axis.
-
-    Args:
-        name: Of the contestant.
-        quantity: latency in seconds, or memory in bytes.
-        axis: What varies.
-        x: Its values, ascending; those at which the contestant runs.
-        values: What it takes there.
-        low: Lower ends of the 95 % intervals.
-        high: Upper ends.
-        growth: The fitted law; over pixels (the square of the size) where the size varies.
-        reason: Why there is no law; empty where there is one.
-    """
-
-    name: str
-    quantity: Quantity
-    axis: Axis
-    x: tuple[int, ...]
-    values: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    growth: Growth | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crossing:
-    """Where one contestant overtakes another.
-
-    Args:
-        below: Who takes less at smaller values.
-        above: Who takes less at larger ones.
-        at: The value of the axis at which both take the same, interpolated.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-        between: The nearest values that were measured and at which the two can be told apart.
-    """
-
-    below: str
-    above: str
-    at: float
-    low: float
-    high: float
-    between: tuple[int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Duel:
-    """Two contestants along one axis.
-
-    Args:
-        first: One.
-        second: The other.
-        quantity: latency or memory.
-        axis: What varies.
-        x: The values at which both run.
-        ratios: What the first takes over what the second takes, there.
-        better: Who takes less there; empty where the two are not separable.
-        crossings: Where one overtakes the other, ascending; none where neither does.
-    """
-
-    first: str
-    second: str
-    quantity: Quantity
-    axis: Axis
-    x: tuple[int, ...]
-    ratios: tuple[float, ...]
-    better: tuple[str, ...]
-    crossings: tuple[Crossing, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """All contestants along all axes.
-
-    Args:
-        courses: How each grows.
-        duels: Each against each.
-        dropped: Cases that cannot be run, with the reason.
-        note: What to know before believing the latencies; empty when all went well.
-    """
-
-    courses: tuple[Course, ...]
-    duels: tuple[Duel, ...]
-    dropped: Mapping[str, str]
-    note: str
 
 
 @dataclass(frozen=True)
@@ -124,7 +33,7 @@ def compare(
     contestants: Sequence[Contestant],
     grid: Grid,
     rehearsed: Mapping[str, Rehearsed],
-    samples: Sequence[LatencySample],
+    sittings: Sequence[Sequence[LatencySample]],
     seed: int = 0,
 ) -> Comparison:
     """Fit how every contestant grows along each axis that varies, and find where they cross.
@@ -133,10 +42,11 @@ def compare(
         contestants: Who is compared.
         grid: Where.
         rehearsed: By key of the case: its memory, or why it cannot be run.
-        samples: Latencies; subjects are keys of cases.
+        sittings: Latencies, sitting by sitting; subjects are keys of cases. All contestants were
+            timed together at each point, in one of the sittings.
         seed: Fixes the resampling.
     """
-    books = {"latency": _latencies(samples, seed), "memory": _memories(rehearsed)}
+    books = {"latency": _latencies(sittings, seed), "memory": _memories(rehearsed)}
     courses, duels = list[Course](), list[Duel]()
     quantities: tuple[Quantity, ...] = ("latency", "memory")
     for axis in (axis for axis in AXES if axis in grid.axes):
@@ -150,20 +60,39 @@ def compare(
                 _duel(pair, (found[pair[0]], found[pair[1]]), quantity, axis)
                 for pair in combinations(found, 2)
             ]
-    note = next(iter(summarise(samples, seed).values())).note
+    notes = {summary.note for one in sittings for summary in summarise(one, seed).values()}
+    note = "; ".join(sorted(notes - {""}))
     dropped = {key: case.reason for key, case in rehearsed.items() if case.reason}
     return Comparison(courses=tuple(courses), duels=tuple(duels), dropped=dropped, note=note)
+
+
+def closer(duels: Sequence[Duel]) -> dict[Axis, tuple[int, ...]]:
+    """Values to time next, to see where one contestant overtakes another in latency.
+
+    Of the multiples of a power of two, a quarter of the gap apart or less, the two that lie next
+    to each crossing; nothing where no such value lies within the gap.
+    """
+    more: dict[Axis, set[int]] = {}
+    for duel in duels:
+        for crossing in duel.crossings if duel.quantity == "latency" else ():
+            low, high = crossing.between
+            step = 2 ** max(int(math.log2(max((high - low) / 4, 1))), 0)
+            inside = range(low - low % step + step, high, step)
+            nearest = sorted(inside, key=lambda value, at=crossing.at: abs(value - at))[:2]
+            more.setdefault(duel.axis, set()).update(set(nearest) - set(duel.x))
+    return {axis: tuple(sorted(values)) for axis, values in more.items() if values}
 
 
 _Book = Mapping[str, tuple[float, Array]]  # by case: the value, and the same measured again
 
 
-def _latencies(samples: Sequence[LatencySample], seed: int) -> _Book:
-    drawn = draws(samples, seed)
-    return {
-        subject: (float(drawn.seconds[i]), drawn.resampled[:, i])
-        for i, subject in enumerate(drawn.subjects)
-    }
+def _latencies(sittings: Sequence[Sequence[LatencySample]], seed: int) -> _Book:
+    book: dict[str, tuple[float, Array]] = {}
+    for number, samples in enumerate(sittings):
+        drawn = draws(samples, seed + number)
+        for i, subject in enumerate(drawn.subjects):
+            book[subject] = (float(drawn.seconds[i]), drawn.resampled[:, i])
+    return book
 
 
 def _memories(rehearsed: Mapping[str, Rehearsed]) -> _Book:

@@ -74,16 +74,34 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The values of each axis, ascending; while one varies, the others stay at `base`."""
+    """The values of each axis, ascending; while one varies, the others stay at `base`.
+
+    Args:
+        size: Sides of the features, in pixels.
+        width: Channels.
+        batch: Images.
+        middle: The base; none for the middle value of each axis, the lower of two.
+    """
 
     size: tuple[int, ...]
     width: tuple[int, ...]
     batch: tuple[int, ...]
+    middle: Point | None = None
 
     @property
     def base(self) -> Point:
-        """The middle value of each axis, the lower of two."""
-        return Point(*(values[(len(values) - 1) // 2] for values in self._all))
+        """Where the axes meet."""
+        return self.middle or Point(*(values[(len(values) - 1) // 2] for values in self._all))
+
+    def with_more(self, more: Mapping[Axis, Iterable[int]]) -> Grid:
+        """The same grid with more values, and the same base."""
+        values = {
+            axis: tuple(sorted({*known, *more.get(axis, ())}))
+            for axis, known in zip(AXES, self._all, strict=True)
+        }
+        return Grid(
+            size=values["size"], width=values["width"], batch=values["batch"], middle=self.base
+        )
 
     @property
     def axes(self) -> tuple[Axis, ...]:

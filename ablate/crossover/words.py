@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ablate.crossover.crossings import Comparison, Course, Crossing, Duel, Quantity
+from ablate.crossover.found import Comparison, Course, Crossing, Duel, Quantity
 from ablate.crossover.grid import Axis, Contestant, Grid
 from ablate.profiling.scaling import Growth
 
@@ -31,17 +31,20 @@ def heading(contestants: Sequence[Contestant], grid: Grid, how: str) -> list[str
 
 
 def table(comparison: Comparison, axis: Axis, quantity: Quantity) -> tuple[Row, list[Row]]:
-    """Headings and rows: a row a contestant, a column a value of the axis, and the law."""
+    """Headings and rows: a row a value of the axis, a column a contestant; "-" cannot be run."""
     courses = [c for c in comparison.courses if (c.axis, c.quantity) == (axis, quantity)]
     values = sorted({x for course in courses for x in course.x})
-    unit = "ms" if quantity == "latency" else "MiB"
-    headings = ("block", *(f"{x} {_UNITS[axis]}" for x in values), f"{unit} grows as")
-    rows = []
-    for course in courses:
-        found = dict(zip(course.x, course.values, strict=True))
-        cells = (_cell(found.get(x), quantity) for x in values)
-        rows.append((course.name, *cells, growth_words(course)))
-    return headings, rows
+    found = [dict(zip(course.x, course.values, strict=True)) for course in courses]
+    rows = [(str(x), *(_cell(values.get(x), quantity) for values in found)) for x in values]
+    return (_UNITS[axis], *(course.name for course in courses)), rows
+
+
+def laws(comparison: Comparison, axis: Axis) -> tuple[Row, list[Row]]:
+    """Headings and rows: how latency and memory of each contestant grow along an axis."""
+    found = {(c.name, c.quantity): growth_words(c) for c in comparison.courses if c.axis == axis}
+    names = dict.fromkeys(name for name, _ in found)
+    rows = [(n, found.get((n, "latency"), "-"), found.get((n, "memory"), "-")) for n in names]
+    return ("block", "latency grows as", "memory grows as"), rows
 
 
 def growth_words(course: Course) -> str:
