@@ -139,7 +139,7 @@ def _by_place(
     """The sum over the tensors of each place, a shared one once."""
 
     def total(modules: Sequence[nn.Module]) -> int:
-        tensors = [one for module in modules for one in module.parameters()]
+        tensors: list[torch.Tensor] = [one for module in modules for one in module.parameters()]
         if buffers:
             tensors += [one for module in modules for one in module.buffers()]
         return sum(size(one) for one in {id(one): one for one in tensors}.values())

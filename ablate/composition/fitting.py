@@ -159,7 +159,8 @@ def _tells(matrix: Array) -> bool:
     """Whether there are enough networks for so many terms, and no term follows from the others."""
     rows, columns = matrix.shape
     scaled = matrix / np.maximum(np.abs(matrix).max(axis=0), 1e-300)
-    return columns + 2 <= rows and int(np.linalg.matrix_rank(scaled, tol=1e-6)) == columns
+    rank = int(np.linalg.matrix_rank(scaled, tol=1e-6))
+    return bool(columns + 2 <= rows and rank == columns)
 
 
 def _solved(matrix: Array, measured: Array) -> Array:
@@ -168,7 +169,8 @@ def _solved(matrix: Array, measured: Array) -> Array:
     scale = np.abs(relative).max(axis=0)
     scale[scale == 0] = 1
     solution: Array = np.linalg.lstsq(relative / scale, np.ones(len(measured)), rcond=1e-9)[0]
-    return solution / scale
+    unscaled: Array = solution / scale
+    return unscaled
 
 
 def _left_out(matrix: Array, measured: Array) -> float:

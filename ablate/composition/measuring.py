@@ -147,10 +147,10 @@ def time_parts(job: PartsJob, report: Reporter) -> PartsTimed:
     with torch.inference_mode(), numbers_as(given.mode.precision):
         for name, (part, network) in job.parts.items():
             try:
-                models[name] = PartModule(part, build(network), given)
-                relaid[name] = models[name].relaid()
+                module = PartModule(part, build(network), given)
+                relaid[name] = module.relaid()
+                models[name] = module
             except Exception as error:  # a block from outside can raise anything
-                models.pop(name, None)
                 dropped[name] = str(error).partition("\n")[0] or type(error).__name__
     device = torch.device(given.device)
     measured = measure_networks(

@@ -43,7 +43,7 @@ class Frame:
         if not isinstance(widths, tuple) or not widths:
             width = settings.get("width")
             return float(width) if isinstance(width, int) else None
-        scales = [float(str(width)) / 2**level for level, width in enumerate(widths)]
+        scales = [float(str(width)) / 2.0**level for level, width in enumerate(widths)]
         if not slot:
             return math.exp(sum(map(math.log, scales)) / len(scales))
         return scales[_level(slot, len(scales))]
