@@ -15,10 +15,12 @@ from ablate.profiling import _operators
 from ablate.profiling._foreign import UnwrittenMemory
 from ablate.profiling._gradients import BACKWARD_FACTORS, GRADIENTS
 from ablate.profiling._moving import tensors as _tensors
-from ablate.profiling._operators import ALLOCATIONS, FREE, Work
+from ablate.profiling._operators import ALLOCATIONS, Work
+from ablate.profiling._rare_operators import RARE, RARE_FACTORS, RARELY_FREE
 
-FORMULAS = {**_operators.FORMULAS, **GRADIENTS}
-FACTORS = {**_operators.FACTORS, **BACKWARD_FACTORS}
+FORMULAS = {**_operators.FORMULAS, **GRADIENTS, **RARE}
+FACTORS = {**_operators.FACTORS, **BACKWARD_FACTORS, **RARE_FACTORS}
+FREE = _operators.FREE | RARELY_FREE
 
 
 class CountingMode(TorchDispatchMode):  # type: ignore[no-untyped-call]

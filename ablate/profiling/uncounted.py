@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
@@ -65,7 +64,7 @@ def _quiet() -> Iterator[None]:
 def _shares(events: list[FunctionEvent], keys: dict[str, str], on_gpu: bool) -> dict[str, float]:
     whole, spent = 0.0, dict[str, float]()
     for event in events:
-        if event.device_type != DeviceType.CPU:  # kernels: their time is that of who called them
+        if event.device_type.name != "CPU":  # kernels: their time is that of who called them
             continue
         own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
         whole += own
