@@ -35,6 +35,7 @@ STEPS = {
 }
 COUNTS = ("", "MAC", "FLOP", "parameter", "1")
 DECIMALS = {"psnr": 2, "gain": 2, "input_psnr": 2, "ssim": 4, "input_ssim": 4, "ssim_gain": 4}
+DECIMALS |= {"solved_width": 0, "solved_depth": 0, "chosen_rate": 5}
 
 
 @dataclass(frozen=True)
