@@ -34,7 +34,7 @@ class Began:
 
 @dataclass(frozen=True)
 class PhaseBegan:
-    """A phase with so many steps begins: "costs", "training", "latency", "energy", "report"."""
+    """A phase with so many steps begins: "costs", "training", "latency", "energy", "report" ..."""
 
     name: str
     total: int

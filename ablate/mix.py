@@ -156,13 +156,15 @@ class Profile:
         precision: float32, tf32 (CUDA), bfloat16 or float16 (by autocast), or several; memory is
             forecast in the first.
         channels_last: Memory layout.
-        flush: On CUDA, empty the device's cache before each timed call.
+        flush: Empty the caches of the device before each timed call.
         interval: End a process' rounds once the 95 % interval of every network's share is at most
             so wide to each side, as a part of the share (0.01: 1 %); 0 does all rounds.
         budget: Seconds that the rounds of one sitting may take, over all its processes; 0 sets no
             limit. Starting, compiling and warming up come on top.
         energy: Also count the energy of an image, in the first way and precision, where the device
             has a counter; a few seconds for each network and size.
+        resident: Also measure by how much a fresh process on the CPU grows, for an inference call
+            at each size and for a training step; some seconds for each network.
     """
 
     size: tuple[tuple[int, int], ...] = ((256, 256),)
@@ -178,6 +180,7 @@ class Profile:
     interval: float = 0.0
     budget: float = 0.0
     energy: bool = False
+    resident: bool = False
 
     def __repr__(self) -> str:
         """The same text for the same way of measuring, from version to version.

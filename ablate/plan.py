@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ablate import costs, energy_sitting
+from ablate import costs, energy_sitting, resident
 from ablate.composition.limits import Limits
 from ablate.composition.model import LatencyModel
 from ablate.engines.job import Done, Failed, Job, Reporter
@@ -63,8 +63,8 @@ class Plan:
         seeds: Trials per mix.
         workers: Processes that train at a time.
         training_seconds: Forecast of the wall time of all trials.
-        latency_seconds: Forecast of the wall time of the timing at the end, and of counting energy
-            where the study asks for it; at most, where it may end sooner.
+        latency_seconds: Forecast of the wall time of the timing at the end, and of energy and
+            resident memory where the study asks for them; at most, where it may end sooner.
         memory: Bytes that the workers need together, at most.
         not_timed: Why the device lacks modes that the profile asks for, a line for each.
         constraints: What the study's constraints leave of it, in words; empty without any.
@@ -278,6 +278,8 @@ def _summed(
         if study.profile.energy:
             each = energy_sitting.forecast_seconds(total, torch.device(device))
             latency += each * len(study.profile.size)
+        if device == "cpu":
+            latency += resident.forecast_seconds(total, study.profile)
     return Plan(
         mixes=tuple(mixes),
         total=total,

@@ -1,14 +1,15 @@
-"""Resident memory of mixes: each call and each step in a fresh process on the CPU."""
+"""Resident memory of a run's mixes: each call and each step in a fresh process on the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from ablate.engines.job import Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
+from ablate.events import Listener, PhaseBegan, PhaseStep
 from ablate.latency_rows import mode_name
 from ablate.memory_rows import resident_rows, training_mode, training_shape
 from ablate.mix import Mix, Profile, mix_from_json
@@ -19,7 +20,10 @@ from ablate.profiling.resident import (
     resident_inference,
     resident_training,
 )
-from reports.record import Measurement, Note
+from reports.record import Measurement, Note, Record
+
+METRICS = ("peak_memory_resident", "training_memory_resident")
+_PROCESS_SECONDS = 8.0  # the interpreter, torch, a network made and run three times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,38 +56,51 @@ def measure_resident(job: ResidentJob, report: Reporter) -> Resident:
 
 
 def measure_residents(
-    mixes: Sequence[Mix],
+    record: Record,
+    mixes: Mapping[str, Mix],
     profile: Profile,
-    *,
-    plugins: Sequence[str] = (),
-    allocator: Allocator = "steady",
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[Measurement], list[Note]]:
-    """Resident memory of an inference call at each size and of a training step, of each mix.
+    device: str,
+    plugins: tuple[str, ...],
+    listener: Listener,
+) -> None:
+    """Measure and record each mix, as trials set the allocator; what is recorded already is left.
 
     Args:
-        mixes: Each takes one process for each size and one for the step, a few seconds each.
-        profile: Sizes, batch, threads, precision and memory layout of inference calls.
+        record: Where it is written.
+        mixes: All of the run, by key.
+        profile: Says whether to measure at all; sizes, batch, threads, precision and memory
+            layout of inference calls.
+        device: Of the run; only on cpu is a process' memory that of its networks.
         plugins: Files that workers load first.
-        allocator: Of the system: steady, as trials and timing set it; system as it comes;
-            returning, which shows what is alive.
-        report: Told how many processes are done, of how many.
-
-    Returns:
-        Rows for what was measured, notes for what failed.
+        listener: Told of progress.
     """
-    jobs = [
-        (mix, mode, work) for mix in mixes for mode, work in _work(mix, profile, allocator).items()
+    if not profile.resident or torch.device(device).type != "cpu":
+        return
+    known = record.measurements()
+    done = set(known[known["metric"].isin(METRICS)]["subject"])
+    work = [
+        (key, mode, job)
+        for key, mix in mixes.items()
+        if key not in done
+        for mode, job in _work(mix, profile).items()
     ]
-    rows, notes = list[Measurement](), list[Note]()
-    for done, (mix, mode, work) in enumerate(jobs, 1):
-        found = run_resident(work, threads=profile.threads, plugins=tuple(plugins))
-        if isinstance(found, Resident):
-            rows += resident_rows(mix.key, work.metric, found, mode)
+    listener(PhaseBegan("resident memory", len(work)))
+    found: dict[str, tuple[list[Measurement], list[Note]]] = {}
+    for count, (key, mode, job) in enumerate(work, 1):
+        rows, notes = found.setdefault(key, ([], []))
+        result = run_resident(job, threads=profile.threads, plugins=plugins)
+        if isinstance(result, Resident):
+            rows += resident_rows(key, job.metric, result, mode)
         else:
-            notes.append(Note(mix.key, f"{work.metric}_resident", f"{mode}: {found}"))
-        report(done, len(jobs))
-    return rows, notes
+            notes.append(Note(key, f"{job.metric}_resident", f"{mode}: {result}"))
+        if count == len(work) or work[count][0] != key:
+            record.add_sitting(rows, (), notes)
+        listener(PhaseStep("resident memory", count, len(work)))
+
+
+def forecast_seconds(mixes: int, profile: Profile) -> float:
+    """What it will take on a CPU, judged by the start of the processes."""
+    return _PROCESS_SECONDS * mixes * (len(profile.size) + 1) if profile.resident else 0.0
 
 
 def run_resident(
@@ -106,7 +123,7 @@ def run_resident(
     raise AssertionError("a job ends with a result or a failure")
 
 
-def _work(mix: Mix, profile: Profile, allocator: Allocator) -> dict[str, ResidentJob]:
+def _work(mix: Mix, profile: Profile) -> dict[str, ResidentJob]:
     """What is to be measured of a mix, by mode."""
 
     def job(metric: str, shape: tuple[int, int, int, int]) -> ResidentJob:
@@ -116,7 +133,7 @@ def _work(mix: Mix, profile: Profile, allocator: Allocator) -> dict[str, Residen
             shape=shape,
             precision=profile.precision[0],
             channels_last=profile.channels_last,
-            allocator=allocator,
+            allocator="steady",
         )
 
     calls = {

@@ -29,6 +29,7 @@ from ablate.mix import Choice, Mix
 from ablate.plan import forecast_training
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
+from ablate.resident import measure_residents
 from ablate.rows import failed_row, mix_row, trial_rows
 from ablate.search import Point, Seen, Space, propose
 from ablate.sitting import sitting_name, time_together
@@ -108,6 +109,7 @@ class Runner:
                 self._time(list(networks.values()), size, mode, sitting)
         profile, device = self.study.profile, self.device
         count_energies(self.record, self.mixes, profile, device, self.plugins, self.listener)
+        measure_residents(self.record, self.mixes, profile, device, self.plugins, self.listener)
 
     def _enter(self, points: Sequence[Point]) -> None:
         """The mixes of a batch and what can be counted of them."""

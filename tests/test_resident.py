@@ -11,11 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from ablate.engines.job import Failed
+from ablate.events import PhaseBegan, PhaseStep
+from ablate.memory_rows import memory_metrics
 from ablate.mix import Choice, Mix, Profile, Task, Training
 from ablate.profiling import resident
 from ablate.profiling.allocator import returning_allocator
 from ablate.profiling.resident import resident_inference, resident_training
-from ablate.resident import ResidentJob, measure_resident, measure_residents
+from ablate.resident import (
+    ResidentJob,
+    forecast_seconds,
+    measure_resident,
+    measure_residents,
+)
+from reports.record import Record
 from tests.test_network import stage, unet
 
 MEBIBYTE = 2**20
@@ -56,11 +64,26 @@ def test_a_fresh_process_grows_by_what_is_alive():
     assert alive - MEBIBYTE <= peak <= alive + 4 * MEBIBYTE
 
 
+class Run:
+    """A record, what was told, and mixes to be measured."""
+
+    def __init__(self, folder: Path, *blocks: str) -> None:
+        self.record = Record.create(folder / "record.sqlite", "a", "b", "c", {}, ("psnr",))
+        self.record.define(memory_metrics("cpu"))
+        self.mixes = {mix(block).key: mix(block) for block in blocks}
+        self.told: list[object] = []
+
+    def measure(self, device: str = "cpu", resident: bool = True) -> dict[tuple[str, str], float]:
+        profile = Profile(size=((24, 24),), resident=resident)
+        measure_residents(self.record, self.mixes, profile, device, (), self.told.append)
+        rows = self.record.measurements()
+        return dict(zip(zip(rows["metric"], rows["mode"], strict=True), rows["value"], strict=True))
+
+
 @linux
-def test_a_mix_is_measured_in_a_process_of_its_own_or_the_reason_is_noted():
-    rows, notes = measure_residents([mix("nafblock")], Profile(size=((24, 24),)))
-    assert notes == []
-    found = {(row.metric, row.mode): row.value for row in rows}
+def test_each_call_of_a_mix_is_measured_in_a_process_of_its_own_once(tmp_path):
+    run = Run(tmp_path, "nafblock")
+    found = run.measure()
     assert set(found) == {
         ("peak_memory_resident", "24x24"),
         ("peak_memory_allocated", "24x24"),
@@ -68,17 +91,42 @@ def test_a_mix_is_measured_in_a_process_of_its_own_or_the_reason_is_noted():
         ("training_memory_allocated", "1 crops of 16x16"),
     }
     assert all(value > 0 for (metric, _), value in found.items() if "allocated" in metric)
+    assert run.told == [
+        PhaseBegan("resident memory", 2),
+        PhaseStep("resident memory", 1, 2),
+        PhaseStep("resident memory", 2, 2),
+    ]
+    run.told.clear()
+    assert run.measure() == found
+    assert run.told == [PhaseBegan("resident memory", 0)]
 
 
-def test_a_process_that_fails_says_why(monkeypatch):
+def test_a_process_that_fails_is_noted_with_the_reason(monkeypatch, tmp_path):
     def died(jobs, workers):
         yield Failed(jobs[0], "the process was ended by SIGKILL", "")
 
     monkeypatch.setattr("ablate.resident.run_jobs", died)
-    rows, notes = measure_residents([mix("nafblock")], Profile(size=((24, 24),)))
-    assert rows == []
-    assert {note.topic for note in notes} == {"peak_memory_resident", "training_memory_resident"}
-    assert notes[0].text == "24x24: was not measured: the process was ended by SIGKILL"
+    run = Run(tmp_path, "nafblock", "plain_block")
+    assert run.measure() == {}
+    notes = run.record.notes()
+    assert sorted(notes["topic"]) == ["peak_memory_resident"] * 2 + ["training_memory_resident"] * 2
+    assert notes["text"][0] == "24x24: was not measured: the process was ended by SIGKILL"
+
+
+@pytest.mark.parametrize(("device", "asked"), [("cuda", True), ("cpu", False)])
+def test_nothing_is_measured_where_nobody_asks_or_the_networks_run_elsewhere(
+    tmp_path, device, asked
+):
+    run = Run(tmp_path, "nafblock")
+    assert run.measure(device, asked) == {}
+    assert run.told == []
+
+
+def test_the_forecast_grows_with_mixes_and_sizes():
+    sizes = ((24, 24), (48, 48))
+    assert forecast_seconds(5, Profile(size=sizes)) == 0
+    once = forecast_seconds(1, Profile(size=sizes[:1], resident=True))
+    assert forecast_seconds(4, Profile(size=sizes, resident=True)) == 4 * once * 3 / 2
 
 
 def test_where_the_system_forgets_no_peak_the_rise_of_the_highest_is_taken(monkeypatch, tmp_path):

@@ -16,8 +16,9 @@ def most_allocated(run: Callable[[], object]) -> int:
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         run()
-    events = recorded.profiler.kineto_results.events()  # type: ignore[union-attr]
-    changes = sorted(
+    assert recorded.profiler is not None
+    events = recorded.profiler.kineto_results.events()
+    changes: list[tuple[int, int]] = sorted(
         ((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"),
         key=lambda change: change[0],
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.autograd import _get_sequence_nr
+from torch._C._autograd import _get_sequence_nr
 
 from ablate.network import stages_of
 from ablate.profiling._storage import REST, Phase, Place

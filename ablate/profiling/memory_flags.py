@@ -37,9 +37,9 @@ def memory_flags(
 def _of_cuda() -> dict[str, str]:
     settings = " ".join(filter(None, (os.environ.get(name) for name in _ALLOCATOR_VARIABLES[:2])))
     return {
-        "cudnn": _word(torch.backends.cudnn.enabled),
-        "cudnn.benchmark": _word(torch.backends.cudnn.benchmark),
-        "cudnn.deterministic": _word(torch.backends.cudnn.deterministic),
+        "cudnn": _word(bool(torch.backends.cudnn.enabled)),
+        "cudnn.benchmark": _word(bool(torch.backends.cudnn.benchmark)),
+        "cudnn.deterministic": _word(bool(torch.backends.cudnn.deterministic)),
         "tf32 products": _word(torch.backends.cuda.matmul.fp32_precision == "tf32"),
         "tf32 convolutions": _word(_convolutions_in_tf32()),
         "allocator": torch.cuda.get_allocator_backend(),
@@ -57,7 +57,8 @@ def _of_cpu() -> dict[str, str]:
 
 
 def _convolutions_in_tf32() -> bool:
-    return str(torch.backends.cudnn.conv.fp32_precision) == "tf32"
+    setting = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
+    return str(setting.fp32_precision) == "tf32"
 
 
 def _set(names: tuple[str, ...]) -> dict[str, str]:
