@@ -195,7 +195,7 @@ def table_intro(found: Found) -> str:
     if seeds > 2:
         text += "± is half the 95\u00a0% interval over seeds. "
     if "latency" in found.table:
-        text += "Mixes that share a range of ranks by latency are not separable. "
+        text += "Where a rank by latency is a range, the mix is not separable from others. "
     if found.letters:
         text += "Letters mark the front. "
     if found.table["front_probability"].notna().any():
