@@ -49,9 +49,9 @@ def protocol(profile: Profile, device: torch.device) -> str:
     how = [f"batch {profile.batch}", _ways(profile)]
     if device.type == "cpu":
         how.append(f"threads {profile.threads}")
-    elif profile.flush:
+    if profile.flush:
         how.append("cache emptied before each call")
-    else:
+    elif device.type == "cuda":
         how.append("cache as the calls before leave it")
     return (
         f"{clock} of one call, {', '.join(how)}; "

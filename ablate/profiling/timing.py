@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from ablate.profiling.nvml import open_device
 
 BUSY: float = 1.1  # wall over CPU time, from which on another process took the core
 
-_CACHES: int = 4  # how many times the device's cache is overwritten to empty it
+_CACHES: int = 2  # how many times as much as the cache holds is written to empty it
 _CACHE_BYTES: int = 64 << 20  # of a device that does not say how large its cache is
 
 Call = Callable[[], object]
@@ -62,16 +63,24 @@ class CpuTimer:
     Args:
         threads: Threads a call uses; CPU time stands for the work only if it is 1, because
             waiting threads spin.
+        flush: Overwrite the processor's caches before each call, outside what is timed; a visit
+            is then a single call.
     """
 
     untimed = 1
     aim = 2e-3
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, flush: bool = False) -> None:
         self._alone = threads == 1
+        self._rubbish: Tensor | None = None
+        if flush:
+            self.aim = 0.0
+            self._rubbish = torch.empty(_CACHES * largest_cache(), dtype=torch.int8)
 
     def time(self, call: Call, calls: int) -> Timed:
         """One call's share of a stretch of calls."""
+        if self._rubbish is not None:
+            self._rubbish.zero_()
         cpu, wall = time.thread_time(), time.perf_counter()
         for _ in range(calls):
             call()
@@ -83,6 +92,16 @@ class CpuTimer:
             flagged=seconds > BUSY * cpu_seconds,
             host=seconds / calls,
         )
+
+
+def largest_cache(root: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+    """Bytes of the processor's largest cache, at most 256 MiB; 64 MiB where it does not say."""
+    sizes = []
+    for file in root.glob("index*/size"):
+        text = file.read_text().strip()  # "512K"; "32M" on some systems
+        scale = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
+        sizes.append(int(text.rstrip("KM") or 0) * scale)
+    return min(max(sizes, default=0) or _CACHE_BYTES, 4 * _CACHE_BYTES)
 
 
 class CudaTimer:
@@ -154,8 +173,14 @@ def _cache_filler(device: torch.device) -> Tensor:
 
 
 def timer_for(device: torch.device, threads: int, flush: bool = False) -> Timer:
-    """The clock that suits a device; on a CPU nothing is flushed."""
-    return CudaTimer(device, flush=flush) if device.type == "cuda" else CpuTimer(threads)
+    """The clock that suits a device.
+
+    Args:
+        device: Where the calls run.
+        threads: CPU threads that a call uses.
+        flush: Empty the device's cache before each call.
+    """
+    return CudaTimer(device, flush=flush) if device.type == "cuda" else CpuTimer(threads, flush)
 
 
 def throttle_check(device: torch.device) -> Callable[[], bool]:
