@@ -142,7 +142,7 @@ def _write(
         "load_before": before,
         "load_after": load(),
         "machine": describe(),
-        "ways": {way: asdict(row) for way, row in rows.items()},
+        "ways": {way: _numbers(row) for way, row in rows.items()},
         "runs": runs,
     }
     name = "latency_repeatability_busy.json" if arguments.busy else "latency_repeatability.json"
@@ -150,6 +150,11 @@ def _write(
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(f"written to {path}")
+
+
+def _numbers(row: Agreement) -> dict[str, float | None]:
+    """As JSON has them: what says nothing is null."""
+    return {name: value if value == value else None for name, value in asdict(row).items()}
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
