@@ -37,12 +37,12 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
     plugins = load_plugins(options.plugin)
     study = _study(options.study)
     given = _conditions(study, options, plugins)
-    priced_by_block = study.footing is not None and study.footing.equal == "latency"
+    solves_depth = study.footing is not None and study.footing.equal_by != "width"
     surveyed = survey(
         study,
         calibration=options.fit,
         held_out=options.check,
-        by=options.by or ("block" if priced_by_block else None),
+        by=options.by or ("block" if solves_depth else None),
         widths=options.width,
     )
     if not options.json:
