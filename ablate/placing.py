@@ -193,14 +193,17 @@ def roofline_rows(
         device: Where.
         sitting: In which.
     """
-    where = {"mode": mode, "device": device, "sitting": sitting}
+
+    def row(subject: str, metric: str, value: float) -> Measurement:
+        return Measurement(subject, metric, value, mode=mode, device=device, sitting=sitting)
+
     numbers, notes = list[Measurement](), list[Note]()
     for key, one in found.items():
         for stage in one.stages:
             subject = key if stage.slot == NETWORK else f"{key}:{stage.slot}"
             placed = stage.placement
-            numbers.append(Measurement(subject, "intensity", placed.intensity, **where))
-            numbers.append(Measurement(subject, "roof_share", placed.share, **where))
+            numbers.append(row(subject, "intensity", placed.intensity))
+            numbers.append(row(subject, "roof_share", placed.share))
             notes.append(Note(subject, BOUND, limit_words(stage)))
     for one in list(found.values())[:1]:
         machine = {
@@ -208,7 +211,7 @@ def roofline_rows(
             "product_rate": one.ceilings.product(one.precision),
             "launch_overhead": one.ceilings.launch,
         }
-        numbers += [Measurement(MACHINE, name, value, **where) for name, value in machine.items()]
+        numbers += [row(MACHINE, name, value) for name, value in machine.items()]
     return numbers, notes
 
 

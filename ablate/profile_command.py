@@ -154,14 +154,21 @@ def _time(asked: _Asked) -> tuple[Timing, ...]:
 
 
 def _place(asked: _Asked) -> placing.Roofline:
-    """Put the network's stages under the roofs of the machine."""
+    """Put the network's stages under the roofs of the machine; what it takes is said first."""
     mix = asked.subject.mix
+    profile = placing.once(asked.how["profile"])
+    seconds = placing.CEILING_SECONDS + forecast_timing(
+        mix, asked.shape, profile=profile, device=asked.how["device"]
+    )
+    about = f"placing its stages takes about {duration(seconds)} (forecast)"
+    asked.tell(f"{about}; --rounds N takes less")
     with listening(asked.options, asked.console) as listener:
         told = phases(listener)
         found = placing.place_stages(
             [mix],
             asked.shape,
-            **asked.how,
+            profile=profile,
+            device=asked.how["device"],
             plugins=asked.plugins,
             report=lambda done, total: told("roofline", done, total),
         )[mix.key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -78,9 +79,13 @@ def closer(duels: Sequence[Duel]) -> dict[Axis, tuple[int, ...]]:
             low, high = crossing.between
             step = 2 ** max(int(math.log2(max((high - low) / 4, 1))), 0)
             inside = range(low - low % step + step, high, step)
-            nearest = sorted(inside, key=lambda value, at=crossing.at: abs(value - at))[:2]
+            nearest = sorted(inside, key=partial(_apart, crossing.at))[:2]
             more.setdefault(duel.axis, set()).update(set(nearest) - set(duel.x))
     return {axis: tuple(sorted(values)) for axis, values in more.items() if values}
+
+
+def _apart(one: float, other: float) -> float:
+    return abs(one - other)
 
 
 _Book = Mapping[str, tuple[float, Array]]  # by case: the value, and the same measured again

@@ -193,7 +193,8 @@ def _memory(case: Case, profile: Profile) -> int:
 
 def _built(case: Case) -> nn.Module:
     torch.manual_seed(0)
-    return blocks.make(case.block.name, case.point.width, **case.block.settings).eval()
+    block, index, context = case.block, 0, 0
+    return blocks.make(block.name, case.point.width, index, context, **block.settings).eval()
 
 
 def _placed(block: nn.Module, profile: Profile, device: torch.device) -> nn.Module:

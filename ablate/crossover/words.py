@@ -43,7 +43,9 @@ def laws(comparison: Comparison, axis: Axis) -> tuple[Row, list[Row]]:
     """Headings and rows: how latency and memory of each contestant grow along an axis."""
     found = {(c.name, c.quantity): growth_words(c) for c in comparison.courses if c.axis == axis}
     names = dict.fromkeys(name for name, _ in found)
-    rows = [(n, found.get((n, "latency"), "-"), found.get((n, "memory"), "-")) for n in names]
+    rows: list[Row] = [
+        (n, found.get((n, "latency"), "-"), found.get((n, "memory"), "-")) for n in names
+    ]
     return ("block", "latency grows as", "memory grows as"), rows
 
 

@@ -123,11 +123,9 @@ def measure_ceilings(
     steady_allocator()
     clock = timer or timer_for(device, threads)
     with _threads(threads), numbers_as("float32"), torch.inference_mode():
-        trials = {
-            **{f"copy {size}": _copy(size, device) for size in _TOUCHED[device.type]},
-            **{name: _product(name, device, clock) for name in precisions},
-            "launch": _smallest(device),
-        }
+        trials = {f"copy {size}": _copy(size, device) for size in _TOUCHED[device.type]}
+        trials |= {str(name): _product(name, device, clock) for name in precisions}
+        trials["launch"] = _smallest(device)
         best = _best(clock, {name: call for name, (call, _) in trials.items()}, rounds, report)
     rates = {name: work / best[name] for name, (_, work) in trials.items()}
     return Ceilings(

@@ -49,7 +49,7 @@ class Growth:
 
     def __call__(self, x: float) -> float:
         """What the law says at x."""
-        return self.constant + self.factor * x**self.exponent
+        return float(self.constant + self.factor * x**self.exponent)
 
 
 @dataclass(frozen=True)
