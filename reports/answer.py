@@ -10,6 +10,8 @@ import pandas as pd
 from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.found import Found
 from reports.quality import comparable, several_tasks
+from reports.sections.ranks import METRIC as LATENCY
+from reports.sections.ranks import not_separable
 from reports.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.units import Scale, count, percent, plain, share, spoken
 
@@ -159,7 +161,8 @@ def _cost(found: Found, cost: str, mix: str) -> str:
 def _cheaper(found: Found, best: str, differences: dict[str, Summary]) -> str:
     """The cheapest mix of the front whose quality can't be told from the best's.
 
-    Off the front there is always one by chance, among many mixes with few seeds.
+    It must be cheaper beyond doubt: by latency, separable from the best. Off the front there is
+    always one by chance, among many mixes with few seeds.
     """
     cost = cost_metric(found)
     if not cost or math.isnan(found.number(best, cost)):
@@ -170,7 +173,8 @@ def _cheaper(found: Found, best: str, differences: dict[str, Summary]) -> str:
         if key in found.letters and gap.n >= FEWEST_SEEDS and not gap.excludes_zero
     }
     limit = WORTH * found.number(best, cost)
-    costs = {key: value for key, value in costs.items() if value <= limit}
+    alike = not_separable(found, best) if cost == LATENCY else frozenset()
+    costs = {key: value for key, value in costs.items() if value <= limit and key not in alike}
     return min(costs, key=lambda key: costs[key], default="")
 
 

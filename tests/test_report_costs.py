@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.answer import answer
 from reports.build import sections, write_report
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, TrialRow
 from reports.results import read
@@ -21,13 +22,24 @@ LATENCY = Metric("latency", "s", "lower", "wall time")
 EVERY = ("a", "b", "c")
 
 
-def timed(path: Path, shares: dict[str, list[list[float]]], notes: tuple[Note, ...] = ()) -> Path:
-    """A record of mixes with the times of each process, round by round."""
-    with Record.create(path, "s", "", "", {"cpu": "a processor"}, ("latency",)) as record:
+def timed(
+    path: Path,
+    shares: dict[str, list[list[float]]],
+    notes: tuple[Note, ...] = (),
+    seeds: int = 1,
+) -> Path:
+    """A record of mixes with the times of each process, round by round; the first is the best."""
+    objectives = ("psnr", "latency") if seeds > 1 else ("latency",)
+    with Record.create(path, "s", "", "", {"cpu": "a processor"}, objectives) as record:
         record.define([LATENCY, Metric("latency_cpu", "s", "none", "samples only")])
+        record.define([Metric("psnr", "dB", "higher", "made up")])
         record.add_mixes([MixRow(key, f"mix {key}", "{}") for key in shares])
-        for key in shares:
-            record.add_trial(TrialRow(f"{key}-0", key, 0, "done"))
+        for at, key in enumerate(shares):
+            for seed in range(seeds):
+                trial = f"{key}-{seed}"
+                value = Measurement(trial, "psnr", 30.0 - 0.01 * at + (-1) ** (at + seed))
+                scores = [value] if seeds > 1 else []
+                record.add_trial(TrialRow(trial, key, seed, "done"), scores)
         where = ("96x96", "c", "cpu", "s1")
         rows = [
             Measurement(key, "latency", t[0][0], 0.9 * t[0][0], 1.1 * t[0][0], 4, *where)
@@ -222,3 +234,13 @@ def test_a_disturbed_machine_is_said_at_the_top(tmp_path: Path):
     path = timed(tmp_path / "r", times, (note,))
     texts = [finding.text for finding in sections(path).health]
     assert f"The machine was disturbed while it timed: {note.text}." in texts
+
+
+def test_a_mix_is_not_called_cheaper_where_latency_cannot_separate_it(tmp_path: Path):
+    def answered(name: str, error: float) -> str:
+        shares = {"a": spread(1.0, error), "b": spread(0.9, -error)}
+        path = timed(tmp_path / name, shares, seeds=3)
+        return answer(read(path)).cheaper
+
+    assert answered("clear", 0.001) == "b"
+    assert answered("unclear", 0.1) == ""

@@ -34,6 +34,7 @@ class RankRow:
         ratio: How many times longer it takes than the first: 1.03×.
         interval: The 95 % interval of that; "" of the first.
         tied: Whom it is not separable from, in words; "" where it is from all.
+        ties: The keys of those.
         at: Where its ratio lies in the lane, as a share of the width.
         ends: Ends of the interval there; empty where it has none.
     """
@@ -46,6 +47,7 @@ class RankRow:
     ratio: str
     interval: str
     tied: str
+    ties: tuple[str, ...]
     at: float
     ends: tuple[float, ...]
 
@@ -91,6 +93,12 @@ def ranks(found: Found) -> tuple[Ranks, ...]:
     modes = sorted(dict.fromkeys(rows["mode"]), key=lambda mode: mode != main)
     made = (_ranks(found, str(mode), rows[rows["mode"] == mode]) for mode in modes)
     return tuple(each for each in made if each is not None)
+
+
+def not_separable(found: Found, mix: str) -> frozenset[str]:
+    """Keys of the mixes that a mix is not separable from by latency, in the main mode."""
+    rows = [row for shown in ranks(found)[:1] for row in shown.rows if row.mix == mix]
+    return frozenset(key for row in rows for key in row.ties)
 
 
 def rank_texts(shown: Iterable[Ranks]) -> dict[str, tuple[str, int]]:
@@ -213,6 +221,7 @@ def _row(found: Found, place: Place, across: Axis) -> RankRow:
         ratio=_times(place.ratio),
         interval=f"{_times(place.ratio_low)}–{_times(place.ratio_high)}" if finite else "",
         tied=_tied(found, place),
+        ties=place.tied,
         at=across.clipped(place.ratio),
         ends=_ends(place, across) if finite else (),
     )
