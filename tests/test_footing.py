@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from ablate.footing import Filling, Footing, FootingError, Solver, amount, amount_words
+from ablate.footing.making import counted
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted
-from ablate.footing.sums import Sums
+from ablate.footing.sums import CountedSums
 from ablate.footing_rows import footing_facts, footing_metrics, footing_rows, footing_words
 from ablate.mix import Choice, Mix
 from ablate.network import build
@@ -156,7 +157,7 @@ def test_blocks_and_frame_add_up_to_the_whole_network_in_every_topology(topology
     outline = Outline(network.topology, tuple(f.slot for f in fillings))
     widths = (12,) if topology == "residual_groups" else (12, 20)
     for measure in (count_parameters, lambda model: count_macs(model, (20, 28)).total):
-        sums = Sums(outline, fillings, Counted(outline, measure))
+        sums = CountedSums(outline, fillings, Counted(outline, measure))
         mix = Mix(
             task=loaded.mix(()).task,
             network=type(network)(
@@ -206,7 +207,7 @@ def test_what_cannot_be_asked_is_refused(network: dict[str, Any], said: str) -> 
 
 
 def test_a_topology_without_a_width_says_so() -> None:
-    solver = Solver(Footing(equal="params"), lambda outline: Counted(outline, count_parameters))
+    solver = Solver(Footing(equal="params"), lambda outline: counted(outline, count_parameters))
     with pytest.raises(FootingError, match="unet has no width that could be solved for"):
         solver.cost(Choice(name="unet"), ())
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
+from ablate.composition.fingerprint import fingerprint
+from ablate.composition.measuring import Conditions
+from ablate.composition.model import LatencyModel
+from ablate.composition.storage import ModelError, read, require_here
 from ablate.footing.asked import Footing, FootingError
 from ablate.footing.outline import Outline
-from ablate.footing.prices import Counted, Prices
-from ablate.footing.solving import Solver
+from ablate.footing.prices import Counted, Measure
+from ablate.footing.solving import Fillings, Pricing, Solver
+from ablate.footing.sums import CountedSums, Sums
+from ablate.footing.timed import TimedSums
 from ablate.mix import Profile
 from ablate.profiling.flops import count_macs, count_parameters
+from ablate.profiling.modes import modes_of
 
 
 def solver_for(footing: Footing, profile: Profile, base: Path) -> Solver:
@@ -19,22 +27,51 @@ def solver_for(footing: Footing, profile: Profile, base: Path) -> Solver:
 
     Args:
         footing: What is asked.
-        profile: The first of its sizes is what multiply-adds are counted on.
+        profile: Multiply-adds are counted on the first of its sizes, latency predicted there.
         base: The folder that the file of a latency model is looked for in.
 
     Raises:
-        FootingError: There is no latency model, or not for this machine.
+        FootingError: The latency model cannot be read, or is not for this machine.
     """
     if footing.equal == "latency":
-        raise FootingError("a latency model is needed first: ablate latency-model STUDY")
+        model = _latency_model(profile, base / footing.equal_model)
+        return Solver(footing, lambda outline: _timed(outline, model))
     size = profile.size[0]
 
     def macs(model: nn.Module) -> float:
         return count_macs(model, size).total
 
     measure = macs if footing.equal == "macs" else count_parameters
+    return Solver(footing, lambda outline: counted(outline, measure))
 
-    def counted(outline: Outline) -> Prices:
-        return Counted(outline, measure)
 
-    return Solver(footing, counted)
+def counted(outline: Outline, measure: Measure) -> Pricing:
+    """Prices by counting; what was counted serves all networks of a topology."""
+    prices = Counted(outline, measure)
+
+    def pricing(fillings: Fillings) -> Sums:
+        return CountedSums(outline, fillings, prices)
+
+    return pricing
+
+
+def _timed(outline: Outline, model: LatencyModel) -> Pricing:
+    def pricing(fillings: Fillings) -> Sums:
+        return TimedSums(outline, fillings, model)
+
+    return pricing
+
+
+def _latency_model(profile: Profile, path: Path) -> LatencyModel:
+    """The latency model in a file, found to be for this machine and this profile."""
+    device = profile.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    size, mode = profile.size[0], modes_of(profile)[0]
+    here = Conditions(size=size, profile=profile, mode=mode, device=device)
+    try:
+        model = read(path)
+        require_here(model, fingerprint(here), path)
+    except ModelError as error:
+        raise FootingError(str(error)) from error
+    return model

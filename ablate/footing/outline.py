@@ -14,10 +14,12 @@ from ablate.footing.asked import FootingError
 from ablate.mix import Choice
 from ablate.topologies import Blocks, topologies
 from ablate.widths import widths_of, with_widths
+from blocks import blocks, make
 
 MOST_LEVELS = 8
 UNIT = 8  # widths that any way of resizing takes are multiples of it
 
+Sizes = tuple[int, int]  # channels, and length of the embedding
 Fill = Callable[[str, int, int, int], nn.Module]  # slot, its how manieth, channels, context
 
 
@@ -61,6 +63,7 @@ class Outline:
             raise FootingError(f"{topology.name} has no width that could be solved for")
         self.topology, self.slots = topology, slots
         self._wrong: dict[tuple[int, ...], str] = {}
+        self._blocks_wrong: dict[tuple[Choice, int, Sizes], str] = {}
         self.levels = self._count_levels()
         self.written = widths_of(topology, self.levels)
         self.plain = tuple(UNIT * 2**level for level in range(self.levels))
@@ -95,6 +98,18 @@ class Outline:
             else:
                 self._wrong[key] = ""
         return self._wrong[key]
+
+    def block_wrong(self, choice: Choice, index: int, sizes: Sizes) -> str:
+        """Why a block cannot be built with these sizes; empty where it can."""
+        key = (choice, index_of(choice, index), sizes)
+        if key not in self._blocks_wrong:
+            try:
+                made(*key)
+            except ValueError as error:
+                self._blocks_wrong[key] = str(error)
+            else:
+                self._blocks_wrong[key] = ""
+        return self._blocks_wrong[key]
 
     def at(self, widths: Sequence[int]) -> Choice:
         """The topology with these widths."""
@@ -151,3 +166,23 @@ class Outline:
             reason = str(error).partition("\n")[0]
             raise FootingError(f"{self.topology.name} cannot be built: {reason}") from error
         return found
+
+
+def made(choice: Choice, index: int, sizes: Sizes) -> nn.Module:
+    """A block without memory.
+
+    Raises:
+        ValueError: It cannot be built; whatever it raised, in one line.
+    """
+    channels, context = sizes
+    try:
+        with torch.device("meta"):
+            return make(choice.name, channels, index, context, **choice.settings)
+    except (ValueError, RuntimeError, TypeError, ArithmeticError, AssertionError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{choice.name}: {reason}") from error
+
+
+def index_of(choice: Choice, index: int) -> int:
+    """The position, for blocks that ask for it."""
+    return index if "index" in blocks[choice.name].supplied else 0

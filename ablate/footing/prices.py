@@ -5,55 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ablate.footing.outline import Call, Outline
+from ablate.footing.outline import Call, Outline, Sizes, index_of, made
 from ablate.mix import Choice
 from ablate.topologies import Blocks
-from blocks import blocks, make
 
 Widths = tuple[int, ...]
-Sizes = tuple[int, int]  # channels, and length of the embedding
 Measure = Callable[[nn.Module], float]  # multiply-adds, or parameters
 Law = NDArray[np.float64]
 
 ANCHORS = (0.75, 1.25, 1.75)  # of the channels as written: where a block is counted for its law
 REACH = 64  # channels to go on for the next that a block can have
-
-
-class Prices(Protocol):
-    """What a network costs is its rest, plus its blocks."""
-
-    def rest(self, widths: Widths) -> float:
-        """What is around the blocks."""
-
-    def block(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
-        """One block.
-
-        Raises:
-            ValueError: It cannot be built with so many channels, or cannot be priced.
-        """
-
-    def wrong(self, choice: Choice, index: int, sizes: Sizes) -> str:
-        """Why a block cannot be built so; empty where it can."""
-
-    def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
-        """What is around the blocks at many widths, quickly; it may be off by a little."""
-
-    def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
-        """One block, quickly; it may be off by a little.
-
-        Raises:
-            ValueError: It cannot be priced.
-        """
-
-    def total(self, rest: float, inside: float) -> float:
-        """What a network with this rest and these blocks costs."""
 
 
 class Counted:
@@ -71,7 +38,6 @@ class Counted:
         self._rests: dict[Widths, float] = {}
         self._blocks: dict[tuple[float, Choice, int, Sizes], float] = {}
         self._places: dict[Call, float] = {}
-        self._wrong: dict[tuple[Choice, int, Sizes], str] = {}
         self._law_of_rests: Law | None = None
         self._laws: dict[tuple[float, Choice, int], Law | None] = {}
 
@@ -83,22 +49,10 @@ class Counted:
 
     def block(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
         """What a network with the block costs more than one without."""
-        key = (self._place(call), choice, _index(choice, index), sizes)
+        key = (self._place(call), choice, index_of(choice, index), sizes)
         if key not in self._blocks:
             self._blocks[key] = self._more(call, made(*key[1:]), sizes)
         return self._blocks[key]
-
-    def wrong(self, choice: Choice, index: int, sizes: Sizes) -> str:
-        """Why a block cannot be built so; empty where it can."""
-        key = (choice, _index(choice, index), sizes)
-        if key not in self._wrong:
-            try:
-                made(*key)
-            except ValueError as error:
-                self._wrong[key] = str(error)
-            else:
-                self._wrong[key] = ""
-        return self._wrong[key]
 
     def rests(self, widths: Sequence[Widths]) -> Sequence[float]:
         """What is around the blocks, by its law."""
@@ -111,17 +65,13 @@ class Counted:
 
     def about(self, call: Call, choice: Choice, index: int, sizes: Sizes) -> float:
         """A block by its law; where it has none, because of an embedding, counted."""
-        key = (self._place(call), choice, _index(choice, index))
+        key = (self._place(call), choice, index_of(choice, index))
         if key not in self._laws:
             self._laws[key] = None if sizes[1] else self._find_law(call, choice, index)
         law = self._laws[key]
         if law is None or sizes[1]:
             return self.block(call, choice, index, sizes)
         return float(np.polyval(law, sizes[0]))
-
-    def total(self, rest: float, inside: float) -> float:
-        """The sum."""
-        return rest + inside
 
     @cached_property
     def _lawful(self) -> bool:
@@ -172,7 +122,10 @@ class Counted:
     def _next(self, choice: Choice, index: int, channels: int) -> int | None:
         """The first number of channels from here on that a block can have."""
         further = range(max(channels, 1), channels + REACH)
-        return next((more for more in further if not self.wrong(choice, index, (more, 0))), None)
+        return next(
+            (more for more in further if not self.outline.block_wrong(choice, index, (more, 0))),
+            None,
+        )
 
     def _widths_for(self, call: Call, sizes: Sizes) -> Widths:
         """Widths at which a place is given these sizes, the others small."""
@@ -201,23 +154,3 @@ class Counted:
         pairs = itertools.combinations_with_replacement(levels, 2)
         products = [w[:, i] * w[:, j] for i, j in pairs]
         return np.stack([np.ones(len(w)), *(w[:, k] for k in levels), *products], axis=1)
-
-
-def made(choice: Choice, index: int, sizes: Sizes) -> nn.Module:
-    """A block without memory.
-
-    Raises:
-        ValueError: It cannot be built; whatever it raised, in one line.
-    """
-    channels, context = sizes
-    try:
-        with torch.device("meta"):
-            return make(choice.name, channels, index, context, **choice.settings)
-    except (ValueError, RuntimeError, TypeError, ArithmeticError, AssertionError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ValueError(f"{choice.name}: {reason}") from error
-
-
-def _index(choice: Choice, index: int) -> int:
-    """The position, for blocks that ask for it."""
-    return index if "index" in blocks[choice.name].supplied else 0

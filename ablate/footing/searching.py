@@ -95,11 +95,9 @@ class Search:
 
     def _rough(self, scale: float, depths: Depths) -> float | None:
         """About what the network costs when all its widths are scaled, buildable or not."""
-        outline, prices = self.sums.outline, self.sums.prices
-        widths = tuple(max(1, round(width * scale)) for width in outline.written)
+        widths = tuple(max(1, round(width * scale)) for width in self.sums.outline.written)
         try:
-            inside = math.fsum(self.sums.about(c, c.sizes(widths), depths) for c in outline.calls)
-            return prices.total(prices.rests([widths])[0], inside)
+            return self.sums.quick([widths], depths)[0]
         except ValueError as error:
             self.wrong = _one_line(error)
             return None
@@ -111,14 +109,9 @@ class Search:
         combinations = list(itertools.product(*options))
         if not combinations:
             return
-        stages: dict[tuple[int, tuple[int, int]], float] = {}
-        for widths, rest in zip(combinations, sums.prices.rests(combinations), strict=True):
-            keys = [(at, call.sizes(widths)) for at, call in enumerate(sums.outline.calls)]
-            for at, sizes in keys:
-                if (at, sizes) not in stages:
-                    stages[at, sizes] = sums.about(sums.outline.calls[at], sizes, depths)
-            cost = sums.prices.total(rest, math.fsum(stages[key] for key in keys))
-            yield self._found(widths, depths, cost, _bent(widths, ideal))
+        for widths, cost in zip(combinations, sums.quick(combinations, depths), strict=True):
+            if math.isfinite(cost):
+                yield self._found(widths, depths, cost, _bent(widths, ideal))
 
     def _options(self, level: int, ideal: float, depths: Depths, near: int) -> list[int]:
         """Widths of one resolution that can be built, so many on each side of the ideal one."""
@@ -132,7 +125,7 @@ class Search:
         return sorted(found)
 
     def _fits(self, level: int, width: int, depths: Depths) -> bool:
-        wrong = self.sums.fit(level, width, depths)
+        wrong = self.sums.wrong(level, width, depths)
         self.wrong = wrong or self.wrong
         return not wrong
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from ablate.footing.asked import Filling, Footing, FootingError, amount_words, network_of
 from ablate.footing.outline import Outline
-from ablate.footing.prices import Prices
 from ablate.footing.searching import Found, Search, depths_of
 from ablate.footing.sums import Sums
 from ablate.mix import Choice, Network
 
 Fillings = tuple[Filling, ...]
+Pricing = Callable[[Fillings], Sums]
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Solver:
 
     Args:
         footing: What is asked for.
-        prices: Makes the prices of a topology.
+        pricing: Of a topology, what prices its networks by what fills them.
     """
 
-    def __init__(self, footing: Footing, prices: Callable[[Outline], Prices]) -> None:
-        self.footing, self._make_prices = footing, prices
-        self._outlines: dict[tuple[Choice, tuple[str, ...]], tuple[Outline, Prices]] = {}
+    def __init__(self, footing: Footing, pricing: Callable[[Outline], Pricing]) -> None:
+        self.footing, self._pricing = footing, pricing
+        self._outlines: dict[tuple[Choice, tuple[str, ...]], Pricing] = {}
         self._solved: dict[tuple[Choice, Fillings, float], Solved] = {}
         self.costs: dict[Network, float] = {}  # of all that was solved
 
@@ -90,10 +90,8 @@ class Solver:
     def _sums(self, topology: Choice, fillings: Fillings) -> Sums:
         frame = (topology, tuple(filling.slot for filling in fillings))
         if frame not in self._outlines:
-            outline = Outline(*frame)
-            self._outlines[frame] = (outline, self._make_prices(outline))
-        outline, prices = self._outlines[frame]
-        return Sums(outline, fillings, prices)
+            self._outlines[frame] = self._pricing(Outline(*frame))
+        return self._outlines[frame](fillings)
 
     def _too_far(self, closest: Found, target: float) -> str:
         """That there is nothing near enough, what there is, and the mend."""
