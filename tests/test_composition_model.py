@@ -320,6 +320,26 @@ def test_a_study_that_is_too_large_to_look_at_says_no_number(
     found.require_some()
 
 
+def test_mixes_that_are_brought_to_one_cost_are_priced_with_the_widths_that_they_get(
+    tmp_path: Path,
+) -> None:
+    stages = [{"block": ["rdcnn", "lama"]}, {"block": ["rdcnn", "lama"]}]
+    raw = {"name": "level", "question": "?", "task": {"degradation": "haze"}}
+    network = {"width": 16, "equal": "params", "equal_within": 0.05, "stage": stages}
+    raw |= {"network": network, "profile": {"size": [16, 16], "rounds": 2, "processes": 1}}
+    points = load_study({**raw, "search": {"constraints": ["latency <= 19 ms"]}})
+    surveyed = survey(points)
+    assert {frame.width_at() for frame in surveyed.bases} == {8, 16, 24, 32}
+    model = compose(points, surveyed, conditions(points), *timed(surveyed))
+    save(model, tmp_path / file_name(model.mode))
+    found = limits(points, [tmp_path], "cpu")
+    assert found is not None
+    for point in points.points():
+        assert found.allows(point) == (model.predict(points.mix(point)) <= 19e-3)
+    priced = range_of(found.grid, "latency@16x16")
+    assert (priced.points, priced.priced) == (4, 4)
+
+
 def test_a_study_of_two_networks_is_measured_whole_instead() -> None:
     raw = {"name": "two", "question": "?", "task": {"degradation": "haze"}}
     network = {"width": 8, "stage": [{"block": ["rdcnn", "lama"]}]}
