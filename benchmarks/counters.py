@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import blocks
 from ablate.network import build
 from ablate.profiling._replica import replica
-from ablate.profiling.ledger import REST, ledger
+from ablate.profiling.ledger import REST, Ledger, ledger
 from ablate.profiling.machine import describe
 from ablate.study import load_study
 from ablate.topologies import Blocks
@@ -57,9 +57,8 @@ def closed_forms(model: nn.Module, shape: Shape) -> list[int]:
     return [int(block.macs(*sizes[block])) for block in order]  # type: ignore[operator]
 
 
-def counted(model: nn.Module, shape: Shape) -> Json:
+def counted(model: nn.Module, shape: Shape, found: Ledger) -> Json:
     """What each counter says of a network, and what none but ours sees."""
-    found = ledger(model, shape)
     with forcing(model, Routed.dearest):
         others = {"fvcore": fvcore_macs, "flop_counter": flop_counter_macs}
         said = {name: _said(counter, model, shape) for name, counter in others.items()}
@@ -76,21 +75,24 @@ def _said(counter: Callable[[nn.Module, Shape], int], model: nn.Module, shape: S
 def operator(name: str) -> Json:
     """An operator beside its arithmetic."""
     case = OPERATORS[name]
-    return {"arithmetic": case.macs if case.counted else None, **counted(case.make(), IMAGE)}
+    model, truth = case.make(), case.macs if case.counted else None
+    return {"arithmetic": truth, **counted(model, IMAGE, ledger(model, IMAGE))}
 
 
 def block(name: str) -> Json:
     """A block beside its closed form."""
     made = blocks.make(name, FEATURES[1])
-    return {"arithmetic": int(made.macs(*FEATURES[2:])), **counted(made, FEATURES)}  # type: ignore
+    truth = int(made.macs(*FEATURES[2:]))  # type: ignore[operator]
+    return {"arithmetic": truth, **counted(made, FEATURES, ledger(made, FEATURES))}
 
 
 def system(name: str, side: int) -> Json:
     """A published network: its blocks' closed forms, and what runs between them as we count it."""
     study, shape = load_study(name), (1, 3, side, side)
     model = build(study.mix(next(iter(study.points()))).network)
-    rest = ledger(model, shape).by_stage[REST].macs
-    return {"arithmetic": sum(closed_forms(model, shape)) + rest, **counted(model, shape)}
+    found = ledger(model, shape)
+    truth = sum(closed_forms(model, shape)) + found.by_stage[REST].macs
+    return {"arithmetic": truth, **counted(model, shape, found)}
 
 
 def everything(side: int) -> Iterator[tuple[str, Callable[[], Json]]]:

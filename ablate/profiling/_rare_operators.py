@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-import torch
-
 from ablate.profiling._operators import Formula, Work, aten, first, per_input, per_output
 
 _LSTM_PER_STATE: Final = 9  # four gates, three products, a sum, one more activation
@@ -21,7 +19,7 @@ def _trilinear(call: Mapping[str, Any], output: Any) -> Work:
         for axis in sorted(call[axes]):
             shape.insert(axis, 1)
         shapes.append(shape)
-    meeting = math.prod(torch.broadcast_shapes(*shapes))
+    meeting = math.prod(map(max, *shapes))
     return {"linear": meeting, "elementwise": meeting}
 
 
