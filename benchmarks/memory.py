@@ -71,15 +71,14 @@ class Row:
     measured: dict[str, int]
 
 
-def cases(studies: Sequence[str], mixes: int, size: tuple[int, int] | None) -> Iterator[Case]:
-    """An inference call at the study's first size, and a training step, of its mixes."""
+def cases(studies: Sequence[str], mixes: int, size: tuple[int, int]) -> Iterator[Case]:
+    """An inference call at this size and a training step of the mixes of studies."""
     for name in studies:
         study = load_study(name)
         for index in range(min(study.size, mixes or study.size)):
             point = study.at(index)
             mix, label = study.mix(point), study.label(point).replace(" | ", " / ")
-            height, width = size or study.profile.size[0]
-            yield Case(name, label, "peak_memory", mix, (1, 3, height, width))
+            yield Case(name, label, "peak_memory", mix, (1, 3, *size))
             yield Case(name, label, "training_memory", mix, training_shape(mix))
 
 
@@ -202,7 +201,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--studies", nargs="+", default=STUDIES, help="whose mixes")
     parser.add_argument("--mixes", type=int, default=0, help="at most of each study; 0 for all")
-    parser.add_argument("--size", type=int, nargs=2, help="of inference calls; none: the study's")
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 256), help="of inference calls")
     parser.add_argument(
         "--allocators", nargs="+", choices=get_args(Allocator), default=("returning", "steady")
     )
@@ -217,7 +216,7 @@ def main() -> None:
     chosen = _arguments()
     if chosen.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("no CUDA device: nothing measured")
-    todo = list(cases(chosen.studies, chosen.mixes, chosen.size and tuple(chosen.size)))
+    todo = list(cases(chosen.studies, chosen.mixes, tuple(chosen.size)))
     if chosen.device == "cuda":
         rows = on_cuda(todo, torch.device("cuda"))
     else:
