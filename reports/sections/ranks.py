@@ -162,7 +162,7 @@ def _busy(found: Found, together: pd.DataFrame) -> bool:
 def _least(samples: pd.DataFrame) -> pd.DataFrame:
     """The least CPU time of each mix in each process, as one round."""
     rows = samples[samples["metric"] == CPU]
-    least: pd.DataFrame = rows.groupby(["subject", "process"], as_index=False)["value"].min()
+    least = rows.groupby(["subject", "process"])["value"].min().reset_index()
     return least.assign(round=0)
 
 
