@@ -99,10 +99,14 @@ def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, .
     """At which size, how and where is measured.
 
     Raises:
-        RunError: The device is not there.
+        RunError: The device is not there, or a number makes no sense.
         ModelError: The device lacks the mode.
     """
     device, profile = choose_device(study, options.device), study.profile
+    for name in ("fit", "check", "rounds"):
+        given = getattr(options, name)
+        if given is not None and given < 1:
+            raise RunError(f"--{name}: a whole number from 1; got {given}")
     if options.rounds:
         profile = replace(profile, rounds=options.rounds)
     mode = modes_of(profile)[0]

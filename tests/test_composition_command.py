@@ -1,0 +1,94 @@
+"""`ablate latency-model`, and what plans and runs make of the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ablate.cli import main
+
+STUDY = """
+question = "Which fits?"
+[task]
+degradation = "gaussian_noise"
+[network]
+width = 8
+[[network.stage]]
+block = ["rdcnn", "lama", "identity"]
+[[network.stage]]
+block = ["rdcnn", "identity"]
+[training]
+steps = 2
+batch = 1
+crop = 16
+seeds = 1
+[evaluation]
+crop = 32
+crops = 1
+[search]
+constraints = ["latency <= 1 s", "params <= 4 K"]
+[profile]
+size = [16, 16]
+rounds = 2
+processes = 1
+"""
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bounded.toml").write_text(STUDY)
+    return tmp_path
+
+
+def test_a_model_is_made_saved_and_used(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("plan", "bounded.toml") == 2
+    assert capsys.readouterr().err.endswith("ablate latency-model bounded.toml --device cpu\n")
+    assert call("latency-model", "bounded.toml", "--device", "cpu", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["saved"] == "runs/bounded/latency-model-16x16.json"
+    assert (place / told["saved"]).exists()
+    assert (told["parts"], told["by"], told["range"]["priced"]) == (10, "stage", 6)
+    assert {whole["role"] for whole in told["wholes"]} == {"fitted", "unseen"}
+    assert call("plan", "bounded.toml", "--json") == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert planned["constraints"].startswith("3 of 6 points keep to latency <= 1 s and params")
+    assert (planned["total"], planned["size"]) == (3, 6)
+    assert all(mix["latency"] > 0 and mix["params"] <= 4000 for mix in planned["mixes"])
+
+
+def test_the_account_names_what_was_measured_and_how_well_it_predicts(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("latency-model", "bounded.toml", "--rounds", "1", "--out", "there") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "10 parts and 6 whole networks are timed together"
+    assert "latency model of bounded at 16x16: 10 stages by themselves, 1 base and 6 whole " in (
+        "\n".join(lines)
+    )
+    assert any(line.startswith("on 3 networks that it had not seen: MAPE ") for line in lines)
+    assert any(line.startswith("prices 6 of 6 points: ") for line in lines)
+    assert lines[-1] == "saved: there/latency-model-16x16.json"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--size", "64"), "--size: height and width from 16 pixels; got 64"),
+        (("--fit", "1", "--check", "1"), "2 different networks are too few to fit a model to"),
+        (("--rounds", "0"), "--rounds: a whole number from 1; got 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], reason: str
+) -> None:
+    assert call("latency-model", "bounded.toml", "--device", "cpu", *options) == 2
+    assert reason in capsys.readouterr().err
