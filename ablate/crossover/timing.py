@@ -19,7 +19,7 @@ from ablate.profiling.memory import forecast_inference
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare
 from ablate.profiling.rounds import one_line, run_rounds
 from ablate.profiling.samples import LatencySample
-from ablate.profiling.timing import Call, timer_for
+from ablate.profiling.timing import Call, CpuTimer, CudaTimer, timer_for
 
 Report = Callable[[str, int, int], None]
 
@@ -86,7 +86,7 @@ def rehearse(
 
 def forecast_seconds(rehearsed: Iterable[Rehearsed], profile: Profile, device: str) -> float:
     """What timing will take at most, from what single calls took."""
-    clock = timer_for(torch.device(device), profile.threads)
+    clock = CudaTimer if device == "cuda" else CpuTimer  # made where there is a device to use
     total = _START_SECONDS
     for case in rehearsed:
         visit = clock.untimed * case.seconds + max(case.seconds, clock.aim)
