@@ -12,7 +12,8 @@ have it; `system` is as it comes. On CUDA the forecast is held against what PyTo
 counts, and beside it stand what it reserved and what NVML says of the process.
 
 Printed and written: the error of the forecast, of what was measured, median and worst, and which
-mix is worst. Nothing is timed, so a busy machine finds the same. Six minutes on two cores that do nothing else.
+mix is worst. Nothing is timed, so a busy machine finds the same. About eight minutes on two quiet
+cores.
 """
 
 from __future__ import annotations
