@@ -97,7 +97,8 @@ class Search:
         """About what the network costs when all its widths are scaled, buildable or not."""
         widths = tuple(max(1, round(width * scale)) for width in self.sums.outline.written)
         try:
-            return self.sums.quick([widths], depths)[0]
+            cost = self.sums.quick([widths], depths)[0]
+            return cost if math.isfinite(cost) else None
         except ValueError as error:
             self.wrong = _one_line(error)
             return None
@@ -169,8 +170,11 @@ def _scale(at: Callable[[float], float | None], target: float, steepness: float)
     scale, known = 1.0, list[tuple[float, float]]()  # logarithms of scale and cost
     for _ in range(STEPS):
         cost = at(scale)
-        if cost is None or cost <= 0:
-            break
+        if (cost is None or cost <= 0) and not known:
+            return None
+        if cost is None or cost <= 0:  # there is no price so far away: half the way back
+            scale = math.exp((math.log(scale) + known[-1][0]) / 2)
+            continue
         known.append((math.log(scale), math.log(cost / target)))
         if abs(known[-1][1]) < 0.01:
             break
@@ -178,10 +182,8 @@ def _scale(at: Callable[[float], float | None], target: float, steepness: float)
             rise = (known[-1][1] - known[-2][1]) / (known[-1][0] - known[-2][0])
             steepness = min(max(rise, 0.3), 3.0)
         scale *= math.exp(min(max(-known[-1][1] / steepness, -1.5), 1.5))
-    if not known:
-        return None
     nearest = min(known, key=lambda pair: abs(pair[1]))
-    return math.exp(nearest[0] - nearest[1] / steepness)
+    return math.exp(nearest[0] - min(max(nearest[1] / steepness, -0.1), 0.1))
 
 
 def _around(ideal: float) -> list[int]:
