@@ -230,7 +230,7 @@ def main() -> None:
     known = ",".join(cases())
     parser.add_argument("--only", default=known, help=f"cases, separated by commas (of {known})")
     parser.add_argument("--mixes", type=int, default=0, help="unseen mixes (default: the case's)")
-    parser.add_argument("--rounds", type=int, default=20, help="rounds in each process")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds in each process")
     parser.add_argument("--processes", type=int, default=3, help="fresh processes")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--run", default="eager", choices=["eager", "compiled", "graph"])
