@@ -19,7 +19,7 @@ def parts(found: Price, by: str = "", depth: int = 2) -> tuple[Row, list[Row]]:
         depth: Of modules within modules.
     """
     headings: Row = (
-        "", "parameters", "GMACs", "of all", "GFLOPs", "MB moved", "FLOPs/byte", "memory, MiB",
+        "", "params", "GMACs", "of all", "GFLOPs", "MB", "FLOP/B", "MiB",
     )  # fmt: skip
     if not found.ledger:
         return headings, []
@@ -61,7 +61,7 @@ def _part(
     indent = "  " * name.count(".") if by == "module" else ""
     return (
         indent + name,
-        f"{params[name]:,}" if name in params else "-",
+        _short(params[name]) if name in params else "-",
         giga(cost.macs),
         f"{100 * cost.macs / total:.1f} %" if total else "-",
         giga(cost.flops),
@@ -69,6 +69,13 @@ def _part(
         f"{cost.intensity:.3g}",
         mebi(peaks[name]) if name in peaks else "-",
     )
+
+
+def _short(count: int) -> str:
+    """51.6 k, 5.41 M: in a column among others there is no room for all digits."""
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.1f} k" if count < 1_000_000 else f"{count / 1e6:.2f} M"
 
 
 def _peaks(found: Price) -> dict[str, int]:

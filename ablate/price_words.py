@@ -21,8 +21,9 @@ FLOPS = (
     "(7 B L D N)"
 )
 MOVED = (
-    "bytes moved are a lower bound: each operator reads its inputs once and writes its outputs "
-    "once; activations are what convolutions, products and scans put out"
+    "MB moved are a lower bound: each operator reads its inputs once and writes its outputs once; "
+    "activations are what convolutions, products and scans put out; MiB: most that is alive while "
+    "a part runs"
 )
 
 
