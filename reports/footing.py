@@ -26,9 +26,9 @@ def rates(found: Found) -> str:
     Studies that vary the rate themselves say so on its axis.
     """
     facts = found.trial_facts
-    tried = facts[facts["name"] == "losses_of_rates"]["value"] if len(facts) else []
-    if len(tried):
-        number = max(str(text).count(":") for text in tried)
+    tried = [str(text) for text in facts.loc[facts["name"] == "losses_of_rates", "value"]]
+    if tried:
+        number = max(text.count(":") for text in tried)
         return (
             f"Each trial trained at the best of {number} learning rates, given equal steps to "
             "try each."
@@ -53,14 +53,16 @@ def at_the_edge(found: Found) -> tuple[str, ...]:
     if wide.shape[1] < 2:
         return ()
     owner = dict(zip(found.trials["key"], found.trials["mix"], strict=True))
-    wide = wide.assign(mix=[owner.get(trial) for trial in wide.index])
-    edges = []
-    for mix, rows in wide.groupby("mix", sort=False):
-        at = [_edge(row.learning_rate, row.losses_of_rates) for row in rows.itertuples()]
-        if len(set(at)) == 1 and at[0]:
-            rate = str(rows["learning_rate"].iloc[0])
-            edges.append(f"{found.label(str(mix))}: {rate}, the {at[0]} tried")
-    return tuple(edges)
+    ends: dict[str, list[tuple[str, str]]] = {}
+    pairs = zip(wide["learning_rate"], wide["losses_of_rates"], strict=True)
+    for trial, (chosen, tried) in zip(wide.index, pairs, strict=True):
+        end = _edge(str(chosen), str(tried))
+        ends.setdefault(str(owner[trial]), []).append((end, str(chosen)))
+    return tuple(
+        f"{found.label(mix)}: {of_mix[0][1]}, the {of_mix[0][0]} tried"
+        for mix, of_mix in ends.items()
+        if of_mix[0][0] and len({end for end, _ in of_mix}) == 1
+    )
 
 
 def _edge(chosen: str, tried: str) -> str:
