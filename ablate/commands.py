@@ -24,7 +24,7 @@ from ablate.crossover.command import crossover as crossover
 from ablate.folder import RunError
 from ablate.plan import Plan, PlannedMix, make_plan
 from ablate.plugins import load_plugins
-from ablate.profile_command import profile as profile
+from ablate.pricing.command import profile as profile
 from ablate.results import Run
 from ablate.running import Workers, choose_device, prepare_data, worker_count
 from ablate.study import load_study, shipped_studies

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from ablate import foreign_network
+from ablate.foreign import networks as foreign_network
 from ablate.mix import Choice, Network, Stage
 from ablate.topologies import Blocks, topologies
 from blocks import Entry, blocks, make, nearest

@@ -11,12 +11,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ablate import costs, energy_sitting, resident
 from ablate.composition.limits import Limits
 from ablate.composition.model import LatencyModel
+from ablate.costs import energy_sitting, resident
+from ablate.costs.counts import count_mix
+from ablate.costs.footing_rows import footing_rows, footing_words
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
-from ablate.footing_rows import footing_rows, footing_words
 from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
@@ -214,7 +215,7 @@ def _rehearse(
 
 def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -> PlannedMix:
     mix = study.mix(point)
-    rows, _ = costs.count_mix(mix, study.profile, device)
+    rows, _ = count_mix(mix, study.profile, device)
     footing = {r.metric: r.value for r in footing_rows(study, mix.key, mix.network, rows)}
     first = {row.metric: int(row.value) for row in reversed(rows)}
     step = steps.get(mix.key)

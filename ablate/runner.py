@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 import torch
 
-from ablate import costs
 from ablate.composition.limits import Limits
 from ablate.composition.rows import predicted_rows
-from ablate.energy_phase import count_energies
+from ablate.costs.counts import count_mix
+from ablate.costs.energy_phase import count_energies
+from ablate.costs.footing_rows import footing_rows
+from ablate.costs.latency_rows import latency_rows, mode_name
+from ablate.costs.resident import measure_residents
+from ablate.costs.sitting import sitting_name, time_together
 from ablate.engines.job import Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
 from ablate.events import (
@@ -24,15 +28,12 @@ from ablate.events import (
     Warned,
 )
 from ablate.folder import RunFolder
-from ablate.footing_rows import footing_rows
 from ablate.mix import Choice, Mix
 from ablate.plan import forecast_training
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
-from ablate.resident import measure_residents
 from ablate.rows import failed_row, mix_row, trial_rows
 from ablate.search import Point, Seen, Space, propose
-from ablate.sitting import sitting_name, time_together
 from ablate.study import Study
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult, trial_key
@@ -103,7 +104,7 @@ class Runner:
         for mode, reason in lacking.items():
             self._not_timed("", "all mixes", reason, mode)
         for size, mode in itertools.product(self.study.profile.size, modes):
-            name = costs.mode_name(size, self.study.profile, mode)
+            name = mode_name(size, self.study.profile, mode)
             timed = known[(known["sitting"] == sitting) & (known["mode"] == name)]["subject"]
             if not set(self.mixes) <= set(timed):
                 self._time(list(networks.values()), size, mode, sitting)
@@ -125,7 +126,7 @@ class Runner:
             self.listener(PhaseStep("costs", done, len(new)))
 
     def _count(self, mix: Mix) -> None:
-        measurements, notes = costs.count_mix(mix, self.study.profile, self.device)
+        measurements, notes = count_mix(mix, self.study.profile, self.device)
         predicted = predicted_rows(mix, self.limits, self.device) if self.limits else []
         footing = footing_rows(self.study, mix.key, mix.network, measurements)
         self.record.add_sitting([*measurements, *predicted, *footing], (), notes)
@@ -224,7 +225,7 @@ class Runner:
             if reason := timed.dropped.get(mix.network.key):
                 self._not_timed(mix.key, self.labels[mix.key], reason, mode)
         mixes = [mix for mix in self.mixes.values() if mix.network.key not in timed.dropped]
-        rows = costs.latency_rows(
+        rows = latency_rows(
             mixes,
             timed.samples,
             size,

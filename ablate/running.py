@@ -14,13 +14,13 @@ from typing import Literal
 
 import torch
 
-from ablate import costs
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import limits
 from ablate.composition.rows import predicted_metrics
+from ablate.costs.counts import cost_metrics
+from ablate.costs.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.folder import RunError, RunFolder
-from ablate.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
 from ablate.metrics import WINDOW
 from ablate.mix import Choice, Mix, plain
 from ablate.profiling.machine import describe
@@ -214,7 +214,7 @@ def _record(study: Study, place: RunFolder, marks: Mapping[str, str]) -> Record:
     record.define(
         [
             *metric_definitions(study.evaluation, scale),
-            *costs.cost_metrics(study.profile, marks["device"]),
+            *cost_metrics(study.profile, marks["device"]),
             *footing_metrics(study),
             CHOSEN_RATE,
         ]

@@ -28,9 +28,10 @@ from typing import get_args
 
 import torch
 
+from ablate.costs.memory_rows import training_shape
+from ablate.costs.resident import ResidentJob
 from ablate.engines.job import Done, Failed, Job
 from ablate.engines.local import run_jobs
-from ablate.memory_rows import training_shape
 from ablate.mix import Mix
 from ablate.network import build
 from ablate.profiling.device_memory import DeviceMemory, measure_inference, measure_training
@@ -38,7 +39,6 @@ from ablate.profiling.machine import describe
 from ablate.profiling.memory import MemoryProfile, forecast_inference, forecast_training
 from ablate.profiling.nvml import Absent
 from ablate.profiling.resident import Allocator, Resident
-from ablate.resident import ResidentJob
 from ablate.study import load_study
 
 STUDIES = ("quickstart", "every_block")
@@ -162,7 +162,7 @@ def _job(case: Case, allocator: Allocator, name: str) -> Job:
         channels_last=True,
         allocator=allocator,
     )
-    return Job(name=name, function="ablate.resident:measure_resident", payload=work)
+    return Job(name=name, function="ablate.costs.resident:measure_resident", payload=work)
 
 
 def _on_device(case: Case, device: torch.device) -> DeviceMemory:

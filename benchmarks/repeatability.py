@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ablate.costs.sitting import time_together
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Profile, mix_from_json
@@ -24,7 +25,6 @@ from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.ranks import compare_samples
 from ablate.profiling.timing import CpuTimer, warm_up
-from ablate.sitting import time_together
 
 DRAWS = 1000  # of the bootstrap
 NEIGHBOUR = """

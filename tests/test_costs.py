@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from ablate.costs import BESIDE, cost_metrics, count_mix
+from ablate.costs.counts import BESIDE, cost_metrics, count_mix
 from ablate.mix import Choice, Mix, Network, Profile, Task, Training
 from reports.record import Measurement
 from tests.test_network import stage, unet

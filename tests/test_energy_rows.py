@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ablate import energy_phase, energy_sitting
-from ablate.costs import cost_metrics
-from ablate.energy_rows import energy_metrics, energy_rows
-from ablate.energy_sitting import (
+from ablate.costs import energy_phase, energy_sitting
+from ablate.costs.counts import cost_metrics
+from ablate.costs.energy_rows import energy_metrics, energy_rows
+from ablate.costs.energy_sitting import (
     Energies,
     EnergyJob,
     count_energy,

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from ablate.costs.footing_rows import footing_facts, footing_metrics, footing_rows, footing_words
 from ablate.footing import Filling, Footing, FootingError, Solver, amount, amount_words
 from ablate.footing.making import counted
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted
 from ablate.footing.sums import CountedSums
-from ablate.footing_rows import footing_facts, footing_metrics, footing_rows, footing_words
 from ablate.mix import Choice, Mix
 from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters

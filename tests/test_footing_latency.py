@@ -13,7 +13,7 @@ from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel, PartCost
 from ablate.composition.parts import frame_of, parts_of
 from ablate.composition.storage import save
-from ablate.footing_rows import footing_rows
+from ablate.costs.footing_rows import footing_rows
 from ablate.profiling.modes import modes_of
 from ablate.study import Study, StudyError, load_study
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.foreign_network import Foreign, find, is_foreign, make
-from ablate.network_outputs import first_tensor, outputs_of
-from ablate.python_file import ForeignError
+from ablate.foreign.files import ForeignError
+from ablate.foreign.networks import Foreign, find, is_foreign, make
+from ablate.foreign.outputs import first_tensor, outputs_of
 
 MODULE = """
 from torch import nn

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ablate.costs import cost_metrics, latency_rows
+from ablate.costs.counts import cost_metrics
+from ablate.costs.latency_rows import latency_rows
 from ablate.mix import Choice, Mix, Profile, Task
 from ablate.profiling.latency import REFERENCE, FirstCall, LatencySample, Mode, RoundConditions
 from reports.record import Measurement, Note, Sample

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ablate import memory_rows
-from ablate.memory_rows import flag_words, memory_metrics, resident_rows
+from ablate.costs import memory_rows
+from ablate.costs.memory_rows import flag_words, memory_metrics, resident_rows
 from ablate.mix import Choice, Mix, Profile, Task, Training
 from ablate.network import build
 from ablate.profiling.device_memory import DeviceMemory

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ablate.costs import mode_name
+from ablate.costs.latency_rows import mode_name
+from ablate.costs.sitting import sitting_name, time_together
 from ablate.mix import Profile
 from ablate.plan import Plan, make_plan
 from ablate.profiling import modes
@@ -18,7 +19,6 @@ from ablate.profiling.latency import LatencyError, forecast_seconds, measure_net
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare, split, unavailable
 from ablate.profiling.reference import REFERENCE
 from ablate.profiling.timing import Timed
-from ablate.sitting import sitting_name, time_together
 from ablate.study import StudyError, load_study
 from ablate.study.places import Problems
 from ablate.study.settings import read_profile

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from ablate.cli import main
-from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
-from ablate.placing import (
+from ablate.costs.placing import (
     BOUND,
     PlacingError,
     Roofline,
@@ -20,6 +19,7 @@ from ablate.placing import (
     roofline_rows,
     table,
 )
+from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
 from ablate.profiling.roofline import NETWORK, StagePlacement, Work, place
 from ablate.study import load_study
 from tests.test_ceilings import MACHINE

@@ -10,18 +10,21 @@ import pytest
 import torch
 from torch import nn
 
-from ablate import price_timing, price_words, pricing, profiled
 from ablate.mix import Profile
 from ablate.network import build
-from ablate.price_json import as_json
-from ablate.price_timing import Timing
-from ablate.profiled import PriceError, Profiled, asked_profile
+from ablate.pricing import price as pricing
+from ablate.pricing import profiled
+from ablate.pricing import timing as price_timing
+from ablate.pricing import words as price_words
+from ablate.pricing.plain import as_json
+from ablate.pricing.profiled import PriceError, Profiled, asked_profile
+from ablate.pricing.timing import Timing
+from ablate.pricing.timing_words import check_lines, timing_lines
 from ablate.profiling.crosscheck import CrossCheck, Disagreement
 from ablate.profiling.flops import count_parameters
 from ablate.profiling.latency import FirstCall, LatencySummary
 from ablate.profiling.padding import padding
 from ablate.study import load_study
-from ablate.timing_words import check_lines, timing_lines
 from tests.test_cli import Cli, cli  # noqa: F401  (a fixture)
 from tests.test_network import stage, unet
 

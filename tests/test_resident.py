@@ -10,19 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ablate.engines.job import Failed
-from ablate.events import PhaseBegan, PhaseStep
-from ablate.memory_rows import memory_metrics
-from ablate.mix import Choice, Mix, Profile, Task, Training
-from ablate.profiling import resident
-from ablate.profiling.allocator import returning_allocator
-from ablate.profiling.resident import resident_inference, resident_training
-from ablate.resident import (
+from ablate.costs.memory_rows import memory_metrics
+from ablate.costs.resident import (
     ResidentJob,
     forecast_seconds,
     measure_resident,
     measure_residents,
 )
+from ablate.engines.job import Failed
+from ablate.events import PhaseBegan, PhaseStep
+from ablate.mix import Choice, Mix, Profile, Task, Training
+from ablate.profiling import resident
+from ablate.profiling.allocator import returning_allocator
+from ablate.profiling.resident import resident_inference, resident_training
 from reports.record import Record
 from tests.test_network import stage, unet
 
@@ -105,7 +105,7 @@ def test_a_process_that_fails_is_noted_with_the_reason(monkeypatch, tmp_path):
     def died(jobs, workers):
         yield Failed(jobs[0], "the process was ended by SIGKILL", "")
 
-    monkeypatch.setattr("ablate.resident.run_jobs", died)
+    monkeypatch.setattr("ablate.costs.resident.run_jobs", died)
     run = Run(tmp_path, "nafblock", "plain_block")
     assert run.measure() == {}
     notes = run.record.notes()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ablate.costs.sitting import LatencyJob, Timed, time_together
 from ablate.engines.job import Done, Event, Failed, Job, Message
 from ablate.mix import Profile
 from ablate.profiling.latency import FirstCall, LatencySample, Mode, RoundConditions
-from ablate.sitting import LatencyJob, Timed, time_together
 
 
 def sample(subject: str, process: int) -> LatencySample:
@@ -48,7 +48,7 @@ def sitting(
         part = next(left)
         yield Failed(job, part, "") if isinstance(part, str) else Done(job, part)
 
-    monkeypatch.setattr("ablate.sitting.run_jobs", run_jobs)
+    monkeypatch.setattr("ablate.costs.sitting.run_jobs", run_jobs)
     found = time_together(
         [],
         size=(16, 16),

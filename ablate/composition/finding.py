@@ -10,7 +10,7 @@ from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel
 from ablate.composition.storage import ModelError, file_name, read, require_here
 from ablate.constraints import Size
-from ablate.latency_rows import mode_name
+from ablate.costs.latency_rows import mode_name
 from ablate.profiling.modes import modes_of
 from ablate.study import Study
 

@@ -16,7 +16,7 @@ from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed,
 from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
 from ablate.composition.parts import By, Frame, Part, holding, parts_of
 from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
-from ablate.latency_rows import mode_name
+from ablate.costs.latency_rows import mode_name
 from ablate.mix import Network
 from ablate.profiling.summary import LatencySummary
 from ablate.study import Study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ablate.price_words import Row, giga, mebi
-from ablate.pricing import REST, Price
+from ablate.pricing.price import REST, Price
+from ablate.pricing.words import Row, giga, mebi
 from ablate.profiling.cost import Cost
 from ablate.profiling.ledger import Ledger
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ablate.price_timing import Timing
-from ablate.price_words import giga
+from ablate.pricing.timing import Timing
+from ablate.pricing.words import giga
 from ablate.profiling.conditions import MEANINGS
 from ablate.profiling.crosscheck import CrossCheck
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
+from ablate.costs.latency_rows import mode_name
+from ablate.costs.memory_rows import resident_rows, training_mode, training_shape
 from ablate.engines.job import Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.events import Listener, PhaseBegan, PhaseStep
-from ablate.latency_rows import mode_name
-from ablate.memory_rows import resident_rows, training_mode, training_shape
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling.resident import (
@@ -109,7 +109,7 @@ def run_resident(
     """Do one job in a fresh process; what it found, or why it failed."""
     job = Job(
         name=f"{work.metric} {work.shape}",
-        function="ablate.resident:measure_resident",
+        function="ablate.costs.resident:measure_resident",
         payload=work,
         threads=threads,
         plugins=plugins,

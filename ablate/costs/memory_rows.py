@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ablate.latency_rows import mode_name
+from ablate.costs.latency_rows import mode_name
 from ablate.mix import Mix, Profile
 from ablate.profiling.device_memory import DeviceMemory, measure_inference, measure_training
 from ablate.profiling.memory import (

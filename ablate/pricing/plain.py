@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ablate.price_timing import Timing
-from ablate.pricing import Price, TrainingPrice
+from ablate.pricing.price import Price, TrainingPrice
+from ablate.pricing.timing import Timing
 from ablate.profiling.cost import COLUMNS, Cost
 from ablate.profiling.device_memory import DeviceMemory
 from ablate.profiling.ledger import Ledger

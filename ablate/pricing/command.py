@@ -10,16 +10,19 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from rich.console import Console
 
-from ablate import placing, price_parts, price_words, profiled, timing_words
 from ablate.command_parts import listening, make_table, phases, say
 from ablate.console import duration
+from ablate.costs import placing
 from ablate.mix import Profile
 from ablate.plugins import load_plugins
-from ablate.price_json import as_json, timings_as_json, training_as_json
-from ablate.price_timing import How, Timing, forecast_timing, time_alone
-from ablate.price_words import Row
-from ablate.pricing import Price, TrainingPrice, price, price_training
-from ablate.profiled import PriceError, Profiled, Shape
+from ablate.pricing import parts as price_parts
+from ablate.pricing import profiled, timing_words
+from ablate.pricing import words as price_words
+from ablate.pricing.plain import as_json, timings_as_json, training_as_json
+from ablate.pricing.price import Price, TrainingPrice, price, price_training
+from ablate.pricing.profiled import PriceError, Profiled, Shape
+from ablate.pricing.timing import How, Timing, forecast_timing, time_alone
+from ablate.pricing.words import Row
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
 from ablate.running import require_device

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from ablate.pricing import Price, TrainingPrice
-from ablate.profiled import Shape
+from ablate.pricing.price import Price, TrainingPrice
+from ablate.pricing.profiled import Shape
 from ablate.profiling.conventions import OURS, find
 from ablate.profiling.cost import COLUMNS, Cost
 from ablate.profiling.device_memory import DeviceMemory

@@ -9,15 +9,15 @@ from typing import TypedDict
 
 import torch
 
+from ablate.costs.sitting import Timed, time_together
+from ablate.foreign.outputs import first_tensor
 from ablate.mix import Mix, Profile
 from ablate.network import build
-from ablate.network_outputs import first_tensor
-from ablate.profiled import PriceError, Shape
+from ablate.pricing.profiled import PriceError, Shape
 from ablate.profiling import latency
 from ablate.profiling.conditions import usual
 from ablate.profiling.latency import REFERENCE, FirstCall, LatencySummary, Mode, summarise
 from ablate.profiling.modes import modes_of
-from ablate.sitting import Timed, time_together
 from blocks.scan import backend_for
 
 

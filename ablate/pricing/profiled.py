@@ -10,8 +10,8 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
-from ablate import foreign_network
-from ablate.foreign_network import Foreign
+from ablate.foreign import networks as foreign_network
+from ablate.foreign.networks import Foreign
 from ablate.mix import Choice, Mix, Network, Precision, Profile, Run, Task
 from ablate.network import build
 from ablate.study import Study, load_study

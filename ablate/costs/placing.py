@@ -90,7 +90,7 @@ def place_stages(
     )
     work = Job(
         name="roofline",
-        function="ablate.placing:place_here",
+        function="ablate.costs.placing:place_here",
         payload=job,
         threads=profile.threads,
         plugins=plugins,

@@ -155,7 +155,7 @@ def _in_a_process(
     rounds = payload.profile.rounds
     job = Job(
         name=f"latency {payload.process}",
-        function="ablate.sitting:time_networks",
+        function="ablate.costs.sitting:time_networks",
         payload=payload,
         threads=payload.profile.threads,
         plugins=plugins,

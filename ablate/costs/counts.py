@@ -5,16 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ablate.energy_rows import energy_metrics
-from ablate.latency_rows import latency_metrics, latency_rows, mode_name
-from ablate.memory_rows import memory_metrics, memory_rows
+from ablate.costs.energy_rows import energy_metrics
+from ablate.costs.latency_rows import latency_metrics
+from ablate.costs.memory_rows import memory_metrics, memory_rows
 from ablate.mix import Mix, Profile
 from ablate.network import build
 from ablate.profiling.flops import MAC_CLASSES, count_parameters
 from ablate.profiling.ledger import Cost, ledger
 from reports.record import Measurement, Metric, Note
-
-__all__ = ["cost_metrics", "count_mix", "latency_metrics", "latency_rows", "mode_name"]
 
 MACS_PROTOCOL = (
     "multiply-adds of convolution, linear, matmul and einsum for one image, plus the selective "

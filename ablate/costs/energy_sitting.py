@@ -92,7 +92,7 @@ def energy_together(
         device=device,
         channels=channels,
     )
-    function = "ablate.energy_sitting:count_energy"
+    function = "ablate.costs.energy_sitting:count_energy"
     job = Job(
         name="energy", function=function, payload=payload, threads=profile.threads, plugins=plugins
     )

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
+from ablate.foreign.files import ForeignError, one_line
 from ablate.profiling._replica import replica
-from ablate.python_file import ForeignError, one_line
 
 
 def outputs_of(model: nn.Module, shape: tuple[int, ...], label: str) -> dict[str, tuple[int, ...]]:

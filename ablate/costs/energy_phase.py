@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import torch
 
-from ablate.costs import mode_name
-from ablate.energy_rows import energy_rows
-from ablate.energy_sitting import REPEATS, energy_together
+from ablate.costs.energy_rows import energy_rows
+from ablate.costs.energy_sitting import REPEATS, energy_together
+from ablate.costs.latency_rows import mode_name
+from ablate.costs.sitting import sitting_name
 from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix, Profile
 from ablate.profiling.latency import modes_of, split
-from ablate.sitting import sitting_name
 from reports.record import Record
 
 

@@ -10,9 +10,9 @@ from types import ModuleType
 
 from torch import nn
 
+from ablate.foreign.files import ForeignError, load_file, raised
+from ablate.foreign.outputs import required
 from ablate.mix import Choice
-from ablate.network_outputs import required
-from ablate.python_file import ForeignError, load_file, raised
 from blocks import nearest
 
 TOPOLOGY = "python file"  # under this name a network of a file stands where a topology does

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ablate.energy_sitting import Energies
-from ablate.latency_rows import MACHINE, mode_name
+from ablate.costs.energy_sitting import Energies
+from ablate.costs.latency_rows import MACHINE, mode_name
 from ablate.mix import Mix, Profile
 from ablate.profiling import energy
 from ablate.profiling.energy import Energy

@@ -1,0 +1,1 @@
+"""Networks of people who do not use this package: found in files, run, and their outputs read."""
