@@ -165,6 +165,8 @@ class Profile:
             has a counter; a few seconds for each network and size.
         resident: Also measure by how much a fresh process on the CPU grows, for an inference call
             at each size and for a training step; some seconds for each network.
+        stages: Also time each stage by itself, on what it is given inside its network, and say
+            what bounds it on this machine.
     """
 
     size: tuple[tuple[int, int], ...] = ((256, 256),)
@@ -181,6 +183,7 @@ class Profile:
     budget: float = 0.0
     energy: bool = False
     resident: bool = False
+    stages: bool = False
 
     def __repr__(self) -> str:
         """The same text for the same way of measuring, from version to version.

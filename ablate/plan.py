@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ablate.composition.limits import Limits
 from ablate.composition.model import LatencyModel
-from ablate.costs import energy_sitting, resident
+from ablate.costs import energy_sitting, resident, stage_phase
 from ablate.costs.counts import count_mix
 from ablate.costs.footing_rows import footing_rows, footing_words
 from ablate.engines.job import Done, Failed, Job, Reporter
@@ -64,8 +64,9 @@ class Plan:
         seeds: Trials per mix.
         workers: Processes that train at a time.
         training_seconds: Forecast of the wall time of all trials.
-        latency_seconds: Forecast of the wall time of the timing at the end, and of energy and
-            resident memory where the study asks for them; at most, where it may end sooner.
+        latency_seconds: Forecast of the wall time of the timing at the end, and of energy,
+            stages and resident memory where the study asks for them; at most, where it may end
+            sooner.
         memory: Bytes that the workers need together, at most.
         not_timed: Why the device lacks modes that the profile asks for, a line for each.
         constraints: What the study's constraints leave of it, in words; empty without any.
@@ -272,9 +273,13 @@ def _summed(
         first = study.mix(study.at(0))
         step = sum(steps.values()) / len(steps)
         enlarged = task_scale(first.task) ** 2  # sizes are of the input
-        latency = sum(
-            forecast_seconds(_forward_seconds(first, step, pixels), study.profile, total, device)
-            for pixels in (h * w * enlarged * study.profile.batch for h, w in study.profile.size)
+        calls = [
+            _forward_seconds(first, step, h * w * enlarged * study.profile.batch)
+            for h, w in study.profile.size
+        ]
+        latency = sum(forecast_seconds(call, study.profile, total, device) for call in calls)
+        latency += sum(
+            stage_phase.forecast_seconds(call, study.profile, total, device) for call in calls
         )
         if study.profile.energy:
             each = energy_sitting.forecast_seconds(total, torch.device(device))

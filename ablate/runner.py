@@ -16,6 +16,7 @@ from ablate.costs.footing_rows import footing_rows
 from ablate.costs.latency_rows import latency_rows, mode_name
 from ablate.costs.resident import measure_residents
 from ablate.costs.sitting import sitting_name, time_together
+from ablate.costs.stage_phase import place_run
 from ablate.engines.job import Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
 from ablate.events import (
@@ -111,6 +112,7 @@ class Runner:
         profile, device = self.study.profile, self.device
         count_energies(self.record, self.mixes, profile, device, self.plugins, self.listener)
         measure_residents(self.record, self.mixes, profile, device, self.plugins, self.listener)
+        place_run(self.record, self.mixes, profile, device, self.plugins, self.listener)
 
     def _enter(self, points: Sequence[Point]) -> None:
         """The mixes of a batch and what can be counted of them."""

@@ -8,6 +8,7 @@ from torch import nn
 from ablate.costs.energy_rows import energy_metrics
 from ablate.costs.latency_rows import latency_metrics
 from ablate.costs.memory_rows import memory_metrics, memory_rows
+from ablate.costs.placing import roofline_metrics
 from ablate.mix import Mix, Profile
 from ablate.network import build
 from ablate.profiling.flops import MAC_CLASSES, count_parameters
@@ -58,6 +59,7 @@ def cost_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         *memory_metrics(device),
         *latency_metrics(profile, device),
         *(energy_metrics(device) if profile.energy else ()),
+        *(roofline_metrics() if profile.stages else ()),
     )
 
 

@@ -202,6 +202,9 @@ def roofline_rows(
         for stage in one.stages:
             subject = key if stage.slot == NETWORK else f"{key}:{stage.slot}"
             placed = stage.placement
+            if stage.slot != NETWORK:  # whole networks have their latency from a sitting
+                seconds = row(subject, "latency", placed.seconds)
+                numbers.append(replace(seconds, low=stage.low, high=stage.high))
             numbers.append(row(subject, "intensity", placed.intensity))
             numbers.append(row(subject, "roof_share", placed.share))
             notes.append(Note(subject, BOUND, limit_words(stage)))

@@ -50,7 +50,7 @@ def _of_cuda() -> dict[str, str]:
 
 def _of_cpu() -> dict[str, str]:
     return {
-        "mkldnn": _word(torch.backends.mkldnn.enabled),
+        "mkldnn": _word(bool(torch.backends.mkldnn.enabled)),
         "threads": str(torch.get_num_threads()),
         **_set(_SYSTEM_VARIABLES),
     }

@@ -1,0 +1,87 @@
+"""A run's stages: each timed by itself and put under the machine's roofs, where a study asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from ablate.costs.latency_rows import mode_name
+from ablate.costs.placing import CEILING_SECONDS, PlacingError, once, place_stages, roofline_rows
+from ablate.costs.sitting import sitting_name
+from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
+from ablate.mix import Mix, Profile
+from ablate.profiling.ceilings import ROUNDS as CEILING_ROUNDS
+from ablate.profiling.latency import forecast_seconds as forecast_rounds
+from ablate.profiling.modes import Mode
+from reports.record import Note, Record
+
+ROUNDS: Final = 10  # at most: stages are compared with roofs, which are not that sharp
+
+
+def place_run(
+    record: Record,
+    mixes: Mapping[str, Mix],
+    profile: Profile,
+    device: str,
+    plugins: tuple[str, ...],
+    listener: Listener,
+) -> None:
+    """Time and place the stages of every network, at every size; what is recorded is left.
+
+    Args:
+        record: Where it is written.
+        mixes: All of the run, by key.
+        profile: Says whether to place at all, the sizes, and how stages run.
+        device: cpu or cuda.
+        plugins: Files that workers load first.
+        listener: Told of progress, and why stages could not be placed.
+    """
+    if not profile.stages:
+        return
+    networks = list({mix.network.key: mix for mix in mixes.values()}.values())
+    sitting, alone = sitting_name(networks, profile, device), _alone(profile)
+    known = record.measurements()
+    done = known[(known["metric"] == "roof_share") & (known["sitting"] == sitting)]
+    total = CEILING_ROUNDS + len(networks) * alone.rounds
+    for size in profile.size:
+        mode = mode_name(size, profile, Mode("eager", alone.precision[0]))
+        if (done["mode"] == mode).any():
+            continue
+        listener(PhaseBegan("stages", total))
+        try:
+            placed = place_stages(
+                networks,
+                (3, *size),
+                profile=alone,
+                device=device,
+                plugins=plugins,
+                report=lambda done, rounds: listener(PhaseStep("stages", done, rounds)),
+            )
+        except PlacingError as error:
+            listener(Warned(str(error)))
+            record.add_sitting((), (), [Note("", "latency", str(error))])
+            continue
+        by_network = {mix.network.key: placed[mix.key] for mix in networks}
+        found = {key: by_network[mix.network.key] for key, mix in mixes.items()}
+        rows, notes = roofline_rows(found, mode, device, sitting)
+        record.add_sitting(rows, (), notes)
+
+
+def forecast_seconds(call: float, profile: Profile, networks: int, device: str) -> float:
+    """What it will take at one size: whole networks and, once more, their stages.
+
+    Args:
+        call: Seconds of one call of a network, in the mean.
+        profile: Rounds.
+        networks: How many.
+        device: cpu or cuda.
+    """
+    if not profile.stages:
+        return 0.0
+    return CEILING_SECONDS + 2 * forecast_rounds(call, _alone(profile), networks, device)
+
+
+def _alone(profile: Profile) -> Profile:
+    """In one process, with no more rounds than are worth it."""
+    return replace(once(profile), rounds=min(profile.rounds, ROUNDS))
