@@ -22,6 +22,7 @@ from ablate.profiling.latency import (
     measure_networks,
     summarise,
 )
+from ablate.profiling.levelling import levelled
 from ablate.profiling.modes import numbers_as
 from ablate.profiling.stages import StageCall, stage_calls
 from ablate.topologies import Blocks
@@ -131,7 +132,7 @@ def measure(
                 assert isinstance(event.result, PartsTimed)
                 found.append(event.result)
     return PartsTimed(
-        samples=tuple(sample for one in found for sample in one.samples),
+        samples=tuple(levelled([sample for one in found for sample in one.samples])),
         relaid=found[0].relaid,
         dropped={name: why for one in found for name, why in one.dropped.items()},
     )

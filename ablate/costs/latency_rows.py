@@ -34,6 +34,7 @@ _BESIDE = {  # raw samples beside those of latency: the field of a sample
     "latency_cpu": "cpu_seconds",
     "latency_host": "host",
     "latency_issued": "issued",
+    "latency_beside": "beside",
 }
 
 
@@ -50,8 +51,9 @@ def latency_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         Metric("first_call", "s", "none", first),
         Metric("compile", "s", "none", f"compiling the network or capturing its graph: {beyond}"),
         Metric("latency_cpu", "s", "none", "samples only: CPU time of one call, one thread"),
-        Metric("latency_host", "s", "none", "samples only: one call by the host's clock"),
+        Metric("latency_host", "s", "none", "samples only: one call as the host's clock said"),
         Metric("latency_issued", "s", "none", "samples only: the host's time to issue one call"),
+        Metric("latency_beside", "s", "none", "samples only: fixed work around the call, on a CPU"),
         Metric("disturbed", "", "none", "samples only: 1 for each visit that was disturbed"),
         *(
             Metric(name, unit, "none", f"samples only, one a round: {words}")

@@ -26,6 +26,7 @@ from ablate.profiling.latency import (
     modes_of,
     unavailable,
 )
+from ablate.profiling.levelling import levelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +182,11 @@ def _merged(parts: Sequence[Timed]) -> Timed:
             if key not in dropped:
                 first[key] = max(first.get(key, found), found, key=lambda call: call.seconds)
     return Timed(
-        samples=tuple(s for part in parts for s in part.samples if s.subject not in dropped),
+        samples=tuple(
+            s
+            for s in levelled([s for part in parts for s in part.samples])
+            if s.subject not in dropped
+        ),
         dropped=dropped,
         first=first,
         conditions=tuple(row for part in parts for row in part.conditions),

@@ -15,6 +15,7 @@ from ablate.engines.local import run_jobs
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
+from ablate.profiling.levelling import levelled
 from ablate.profiling.memory import forecast_inference
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare
 from ablate.profiling.rounds import one_line, run_rounds
@@ -129,7 +130,7 @@ def time_cases(
         found = _result(job, "time_here", plugins, heard)
         assert isinstance(found, tuple)
         samples += found
-    return tuple(samples)
+    return tuple(levelled(samples))
 
 
 def rehearse_here(job: BlockJob, report: Reporter) -> dict[str, Rehearsed]:

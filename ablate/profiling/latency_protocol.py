@@ -53,10 +53,12 @@ def protocol(profile: Profile, device: torch.device) -> str:
         how.append("cache emptied before each call")
     elif device.type == "cuda":
         how.append("cache as the calls before leave it")
+    level = "changes of the machine's speed taken out by fixed work beside each call; "
     return (
         f"{clock} of one call, {', '.join(how)}; "
         f"{profile.processes} processes x {_rounds(profile)}; "
-        "median of the share in the round, times the median round"
+        f"{level if device.type == 'cpu' else ''}"
+        "median of the share in the round, mean of the processes, times the median round"
     )
 
 

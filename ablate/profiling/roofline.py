@@ -21,6 +21,7 @@ from ablate.profiling._launches import Launches
 from ablate.profiling.ceilings import Ceilings, measure_ceilings
 from ablate.profiling.latency import time_calls
 from ablate.profiling.ledger import Cost, ledger
+from ablate.profiling.levelling import levelled
 from ablate.profiling.memory import StorageTracker
 from ablate.profiling.modes import numbers_as
 from ablate.profiling.stages import stage_calls
@@ -181,7 +182,7 @@ def roofline(
             timer=timer or timer_for(device, profile.threads),
             report=report,
         )
-    taken = summarise(samples, seed)
+    taken = summarise(levelled(samples), seed)
     shapes = {slot: stage.shapes for slot, stage in stages.items()} | {NETWORK: (tuple(shape),)}
     return _placed(shapes, work, taken, roofs, precision)
 

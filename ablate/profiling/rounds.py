@@ -6,6 +6,7 @@ Whatever slows the machine down then slows all of them alike, and drops out of t
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ import torch
 
 from ablate.mix import Profile
 from ablate.profiling.conditions import disturbed, usual
+from ablate.profiling.levelling import speed_probe
 from ablate.profiling.samples import LatencySample, settled
-from ablate.profiling.timing import Call, Timed, Timer, calls_in_a_visit, warm_up
+from ablate.profiling.timing import Call, CpuTimer, Timed, Timer, calls_in_a_visit, warm_up
 
 LEAST_ROUNDS: Final = 10  # before an interval is believed
 LOOK_EVERY: Final = 5  # rounds; two looks in a row must agree
@@ -94,6 +96,7 @@ def run_rounds(
         LatencyError: A call raises; the message names it.
     """
     order = np.random.default_rng((seed, process))
+    probe = speed_probe() if isinstance(timer, CpuTimer) else None
     names = sorted(calls)
     visits: list[dict[str, Timed]] = []
     seen: list[Mapping[str, float]] = []
@@ -104,7 +107,7 @@ def run_rounds(
         while len(visits) < profile.rounds:
             visits.append(
                 {
-                    subject: _visit(timer, calls[subject], counts[subject])
+                    subject: _visit(timer, calls[subject], counts[subject], probe)
                     for subject in order.permutation(names).tolist()
                 }
             )
@@ -179,6 +182,7 @@ def _judged(seen: Sequence[Mapping[str, float]], process: int) -> tuple[RoundCon
 def _samples(
     visits: Sequence[Mapping[str, Timed]], process: int, spoilt: set[int]
 ) -> tuple[LatencySample, ...]:
+    """Every visit, in the order in which it was done."""
     samples = (
         LatencySample(subject=subject, process=process, round=number, **vars(timed))
         for number, visit in enumerate(visits)
@@ -187,11 +191,13 @@ def _samples(
     return tuple(replace(s, flagged=True) if s.round in spoilt else s for s in samples)
 
 
-def _visit(timer: Timer, call: Call, count: int) -> Timed:
+def _visit(timer: Timer, call: Call, count: int, probe: Callable[[], float] | None) -> Timed:
     """Untimed calls first: another network has just had the caches."""
+    before = probe() if probe else math.nan
     for _ in range(timer.untimed):
         call()
-    return timer.time(call, count)
+    timed = timer.time(call, count)
+    return replace(timed, beside=(before + probe()) / 2) if probe else timed
 
 
 def _count(subject: str, timer: Timer, call: Call, where: str) -> int:

@@ -23,11 +23,14 @@ class LatencySample:
         subject: Which network.
         process: Number of the process in the sitting.
         round: Number of the round in the process.
-        seconds: Wall time of one call (device time on CUDA).
-        cpu_seconds: CPU time of one call; NaN where it does not stand for the work.
+        seconds: Wall time of one call (device time on CUDA), with the machine's own changes of
+            speed taken out where they are known (`ablate.profiling.levelling`).
+        cpu_seconds: CPU time of one call, likewise; NaN where it does not stand for the work.
         flagged: Something else had the processor meanwhile, or the device was slowed down.
-        host: The same by the host's clock, waiting for the device included.
+        host: By the host's clock as it was read, waiting for the device included.
         issued: Seconds that the host took to issue one call, before any waiting; NaN on a CPU.
+        beside: Seconds of a fixed piece of work around the visit; NaN where none was timed.
+        level: Whether the machine's changes of speed are taken out already.
     """
 
     subject: str
@@ -38,6 +41,8 @@ class LatencySample:
     flagged: bool
     host: float = math.nan
     issued: float = math.nan
+    beside: float = math.nan
+    level: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,9 @@ def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, Late
     """One summary per subject, the reference among them, from all the processes of a sitting.
 
     A network's share in a round is its time over the geometric mean of the round. The estimate is
-    the median share over rounds, the median of that over processes, times the median round. Where
-    too many visits were disturbed it is the least CPU time over rounds, median over processes.
+    the median share over rounds, the geometric mean of that over processes, times the median
+    round. Where too many visits were disturbed it is the least CPU time over rounds, the geometric
+    mean over processes.
 
     Raises:
         ValueError: There are no samples, or a round lacks a subject that others have.
@@ -114,7 +115,7 @@ def _estimates(found: Tables, seed: int) -> tuple[Array, Array]:
     pick = _least if found.by_cpu else _middle
     rounds = [np.median(round_means(table)) for table in found.wall]
     scale = 1.0 if found.by_cpu else float(np.median(rounds))
-    estimate: Array = np.median([pick(table[None])[0] for table in values], axis=0)
+    estimate = _mean(np.array([pick(table[None])[0] for table in values]), axis=0)
     return estimate * scale, _bootstrap(values, pick, seed) * scale
 
 
@@ -146,5 +147,10 @@ def _bootstrap(values: Sequence[Array], pick: Estimator, seed: int) -> Array:
             part = slice(start, start + _CHUNK)
             again = rng.integers(len(table), size=(len(rows[part]), len(table)))
             drawn[rows[part], slots[part]] = pick(table[again])
-    medians: Array = np.median(drawn, axis=1)
-    return medians
+    return _mean(drawn, axis=1)
+
+
+def _mean(values: Array, axis: int) -> Array:
+    """The geometric mean."""
+    means: Array = np.exp(np.log(values).mean(axis=axis))
+    return means

@@ -33,6 +33,7 @@ class Timed:
         flagged: Something disturbed the call.
         host: By the host's clock, waiting for the device included.
         issued: Least seconds that the host took to issue a call, before any waiting.
+        beside: What a fixed piece of work took around the visit (`ablate.profiling.levelling`).
     """
 
     seconds: float
@@ -40,6 +41,7 @@ class Timed:
     flagged: bool = False
     host: float = math.nan
     issued: float = math.nan
+    beside: float = math.nan
 
 
 class Timer(Protocol):
