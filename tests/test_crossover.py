@@ -339,6 +339,23 @@ def test_a_wrong_setting_is_one_line_before_anything_runs(
     assert run(capsys, *arguments, "--device", "cpu") == (2, "", f"{text}\n")
 
 
+def test_who_runs_nowhere_is_compared_with_nobody():
+    cases = cases_of((ATTENTION, SCAN), GRID.points)
+    rehearsed = {
+        case.key: Rehearsed(reason="too wide")
+        if case.block.name == "mwsa"
+        else Rehearsed(seconds=1e-3, memory=case.point.size)
+        for case in cases
+    }
+    samples = measured((SCAN,), GRID, squares_against_pixels)
+    found = compare((ATTENTION, SCAN), GRID, rehearsed, [samples])
+    assert {course.name for course in found.courses} == {"scan"}
+    assert [duel.x for duel in found.duels] == [(), ()]
+    said = sentences(found, "CPU")
+    assert said[0] == "windows and scan run at no size together"
+    assert "mwsa at 32x32, width 32, batch 1 cannot be run: too wide" in said
+
+
 def test_where_nothing_can_be_run_that_is_the_answer(capsys: pytest.CaptureFixture[str]):
     few = ("--size", "8", "16", "--width", "6", "--device", "cpu", "--json")
     code, _, errors = run(capsys, "mwsa", *few)

@@ -119,7 +119,8 @@ def _measured(contestant: Contestant, points: Mapping[int, Point], book: _Book) 
             x.append(value)
             values.append(min(value for value, _ in there))
             again.append(np.min([draw for _, draw in there], axis=0))
-    return _Measured(tuple(x), np.array(values), np.array(again).T)
+    drawn = np.array(again).T if again else np.empty((1, 0))  # a row for each resample
+    return _Measured(tuple(x), np.array(values), drawn)
 
 
 def _course(name: str, quantity: Quantity, axis: Axis, found: _Measured, seed: int) -> Course:
