@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ def read_constraint(text: str) -> Constraint:
         hint = nearest(quantity, UNITS)
         raise ValueError(f"no mix has '{quantity}' before training{hint} (there are: {known})")
     units = UNITS[quantity]
-    if unit not in units:
+    factor = units.get(unit, units.get(unit.replace("k", "K", 1)))
+    if factor is None:
         listed = ", ".join(name or "none" for name in units)
         raise ValueError(f"{quantity} has no unit '{unit}' (units: {listed}); got '{text}'")
     if height and quantity in SIZELESS:
@@ -82,7 +84,7 @@ def read_constraint(text: str) -> Constraint:
     return Constraint(
         quantity=quantity,
         sign="<=" if sign == "<=" else ">=",
-        bound=_number(number, text) * units[unit],
+        bound=_number(number, text) * factor,
         size=(int(height), int(width)) if height else None,
         text=" ".join(text.split()),
     )
@@ -93,8 +95,8 @@ def _number(text: str, whole: str) -> float:
         value = float(text)
     except ValueError as error:
         raise ValueError(f"'{text}' is no number in '{whole}'; {_EXAMPLE}") from error
-    if value <= 0:
-        raise ValueError(f"the bound of '{whole}' must be above 0")
+    if not 0 < value < math.inf:
+        raise ValueError(f"the bound of '{whole}' must be above 0 and finite")
     return value
 
 

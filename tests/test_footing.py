@@ -180,6 +180,15 @@ def test_a_cost_that_cannot_be_met_is_one_line_with_the_mix_and_the_closest() ->
     assert 'or equal_by = "depth_and_width"' in line and "write equal_within = 0." in line
 
 
+@pytest.mark.parametrize(
+    ("by", "mend"),
+    [("width", 'equal_by = "depth_and_width"'), ("depth_and_width", "another equal_to")],
+)
+def test_no_mend_is_named_that_a_study_may_not_write(by: str, mend: str) -> None:
+    text = wrong([{"block": ["nafblock", "lama"]}], equal="params", equal_to=1, equal_by=by)
+    assert all(line.endswith(f" %); write {mend}") for line in text.splitlines())
+
+
 def test_a_block_that_can_be_built_at_no_width_is_named_with_its_reason() -> None:
     broken = {"name": "mwsa", "window": -1}
     text = wrong([{"block": ["nafblock", broken]}], equal="params")
@@ -191,7 +200,8 @@ def test_a_block_that_can_be_built_at_no_width_is_named_with_its_reason() -> Non
     [
         ({"equal": "mac"}, "equal must be one of 'macs', 'params', 'latency'; got 'mac'"),
         ({"equal_to": 5}, "equal_to says more about equal, which is missing"),
-        ({"equal": "macs", "equal_to": -1}, "equal_to must be above 0; got -1"),
+        ({"equal": "macs", "equal_to": -1}, "equal_to must be above 0 and finite; got -1"),
+        ({"equal": "macs", "equal_to": float("inf")}, "must be above 0 and finite; got inf"),
         ({"equal": "macs", "equal_to": True}, "equal_to must be an amount"),
         ({"equal": "macs", "equal_to": "lama | lama"}, "nor the label of a mix, such as 'naf"),
         ({"equal": "macs", "equal_within": 0}, "equal_within must be above 0 and at most 0.5"),
@@ -220,6 +230,7 @@ def test_a_topology_without_a_width_says_so() -> None:
     [
         ("1.5 G", "macs", 1.5e9),
         ("300k", "params", 3e5),
+        ("300 K", "params", 3e5),
         ("5 ms", "latency", 5e-3),
         ("2e6", "macs", 2e6),
         ("5 ms", "macs", None),
@@ -232,6 +243,7 @@ def test_amounts_are_read_with_their_unit(text: str, quantity: Any, value: float
 
 
 def test_amounts_are_written_with_their_unit() -> None:
+    assert amount_words(3e5, "params") == "300 k parameters"
     assert amount_words(1.52e9, "macs") == "1.52 G MACs"
     assert amount_words(420, "params") == "420 parameters"
     assert amount_words(0.0043, "latency") == "4.3 ms"

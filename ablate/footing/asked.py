@@ -13,8 +13,9 @@ Quantity = Literal["macs", "params", "latency"]
 By = Literal["width", "depth", "depth_and_width"]
 
 WITHIN = 0.02  # of the cost that is asked for, to each side
+WIDEST = 0.5  # that a study may ask for instead
 
-_COUNTS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_COUNTS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS = {"macs": _COUNTS, "params": _COUNTS, "latency": {"s": 1.0, "ms": 1e-3, "us": 1e-6}}
 _NAMES = {"macs": " MACs", "params": " parameters", "latency": ""}
 

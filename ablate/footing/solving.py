@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ablate.footing.asked import Filling, Footing, FootingError, amount_words, network_of
+from ablate.footing.asked import (
+    WIDEST,
+    Filling,
+    Footing,
+    FootingError,
+    amount_words,
+    network_of,
+)
 from ablate.footing.outline import Outline
 from ablate.footing.searching import Found, Search, depths_of
 from ablate.footing.sums import Sums
@@ -102,9 +109,10 @@ class Solver:
         if footing.equal_by != "width":
             sizes += f" and depth {'-'.join(str(depth) for _, depth in closest.depths)}"
         enough = math.ceil(abs(closest.mismatch) * 100) / 100
-        other = "" if footing.equal_by == "depth_and_width" else ' or equal_by = "depth_and_width"'
+        mends = [f"equal_within = {enough:g}"] if enough <= WIDEST else []
+        mends += ['equal_by = "depth_and_width"'] if footing.equal_by != "depth_and_width" else []
         return (
             f"no {footing.equal_by.replace('_', ' ')} brings it within "
             f"{100 * footing.equal_within:g} % of {wanted}; the closest is {sizes} with {cost} "
-            f"({100 * closest.mismatch:+.1f} %); write equal_within = {enough:g}{other}"
+            f"({100 * closest.mismatch:+.1f} %); write {' or '.join(mends or ['another equal_to'])}"
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ablate.footing import Footing, FootingError, amount
+from ablate.footing.asked import WIDEST
 from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import Bounds
@@ -16,7 +18,7 @@ from ablate.study.values import show
 
 FOOTING: Mapping[str, Bounds] = {
     "equal_to": Bounds(above=0),
-    "equal_within": Bounds(above=0, high=0.5),
+    "equal_within": Bounds(above=0, high=WIDEST),
 }
 
 
@@ -58,8 +60,8 @@ def _read(written: Table, path: Path, problems: Problems) -> Footing:
         )
         problems.add((*path, "equal_to"), text)
         return footing
-    if number and FOOTING["equal_to"].breaks(given):
-        problems.add((*path, "equal_to"), f"equal_to must be above 0; got {show(given)}")
+    if number and (FOOTING["equal_to"].breaks(given) or math.isinf(given)):
+        problems.add((*path, "equal_to"), f"equal_to must be above 0 and finite; got {show(given)}")
         return footing
     if footing.equal == "latency" and not footing.equal_model:
         text = (
