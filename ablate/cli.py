@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         from ablate import commands  # loads torch, which takes seconds: `--help` need not
 
-        getattr(commands, options.command.replace("-", "_"))(options, Console())
+        getattr(commands, options.command.replace("-", "_"))(
+            options, Console(markup=False, emoji=False)
+        )
         code = 0
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not spoil the end

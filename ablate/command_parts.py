@@ -19,7 +19,7 @@ _LEFT = ("", "mix", "block", "family", "what it is", "scored on", "knob")
 
 def say(console: Console, text: str) -> None:
     """Print text as it is, however wide the terminal."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def listening(options: argparse.Namespace, console: Console) -> AbstractContextManager[Listener]:

@@ -51,6 +51,9 @@ def wrong():
 def boom():
     raise RuntimeError("no weights" + chr(10) + "in reach")
 
+def leaves():
+    raise SystemExit(0)
+
 ready = Net(2)
 """
 
@@ -106,12 +109,18 @@ def test_what_makes_no_network_says_why(file: Path):
     )
     assert failure(file, "wrong") == "my_module.py:wrong: expected an nn.Module; got int"
     assert failure(file, "boom") == "my_module.py:boom: RuntimeError: no weights in reach"
+    assert failure(file, "leaves") == "my_module.py:leaves: ends the program instead of making one"
 
 
 def test_a_file_that_cannot_be_imported_says_why(file: Path):
     file.write_text("import nothing_of_this_name")
     wanted = "my_module.py: ModuleNotFoundError: No module named 'nothing_of_this_name'"
     assert failure(file, "build") == wanted
+    file.write_text("import sys; sys.exit(0)")
+    assert failure(file, "build") == (
+        "my_module.py: ends the program while it is imported; put what runs it as a script under "
+        'if __name__ == "__main__"'
+    )
     file.write_text("def build(:")
     assert failure(file, "build").startswith("my_module.py: SyntaxError: ")
 

@@ -437,3 +437,28 @@ def test_a_timing_says_what_the_machine_was_like():
         "disturbed in 2 of 9 rounds",
         "take care",
     ]
+
+
+def test_what_cannot_be_computed_here_is_one_line(
+    cli: Cli,  # noqa: F811
+    one: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def refuse(network: object) -> nn.Module:
+        raise RuntimeError("no memory\nis left")
+
+    monkeypatch.setattr(price_timing, "build", refuse)
+    code, _, errors = cli("profile", one, "--device", "cpu")
+    assert code == 2
+    assert errors == "one image of 3x26x36 cannot be computed on cpu: no memory is left\n"
+
+
+def test_names_are_shown_as_they_are_written(cli: Cli, tmp_path: Path):  # noqa: F811
+    (tmp_path / "mine.py").write_text("from torch import nn\nok = nn.Conv2d(3, 3, 1)\n")
+    code, out, _ = cli("profile", f"{tmp_path}/mine.py:ok", "--size", 8, 8, "--no-latency")
+    assert (code, out.splitlines()[0]) == (0, "mine.py:ok: one image of 3x8x8")
+
+
+def test_the_only_mix_of_a_study_may_be_named_as_the_study(cli: Cli, one: Path):  # noqa: F811
+    code, out, _ = cli("profile", one, "--mix", "one", "--no-latency")
+    assert (code, out.splitlines()[0]) == (0, "one: one image of 3x26x36")

@@ -25,7 +25,7 @@ def load_file(file: Path) -> ModuleType:
         file: An absolute path that ends in .py.
 
     Raises:
-        ForeignError: It raises while it is imported.
+        ForeignError: It raises, or ends the program, while it is imported.
     """
     package = _package(file)
     top = file.parents[len(package)]
@@ -37,6 +37,11 @@ def load_file(file: Path) -> ModuleType:
         return _alone(f"ablate_foreign.{file.stem}_{zlib.crc32(bytes(file)):08x}", file)
     except ForeignError:
         raise
+    except SystemExit as error:
+        raise ForeignError(
+            f"{file.name}: ends the program while it is imported; put what runs it as a script "
+            'under if __name__ == "__main__"'
+        ) from error
     except Exception as error:
         raise ForeignError(f"{file.name}: {raised(error, top)}") from error
 

@@ -102,6 +102,8 @@ def _made(source: Foreign, thing: object) -> object:
         )
     try:
         return thing()
+    except SystemExit as error:
+        raise ForeignError(f"{source.label}: ends the program instead of making one") from error
     except Exception as error:
         raise ForeignError(f"{source.label}: {raised(error, Path(source.file).parent)}") from error
 

@@ -20,7 +20,7 @@ from blocks import nearest
 Shape = tuple[int, int, int]  # channels, height, width
 
 RUNS, PRECISIONS = get_args(Run), get_args(Precision)
-SEARCHED = 100_000  # mixes among which one of a given label is looked for
+HINTED = 10_000  # mixes among which the nearest label to one that is not there is looked for
 CHANNELS = 3  # of an image, where nothing else is said
 
 
@@ -91,17 +91,16 @@ def choose_mix(study: Study, label: str | None) -> tuple[str, Mix]:
     """
     if label is None and study.size == 1:
         return study.name, study.mix(study.at(0))
-    points = list(itertools.islice(study.points(), SEARCHED))
     if label is None:
         raise PriceError(
             f"{study.name}: {study.size:,} mixes, and one is profiled at a time; "
-            f'say which: --mix "{study.label(points[0])}"'
+            f'say which: --mix "{study.label(study.at(0))}"'
         )
-    labels = {study.label(point): point for point in points}
-    if label not in labels:
-        raise PriceError(_no_mix(study, label, list(labels)))
+    point = study.point_of(label)
+    if point is None:
+        raise PriceError(_no_mix(study, label))
     name = study.name if study.size == 1 else f"{study.name}: {label}"
-    return name, study.mix(labels[label])
+    return name, study.mix(point)
 
 
 def image_shape(subject: Profiled, asked: Sequence[str] | None) -> Shape:
@@ -182,6 +181,7 @@ def _whole(name: str, text: str) -> int:
     return int(text)
 
 
-def _no_mix(study: Study, label: str, labels: list[str]) -> str:
+def _no_mix(study: Study, label: str) -> str:
+    labels = [study.label(point) for point in itertools.islice(study.points(), HINTED)]
     few = "; ".join(labels[:5]) + (" ..." if study.size > len(labels[:5]) else "")
     return f"{study.name}: no mix is named '{label}'{nearest(label, labels)} (mixes: {few})"

@@ -10,6 +10,7 @@ from typing import TypedDict
 import torch
 
 from ablate.costs.sitting import Timed, time_together
+from ablate.foreign.files import one_line
 from ablate.foreign.outputs import first_tensor
 from ablate.mix import Mix, Profile
 from ablate.network import build
@@ -63,16 +64,27 @@ def forecast_timing(mix: Mix, shape: Shape, *, profile: Profile, device: str) ->
     """Seconds that timing will take, judged by two calls of the network in this process.
 
     Raises:
-        ValueError: It returns no tensor.
+        PriceError: It cannot be run here, such as for want of memory.
     """
+    try:
+        call = _call_seconds(mix, shape, device)
+    except Exception as error:  # a network from outside can raise anything
+        sides = "x".join(str(side) for side in shape)
+        raise PriceError(
+            f"one image of {sides} cannot be computed on {device}: {one_line(error)}"
+        ) from error
+    return latency.forecast_seconds(profile.batch * call, profile, candidates=1, device=device)
+
+
+def _call_seconds(mix: Mix, shape: Shape, device: str) -> float:
+    """Seconds of the second call of one image."""
     with torch.inference_mode():
         model = build(mix.network).eval().to(device)
         image = torch.rand(1, *shape, device=device)
         model(image)  # the first one prepares things
         start = time.perf_counter()
         float(first_tensor(model(image)).float().mean())  # waits for the device
-        call = time.perf_counter() - start
-    return latency.forecast_seconds(profile.batch * call, profile, candidates=1, device=device)
+        return time.perf_counter() - start
 
 
 def time_alone(

@@ -212,7 +212,7 @@ class Study:
                 for position in range(len(question.answers))
                 if label.startswith(text := _joined(start, question, position))
             ]
-        return next((point for text, point in begun if text == label), None)
+        return next((point for text, point in begun if (text or self.name) == label), None)
 
     def allows(self, point: Point) -> bool:
         """Whether the mix at a point may be tried; constraints need costs, and are not asked."""
