@@ -85,6 +85,7 @@ def test_the_account_names_what_was_measured_and_how_well_it_predicts(
         (("--size", "64"), "--size: height and width from 16 pixels; got 64"),
         (("--fit", "1", "--check", "1"), "2 different networks are too few to fit a model to"),
         (("--rounds", "0"), "--rounds: a whole number from 1; got 0"),
+        (("--width", "8", "-3"), "--width: a whole number from 1; got -3"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
@@ -92,3 +93,24 @@ def test_what_cannot_be_measured_is_one_line(
 ) -> None:
     assert call("latency-model", "bounded.toml", "--device", "cpu", *options) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_a_study_of_equal_latency_is_checked_before_it_is_measured(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = 'width = 8\nequal = "latency"\nequal_by = "height"'
+    (place / "level.toml").write_text(STUDY.replace("width = 8", asked))
+    assert call("latency-model", "level.toml", "--device", "cpu") == 2
+    assert capsys.readouterr().err == (
+        "level.toml: network: equal_by must be one of 'width', 'depth', 'depth_and_width'; "
+        "got 'height'\n"
+    )
+
+
+def test_the_command_that_makes_a_model_can_be_typed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "my own.toml").write_text('name = "another"\n' + STUDY)
+    assert call("plan", "my own.toml", "--device", "cpu") == 2
+    said = capsys.readouterr().err
+    assert said.endswith("ablate latency-model 'my own.toml' --device cpu\n")

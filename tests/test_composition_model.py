@@ -209,6 +209,10 @@ def test_a_model_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
         ("[]", "not a latency model of this version; make it again"),
         ('{"format": 99}', "not a latency model of this version; make it again"),
         ('{"format": 1}', "the latency model is damaged; make it again"),
+        (
+            '{"format": 1, "frames": [{"topology": 3}]}',
+            "the latency model is damaged; make it again",
+        ),
     ],
 )
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, text: str | None, reason: str) -> None:
@@ -321,7 +325,7 @@ def test_a_study_that_is_too_large_to_look_at_says_no_number(
 
 
 def test_mixes_that_are_brought_to_one_cost_are_priced_with_the_widths_that_they_get(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages = [{"block": ["rdcnn", "lama"]}, {"block": ["rdcnn", "lama"]}]
     raw = {"name": "level", "question": "?", "task": {"degradation": "haze"}}
@@ -338,6 +342,9 @@ def test_mixes_that_are_brought_to_one_cost_are_priced_with_the_widths_that_they
         assert found.allows(point) == (model.predict(points.mix(point)) <= 19e-3)
     priced = range_of(found.grid, "latency@16x16")
     assert (priced.points, priced.priced) == (4, 4)
+    monkeypatch.setattr(limiting, "FEW", 3)  # each would have to be solved for
+    many = limits(points, [tmp_path], "cpu")
+    assert many is not None and many.left is None
 
 
 def test_a_study_of_two_networks_is_measured_whole_instead() -> None:

@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
@@ -17,7 +17,7 @@ from ablate.composition import words
 from ablate.composition.making import make_model, survey
 from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel
-from ablate.composition.pointwise import Pointwise, predicted
+from ablate.composition.pointwise import FEW, Pointwise, predicted
 from ablate.composition.predicting import latency_quantity
 from ablate.composition.skeletons import skeletons
 from ablate.composition.storage import ModelError, agreement_json, file_name, save
@@ -25,11 +25,13 @@ from ablate.composition.tables import Grid
 from ablate.constraints import Size
 from ablate.folder import RunError
 from ablate.footing import Footing
+from ablate.footing.asked import By as FootingBy
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.running import choose_device
-from ablate.study import Study, load_study, shipped_studies
+from ablate.study import Study, StudyError, load_study, shipped_studies
 from ablate.study.levelling import footing_keys
+from ablate.study.values import show
 
 
 def latency_model(options: argparse.Namespace, console: Console) -> None:
@@ -59,7 +61,8 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
         )
     path = Path(options.out or Path("runs") / study.name) / file_name(model.mode)
     save(model, path)
-    found = words.range_of(_grid(study, model), "latency")
+    grid = _grid(study, model)
+    found = words.range_of(grid, "latency") if grid else None
     if options.json:
         say(console, json.dumps(_as_json(model, found, path), indent=2))
         return
@@ -83,14 +86,20 @@ def _study(source: str) -> Study:
         return load_study(source)
     network = {key: value for key, value in raw["network"].items() if key not in footing_keys()}
     study = load_study({"name": path.stem, **raw, "network": network})
-    footing = Footing(equal="latency", equal_by=raw["network"].get("equal_by", "width"))
-    return replace(study, path=path, footing=footing)
+    by = raw["network"].get("equal_by", "width")
+    if by not in get_args(FootingBy):
+        known = ", ".join(f"'{one}'" for one in get_args(FootingBy))
+        raise StudyError((f"{source}: network: equal_by must be one of {known}; got {show(by)}",))
+    return replace(study, path=path, footing=Footing(equal="latency", equal_by=by))
 
 
-def _grid(study: Study, model: LatencyModel) -> Grid | Pointwise:
-    """Prices all mixes of the study, as far as they are settled before there is a model."""
+def _grid(study: Study, model: LatencyModel) -> Grid | Pointwise | None:
+    """Prices all mixes of the study, as far as they are settled before there is a model.
+
+    None where each would have to be brought to one cost first, and there are too many.
+    """
     if study.footing and study.footing.equal != "latency":
-        return Pointwise(study, {"latency": predicted(model)})
+        return Pointwise(study, {"latency": predicted(model)}) if study.size <= FEW else None
     flat = replace(study, footing=None)
     return Grid(flat, {"latency": latency_quantity(flat, skeletons(flat), model)})
 
@@ -103,10 +112,11 @@ def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, .
         ModelError: The device lacks the mode.
     """
     device, profile = choose_device(study, options.device), study.profile
-    for name in ("fit", "check", "rounds"):
+    for name in ("fit", "check", "rounds", "width"):
         given = getattr(options, name)
-        if given is not None and given < 1:
-            raise RunError(f"--{name}: a whole number from 1; got {given}")
+        least = min(given, default=None) if isinstance(given, list) else given
+        if least is not None and least < 1:
+            raise RunError(f"--{name}: a whole number from 1; got {least}")
     if options.rounds:
         profile = replace(profile, rounds=options.rounds)
     mode = modes_of(profile)[0]
@@ -126,7 +136,7 @@ def _size(written: list[int] | None) -> Size | None:
     return written[0], written[1]
 
 
-def _as_json(model: LatencyModel, found: words.Range, path: Path) -> dict[str, Any]:
+def _as_json(model: LatencyModel, found: words.Range | None, path: Path) -> dict[str, Any]:
     return {
         "study": model.study,
         "mode": model.mode,
@@ -137,6 +147,6 @@ def _as_json(model: LatencyModel, found: words.Range, path: Path) -> dict[str, A
         "check": agreement_json(model.check) if model.check else None,
         "wholes": [asdict(whole) for whole in model.wholes],
         "outside": {part.words: why for part, why in model.dropped.items()},
-        "range": asdict(found) if found.priced else None,
+        "range": asdict(found) if found and found.priced else None,
         "saved": str(path),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def load(study: Study, size: Size, folders: Sequence[Path], device: str) -> Late
 
 def command(study: Study, size: Size, device: str) -> str:
     """What to type to have a latency model made."""
-    source = study.path if study.path and study.path.stem == study.name else study.name
+    source = shlex.quote(str(study.path or study.name))
     first = size == study.profile.size[0]
     options = f" --device {device}" + ("" if first else f" --size {size[0]} {size[1]}")
     return f"make one while nothing else runs: ablate latency-model {source}{options}"

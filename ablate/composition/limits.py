@@ -12,7 +12,7 @@ import numpy as np
 from ablate.composition.counting import COUNTED, Setting, counted
 from ablate.composition.finding import command, load
 from ablate.composition.model import LatencyModel
-from ablate.composition.pointwise import Pointwise, counter, predicted
+from ablate.composition.pointwise import FEW, Pointwise, counter, predicted
 from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
 from ablate.composition.storage import ModelError
@@ -66,7 +66,7 @@ class Limits:
     @cached_property
     def left(self) -> Left | None:
         """How much is left; None where there are too many points to look at each."""
-        if self.study.size > SURVEYED:
+        if self.study.size > (FEW if isinstance(self.grid, Pointwise) else SURVEYED):
             return None
         allowed, best = 0, dict[Constraint, float]()
         for priced in self.grid.prices():

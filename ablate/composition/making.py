@@ -123,7 +123,7 @@ def compose(
     names: Mapping[Part, str],
     timed: PartsTimed,
 ) -> LatencyModel:
-    """The model, from what was timed; the base networks are fitted to as well.
+    """The model, from what was timed: base networks give what is around the stages.
 
     Raises:
         MeasuringError: Too few networks can run.

@@ -34,7 +34,7 @@ class Whole:
     Args:
         label: What the study calls it.
         key: Of the network.
-        role: What it was measured for: base, fitted or unseen.
+        role: What it was measured for: fitted or unseen.
         seconds: Measured.
         low: Lower end of the 95 % interval.
         high: Upper end.
@@ -83,7 +83,10 @@ class LatencyModel:
 
     @property
     def error(self) -> float:
-        """Relative error to reckon with: the worst met, on unseen networks or on those left out."""
+        """Relative error to reckon with: the worst on unseen networks, the mean on left-out ones.
+
+        The larger of the two.
+        """
         return max(self.fit.left_out, self.check.worst if self.check else 0.0)
 
     def predict(self, mix: Mix | Network) -> float:

@@ -22,6 +22,8 @@ from ablate.study import Study
 
 Price = Callable[[Network], float]
 
+FEW = 1000  # points of which each can be solved for and priced while somebody waits
+
 
 class Pointwise:
     """Prices networks one by one: a `Grid` for studies whose networks no table can hold.

@@ -58,7 +58,7 @@ def read(path: Path) -> LatencyModel:
         raise ModelError(f"{path}: not a latency model of this version; make it again")
     try:
         return _from_json(raw)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise ModelError(f"{path}: the latency model is damaged; make it again") from error
 
 

@@ -52,8 +52,8 @@ def range_of(grid: Grid | Pointwise, name: str) -> Range:
     return Range(points=points, priced=priced, least=float(least), most=float(most))
 
 
-def lines(model: LatencyModel, found: Range, path: str) -> Iterator[str]:
-    """The account that people read."""
+def lines(model: LatencyModel, found: Range | None, path: str) -> Iterator[str]:
+    """The account that people read; none is found where there were too many points to price."""
     parts = "stages" if model.by == "stage" else "blocks"
     fitted = [whole for whole in model.wholes if whole.role == "fitted"]
     yield (
@@ -74,7 +74,8 @@ def lines(model: LatencyModel, found: Range, path: str) -> Iterator[str]:
         )
     for part, reason in model.dropped.items():
         yield f"{part.words} could not be measured and has no price: {reason}"
-    yield _priced(found)
+    if found:
+        yield _priced(found)
     yield f"saved: {path}"
 
 
