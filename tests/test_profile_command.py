@@ -401,6 +401,10 @@ def test_modes_are_timed_one_after_the_other_and_those_that_cannot_be_are_a_line
     code, out, _ = cli(*arguments, "eager", "graph")
     assert code == 0 and "latency: " in out
     assert "latency graph at 8x8 cannot be measured: run = 'graph' replays CUDA graphs" in out
+    code, out, _ = cli(*arguments, "eager", "graph", "--json")
+    found = json.loads(out)
+    assert (code, len(found["latencies"])) == (0, 1)
+    assert "replays CUDA graphs" in found["reasons"]["latency graph"]
     code, _, errors = cli(*arguments, "graph")
     assert (code, errors.startswith("latency graph at 8x8 cannot be measured")) == (2, True)
     code, _, errors = cli(*arguments, "graf")

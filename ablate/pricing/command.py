@@ -48,7 +48,9 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     if options.check:
         answer["check"] = asdict(_check(asked))
     if not options.no_latency:
-        answer |= timings_as_json(_time(asked))
+        timings, failures = _time(asked)
+        answer |= timings_as_json(timings)
+        answer["reasons"] |= failures
     if options.roofline:
         answer["roofline"] = placing.as_json(_place(asked))
     if options.json:
@@ -130,14 +132,21 @@ def _check(asked: _Asked) -> CrossCheck:
     return found
 
 
-def _time(asked: _Asked) -> tuple[Timing, ...]:
-    """Time the network in every mode that was asked for; what it will take is said first."""
+def _time(asked: _Asked) -> tuple[tuple[Timing, ...], dict[str, str]]:
+    """Time the network in every mode that was asked for; what it will take is said first.
+
+    Returns:
+        The timings, and why others are missing.
+
+    Raises:
+        PriceError: None could be made.
+    """
     mix, how = asked.subject.mix, asked.how
     if not asked.options.json:
         seconds = duration(forecast_timing(mix, asked.shape, **how))
         mend = "--rounds N takes less, --no-latency nothing"
         asked.tell(f"timing it takes about {seconds} (forecast); {mend}")
-    timings, failures = list[Timing](), list[PriceError]()
+    timings, failures = list[Timing](), dict[str, PriceError]()
     for mode in modes_of(how["profile"]):
         try:
             with listening(asked.options, asked.console) as listener:
@@ -146,14 +155,15 @@ def _time(asked: _Asked) -> tuple[Timing, ...]:
                     mix, asked.shape, **how, plugins=asked.plugins, mode=mode, report=told
                 )
         except PriceError as error:
-            failures.append(error)
+            failures[f"latency {mode.words}".strip()] = error
         else:
             timings.append(timing)
             asked.tell(*timing_words.timing_lines(timing))
     if not timings:
-        raise failures[0]
-    asked.tell(*map(str, failures))
-    return tuple(timings)
+        raise next(iter(failures.values()))
+    reasons = {name: str(error) for name, error in failures.items()}
+    asked.tell(*reasons.values())
+    return tuple(timings), reasons
 
 
 def _place(asked: _Asked) -> placing.Roofline:
