@@ -133,7 +133,7 @@ def test_equal_times_are_not_separable():
     assert found.duels[0].better == ("",) * len(SIZES)
     assert sentences(found, "CPU")[:2] == [
         "windows and scan are not separable in latency from 32 to 256 px on this CPU",
-        "windows and scan are not separable in memory from 32 to 256 px on this CPU",
+        "windows and scan take the same memory from 32 to 256 px",
     ]
 
 

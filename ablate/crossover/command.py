@@ -35,6 +35,11 @@ from ablate.profiling.samples import LatencySample
 from ablate.running import require_device
 from blocks.scan import backend_for
 
+WHAT: Mapping[Quantity, str] = {
+    "latency": "latency of one call, in ms",
+    "memory": "peak memory, in MiB (forecast)",
+}
+
 
 def crossover(options: argparse.Namespace, console: Console) -> None:
     """Time blocks by themselves over a grid; say how each grows and which overtakes which."""
@@ -119,8 +124,7 @@ def _show(found: Comparison, grid: Grid, device: str, console: Console) -> None:
     quantities: tuple[Quantity, ...] = ("latency", "memory")
     for axis in grid.axes:
         for quantity in quantities:
-            what = "latency of one call, in ms" if quantity == "latency" else "peak memory, in MiB"
-            _print(f"{what}, against {axis}", table(found, axis, quantity), console)
+            _print(f"{WHAT[quantity]}, against {axis}", table(found, axis, quantity), console)
         over = " (1: in proportion to the pixels)" if axis == "size" else ""
         _print(f"fitted as a constant and a power{over}", laws(found, axis), console)
     for line in sentences(found, _place(device)):

@@ -27,7 +27,7 @@ def heading(contestants: Sequence[Contestant], grid: Grid, how: str) -> list[str
     base = grid.base
     fixed = f"base: {base.size}x{base.size}, width {base.width}, batch {base.batch}"
     varied = ", ".join(f"{axis} {_listed(list(grid.along(axis)))}" for axis in grid.axes)
-    return [f"{names}", f"varied: {varied}; {fixed}", how]
+    return [names, f"varied: {varied}; {fixed}", how]
 
 
 def table(comparison: Comparison, axis: Axis, quantity: Quantity) -> tuple[Row, list[Row]]:
@@ -90,8 +90,9 @@ def duel_words(duel: Duel, place: str) -> str:
     reach = f"from {duel.x[0]} to {duel.x[-1]} {unit}"
     winner = next(filter(None, duel.better), "")
     if not winner:
-        what = "latency" if duel.quantity == "latency" else "memory"
-        return f"{pair} are not separable in {what} {reach} on this {place}"
+        if duel.quantity == "memory":  # it is forecast, so that any difference tells
+            return f"{pair} take the same memory {reach}"
+        return f"{pair} are not separable in latency {reach} on this {place}"
     loser = duel.second if winner == duel.first else duel.first
     gains = [
         ratio if winner == duel.second else 1 / ratio
@@ -115,7 +116,8 @@ def _crossing_words(crossing: Crossing, verb: str, unit: str, place: str) -> str
 
 def _tied(duel: Duel, unit: str) -> str:
     tied = [x for x, better in zip(duel.x, duel.better, strict=True) if not better]
-    return f"; not separable at {_listed(tied)} {unit}" if tied else ""
+    alike = "not separable" if duel.quantity == "latency" else "the same"
+    return f"; {alike} at {_listed(tied)} {unit}" if tied else ""
 
 
 def _times(least: float, most: float) -> str:
