@@ -163,9 +163,9 @@ def test_reasons_for_a_low_clock_are_named() -> None:
 def test_power_and_heat_are_slow_downs_while_idling_and_settings_are_not(
     bits: int, slow: bool
 ) -> None:
-    found = device({"nvmlDeviceGetCurrentClocksEventReasons": bits}).throttle_bits()
-    assert isinstance(found, int)
-    assert bool(reasons_of(found & THROTTLES)) is slow
+    found = device({"nvmlDeviceGetCurrentClocksEventReasons": bits})
+    assert found.throttled() is slow
+    assert bool(reasons_of(bits & THROTTLES)) is slow
 
 
 LISTED = "nvmlDeviceGetComputeRunningProcesses"

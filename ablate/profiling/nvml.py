@@ -110,6 +110,11 @@ class Device:
             return self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", read=bits)
         return found
 
+    def throttled(self) -> bool:
+        """Whether power or heat slows the device now; false where that cannot be read."""
+        found = self.throttle_bits()
+        return not isinstance(found, Absent) and bool(found & THROTTLES)
+
     def processes(self) -> tuple[Process, ...] | Absent:
         """All processes that compute on the device, numbered as NVML sees them."""
         return self._ask("nvmlDeviceGetComputeRunningProcesses", read=processes)
