@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ablate.cli import main
+from ablate.study import load_study
+from ablate.study.loading import load_study_to_time
 
 STUDY = """
 question = "Which fits?"
@@ -102,7 +105,7 @@ def test_a_study_of_equal_latency_is_checked_before_it_is_measured(
     (place / "level.toml").write_text(STUDY.replace("width = 8", asked))
     assert call("latency-model", "level.toml", "--device", "cpu") == 2
     assert capsys.readouterr().err == (
-        "level.toml: network: equal_by must be one of 'width', 'depth', 'depth_and_width'; "
+        "level.toml:8: network: equal_by must be one of 'width', 'depth', 'depth_and_width'; "
         "got 'height'\n"
     )
 
@@ -114,3 +117,12 @@ def test_the_command_that_makes_a_model_can_be_typed(
     assert call("plan", "my own.toml", "--device", "cpu") == 2
     said = capsys.readouterr().err
     assert said.endswith("ablate latency-model 'my own.toml' --device cpu\n")
+
+
+def test_a_study_of_equal_latency_is_timed_as_it_is_written(place: Path) -> None:
+    asked = 'width = 8\nequal = "latency"\nequal_by = "depth"\nequal_model = "not_yet.json"'
+    (place / "level.toml").write_text(STUDY.replace("width = 8", asked))
+    level, plain = load_study_to_time("level.toml"), load_study("bounded.toml")
+    assert level.footing is not None and level.footing.equal_by == "depth"
+    assert replace(level, footing=None).mix((1, 0)) == plain.mix((1, 0))
+    assert load_study_to_time("bounded.toml") == plain

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -24,20 +23,17 @@ from ablate.composition.storage import ModelError, agreement_json, file_name, sa
 from ablate.composition.tables import Grid
 from ablate.constraints import Size
 from ablate.folder import RunError
-from ablate.footing import Footing
-from ablate.footing.asked import By as FootingBy
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.running import choose_device
-from ablate.study import Study, StudyError, load_study, shipped_studies
-from ablate.study.levelling import footing_keys
-from ablate.study.values import show
+from ablate.study import Study
+from ablate.study.loading import load_study_to_time
 
 
 def latency_model(options: argparse.Namespace, console: Console) -> None:
     """Make, check and save the latency model of a study."""
     plugins = load_plugins(options.plugin)
-    study = _study(options.study)
+    study = load_study_to_time(options.study)
     given = _conditions(study, options, plugins)
     solves_depth = study.footing is not None and study.footing.equal_by != "width"
     surveyed = survey(
@@ -68,29 +64,6 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
         return
     for line in words.lines(model, found, str(path)):
         say(console, line)
-
-
-def _study(source: str) -> Study:
-    """The study; one whose mixes are to have the same latency as it is without that.
-
-    Raises:
-        StudyError: It cannot be used.
-    """
-    path = shipped_studies().get(source, Path(source))
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        equal = raw["network"]["equal"]
-    except (OSError, ValueError, KeyError, TypeError):
-        equal = ""
-    if equal != "latency":
-        return load_study(source)
-    network = {key: value for key, value in raw["network"].items() if key not in footing_keys()}
-    study = load_study({"name": path.stem, **raw, "network": network})
-    by = raw["network"].get("equal_by", "width")
-    if by not in get_args(FootingBy):
-        known = ", ".join(f"'{one}'" for one in get_args(FootingBy))
-        raise StudyError((f"{source}: network: equal_by must be one of {known}; got {show(by)}",))
-    return replace(study, path=path, footing=Footing(equal="latency", equal_by=by))
 
 
 def _grid(study: Study, model: LatencyModel) -> Grid | Pointwise | None:

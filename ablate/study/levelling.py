@@ -48,6 +48,17 @@ def read_footing(raw: object, questions: Sequence[Question], problems: Problems)
     return footing
 
 
+def footing_to_come(network: Mapping[str, Any], problems: Problems) -> Footing:
+    """What a study of equal latency asks, as long as its latency model is still to be made.
+
+    Args:
+        network: The network table.
+        problems: Where mistakes go.
+    """
+    written = {key: value for key, value in network.items() if key in footing_keys()}
+    return _read({"equal_model": "to come", **written}, ("network",), problems)
+
+
 def _read(written: Table, path: Path, problems: Problems) -> Footing:
     """The settings; `equal_to` may be a number or text."""
     given: Any = written.get("equal_to", "")

@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ablate.study.levelling import check_target, read_footing
+from ablate.study.levelling import (
+    check_target,
+    footing_keys,
+    footing_to_come,
+    read_footing,
+)
 from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
@@ -54,14 +59,42 @@ def load_study(source: str | pathlib.Path | Mapping[str, Any]) -> Study:
         raw = _plain(source)
         text = json.dumps(raw, indent=2, default=str)
         return _study(raw, "study", None, text, Problems("study"))
+    path, text, raw = _read(source)
+    return _study(raw, path.stem, path, text, Problems(str(source), line_numbers(text)))
+
+
+def load_study_to_time(source: str | pathlib.Path) -> Study:
+    """Read a study for which a latency model is to be made.
+
+    One whose mixes are to have the same latency cannot be solved for yet: its mixes are as they
+    are written, and its footing says what will be asked.
+
+    Raises:
+        StudyError: As for `load_study`.
+    """
+    path, text, raw = _read(source)
+    problems, network = Problems(str(source), line_numbers(text)), raw.get("network")
+    if not isinstance(network, dict) or network.get("equal") != "latency":
+        return _study(raw, path.stem, path, text, problems)
+    footing = footing_to_come(network, problems)
+    bare = {key: value for key, value in network.items() if key not in footing_keys()}
+    study = _study({**raw, "network": bare}, path.stem, path, text, problems)
+    return replace(study, footing=footing)
+
+
+def _read(source: str | pathlib.Path) -> tuple[pathlib.Path, str, dict[str, Any]]:
+    """The file that is meant, its text, and what that says.
+
+    Raises:
+        StudyError: There is none, or it is not TOML.
+    """
     path = _find(source)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise StudyError((f"{source}: cannot be read: {reason}",)) from error
-    raw = _parsed(text, str(source))
-    return _study(raw, path.stem, path, text, Problems(str(source), line_numbers(text)))
+    return path, text, _parsed(text, str(source))
 
 
 def _find(source: str | pathlib.Path) -> pathlib.Path:
