@@ -10,6 +10,7 @@ import pytest
 
 from ablate.profiling.levelling import LEAST_VISITS, levelled, slowness, speed_probe
 from ablate.profiling.samples import LatencySample
+from ablate.profiling.summary import summarise
 
 SUBJECTS = 8
 TRUTH = np.geomspace(0.01, 0.03, SUBJECTS)
@@ -100,6 +101,27 @@ def test_what_is_level_already_is_left():
     once = levelled(sitting(seed=6, wobble=0.4))
     assert levelled(once) == once
     assert levelled([]) == []
+
+
+def test_on_a_busy_machine_the_processors_own_time_counts():
+    samples = [
+        replace(s, seconds=3 * s.seconds, flagged=True) if at % 3 == 0 else s
+        for at, s in enumerate(sitting(seed=8, wobble=0.4))
+    ]
+    after = levelled(samples)
+    assert all(s.seconds == s.cpu_seconds for s in after)
+    assert errors(after) < 0.02
+    quiet = [replace(s, flagged=at % 10 == 0) for at, s in enumerate(samples)]
+    assert not all(s.seconds == s.cpu_seconds for s in levelled(quiet))
+
+
+def test_a_busy_machine_is_said_of_levelled_samples_too():
+    samples = [replace(s, flagged=True) for s in sitting(seed=9, wobble=0.0)]
+    notes = {found.note for found in summarise(levelled(samples)).values()}
+    assert notes == {
+        "the machine was busy: 100 % of the timed visits were disturbed; "
+        "what a call took of the processor's own time is given"
+    }
 
 
 def test_without_fixed_work_beside_it_nothing_is_taken_out():

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ablate.profiling.samples import LatencySample
+from ablate.profiling.samples import MUCH_FLAGGED, LatencySample
 
 LAGS: Final = (1, 2)  # visits before and after that tell something of a moment
 LEAST_VISITS: Final = 40  # of one process, below which nothing is taken out
@@ -33,15 +33,15 @@ Integers = NDArray[np.int64]
 
 
 def speed_probe() -> Callable[[], float]:
-    """A fixed piece of work for the processor: calling it does the work and says the seconds."""
+    """A fixed piece of work for one thread: calling it does the work and says the CPU seconds."""
     left = torch.linspace(0, 1, _SIDE * _SIDE).view(_SIDE, _SIDE)
     product = torch.empty_like(left)
 
     def probe() -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(_PRODUCTS):
             torch.mm(left, left, out=product)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     return probe
 
@@ -49,8 +49,9 @@ def speed_probe() -> Callable[[], float]:
 def levelled(samples: Sequence[LatencySample]) -> list[LatencySample]:
     """The samples of a sitting with the machine's changes of speed taken out of their seconds.
 
-    What the host's clock said stays in `host`; samples that are level already, or beside which no
-    fixed work was timed, stay as they are.
+    Where too many visits were disturbed, seconds are those of the processor, without what others
+    had of it. What the host's clock said stays in `host`; samples that are level already, or beside
+    which no fixed work was timed, stay as they are.
 
     Args:
         samples: Of each process in the order in which the visits were done.
@@ -61,14 +62,17 @@ def levelled(samples: Sequence[LatencySample]) -> list[LatencySample]:
     subjects = np.array([names[s.subject] for s in samples])
     processes = np.array([s.process for s in samples])
     seconds = np.array([s.seconds for s in samples])
+    processor = np.array([s.cpu_seconds for s in samples])
+    if sum(s.flagged for s in samples) > MUCH_FLAGGED * len(samples):
+        seconds = np.where(np.isfinite(processor).all(), processor, seconds)
     beside = np.array([s.beside for s in samples])
     factors = np.ones(len(samples))
     for process in np.unique(processes):
         here = processes == process
         factors[here] = slowness(seconds[here], subjects[here], beside[here])
     return [
-        replace(s, seconds=s.seconds / factor, cpu_seconds=s.cpu_seconds / factor, level=True)
-        for s, factor in zip(samples, factors.tolist(), strict=True)
+        replace(s, seconds=taken / factor, cpu_seconds=s.cpu_seconds / factor, level=True)
+        for s, taken, factor in zip(samples, seconds.tolist(), factors.tolist(), strict=True)
     ]
 
 

@@ -54,12 +54,14 @@ class Tables:
         wall: Seconds of each process: (rounds, subjects), as many as there are processes.
         cpu: CPU seconds, likewise.
         flagged: Share of all visits that were disturbed.
+        level: Whether the machine's changes of speed are taken out.
     """
 
     subjects: list[str]
     wall: list[Array]
     cpu: list[Array]
     flagged: float
+    level: bool = False
 
     @property
     def busy(self) -> bool:
@@ -73,8 +75,11 @@ class Tables:
 
     @property
     def by_cpu(self) -> bool:
-        """Whether the least CPU time is taken instead: it is known, and wall time is no good."""
-        return self.busy and self.cpu_known
+        """Whether the least CPU time is taken instead: it is known, and wall time is no good.
+
+        Levelled samples need it not: on a busy machine CPU time stands in them already.
+        """
+        return self.busy and self.cpu_known and not self.level
 
 
 def tables(samples: Sequence[LatencySample]) -> Tables:
@@ -105,6 +110,7 @@ def tables(samples: Sequence[LatencySample]) -> Tables:
             np.array([[v[s].cpu_seconds for s in subjects] for v in p]) for p in processes.values()
         ],
         flagged=sum(sample.flagged for sample in samples) / len(samples),
+        level=all(sample.level for sample in samples),
     )
 
 

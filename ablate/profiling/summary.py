@@ -121,6 +121,8 @@ def _estimates(found: Tables, seed: int) -> tuple[Array, Array]:
 
 def _warning(found: Tables) -> str:
     how = "least CPU time is given" if found.by_cpu else "the time is given all the same"
+    if found.level and found.cpu_known:
+        how = "what a call took of the processor's own time is given"
     disturbed = f"{100 * found.flagged:.0f} % of the timed visits were disturbed"
     return f"the machine was busy: {disturbed}; {how}"
 
