@@ -49,7 +49,7 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     """Show what a study would do and take."""
     plugins = load_plugins(options.plugin)
     study = load_study(options.study)
-    device = choose_device(study, options.device)
+    device = choose_device(study.profile, options.device)
     workers = worker_count(_workers(options.workers), device)
     prepare_data(study)
     with listening(options, console) as listener:

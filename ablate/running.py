@@ -22,7 +22,7 @@ from ablate.costs.footing_rows import CHOSEN_RATE, footing_facts, footing_metric
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.folder import RunError, RunFolder
 from ablate.metrics import WINDOW
-from ablate.mix import Choice, Mix, plain
+from ablate.mix import Choice, Mix, Profile, plain
 from ablate.profiling.machine import describe
 from ablate.rows import metric_definitions
 from ablate.runner import Runner
@@ -66,7 +66,7 @@ def run(
         DataError: The images cannot be used; nothing was trained.
     """
     place = RunFolder(Path(folder or Path("runs") / study.name))
-    chosen = choose_device(study, device)
+    chosen = choose_device(study.profile, device)
     bounds = limits(study, model_folders(study, place.path), chosen, phases(listener))
     if bounds:
         bounds.require_some()
@@ -140,13 +140,13 @@ def keep(dataset: Dataset, path: Path) -> None:
     dataset.save(path)
 
 
-def choose_device(study: Study, asked: str) -> str:
-    """The device that was asked for, else what the study says, else CUDA where there is one.
+def choose_device(profile: Profile, asked: str) -> str:
+    """The device that was asked for, else what the profile says, else CUDA where there is one.
 
     Raises:
         RunError: CUDA was asked for and is not there.
     """
-    device = study.profile.device if asked == "auto" else asked
+    device = profile.device if asked == "auto" else asked
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     require_device(device)

@@ -84,7 +84,8 @@ def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, .
         RunError: The device is not there, or a number makes no sense.
         ModelError: The device lacks the mode.
     """
-    device, profile = choose_device(study, options.device), study.profile
+    profile = study.profile
+    device = choose_device(profile, options.device)
     for name in ("fit", "check", "rounds", "width"):
         given = getattr(options, name)
         least = min(given, default=None) if isinstance(given, list) else given

@@ -32,7 +32,7 @@ from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.profiling.samples import LatencySample
-from ablate.running import require_device
+from ablate.running import choose_device
 from blocks.scan import backend_for
 
 WHAT: Mapping[Quantity, str] = {
@@ -46,7 +46,7 @@ def crossover(options: argparse.Namespace, console: Console) -> None:
     plugins = load_plugins(options.plugin)
     contestants = read_contestants(options.block)
     grid = read_grid({"size": options.size, "width": options.width, "batch": options.batch})
-    device = _device(options.device)
+    device = choose_device(Profile(), options.device)
     profile = _profile(options, device)
     facts = _facts(profile, grid.base.batch, device)
     if not options.json:
@@ -159,13 +159,6 @@ def _how(facts: Mapping[str, str]) -> str:
 
 def _place(device: str) -> str:
     return "GPU" if device == "cuda" else "CPU"
-
-
-def _device(asked: str) -> str:
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    require_device(asked)
-    return asked
 
 
 def _profile(options: argparse.Namespace, device: str) -> Profile:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-import torch
 from rich.console import Console
 
 from ablate.command_parts import listening, make_table, phases, say
@@ -25,7 +24,7 @@ from ablate.pricing.timing import How, Timing, forecast_timing, time_alone
 from ablate.pricing.words import Row
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
-from ablate.running import require_device
+from ablate.running import choose_device
 
 SMALL = 64  # side of the image of a second count, in pixels
 
@@ -36,7 +35,7 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     subject = profiled.find(options.network, options.mix)
     shape = profiled.image_shape(subject, options.size)
     subject = replace(subject, profile=_profile(subject.profile, options))
-    device = _device(subject.profile, options.device)
+    device = choose_device(subject.profile, options.device)
     asked = _Asked(subject, shape, device, plugins, options, console)
     found = price(subject, shape, convention=options.convention, device=device)
     answer = as_json(found)
@@ -93,15 +92,6 @@ class _Asked:
 def _profile(profile: Profile, options: argparse.Namespace) -> Profile:
     numbers = {name: getattr(options, name) for name in ("rounds", "batch", "threads")}
     return profiled.asked_profile(profile, **numbers, modes=options.modes)
-
-
-def _device(profile: Profile, asked: str) -> str:
-    """The device that was asked for, else what the profile says, else CUDA where there is one."""
-    device = profile.device if asked == "auto" else asked
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    require_device(device)
-    return device
 
 
 def _show(found: Price, asked: _Asked) -> None:
