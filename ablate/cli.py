@@ -190,7 +190,7 @@ def _add_profile(subparsers: Subparsers) -> None:
     by = "show costs by these parts (default: stage, or module where there are no stages)"
     parser.add_argument("--by", choices=ways, default="", help=by)
     depth = "how deep to go into modules within modules (default: 2)"
-    parser.add_argument("--depth", type=int, default=2, metavar="N", help=depth)
+    parser.add_argument("--depth", default="2", metavar="N", help=depth)
     step = "also what one training step costs, forward, backward and optimiser"
     parser.add_argument("--training", action="store_true", help=step)
     roofs = "also what limits each stage on this machine: memory, arithmetic or launches"
@@ -223,17 +223,17 @@ def _add_latency_model(subparsers: Subparsers) -> None:
     parser = _add(subparsers, "latency-model", text)
     parser.add_argument("study", help="a study file, or the name of a shipped study")
     size = "height and width of the image (default: the study's first)"
-    parser.add_argument("--size", nargs="+", type=int, metavar="N", help=size)
+    parser.add_argument("--size", nargs="+", metavar="N", help=size)
     fit = "whole mixes that the model is fitted to (default: 8)"
-    parser.add_argument("--fit", type=int, default=8, metavar="N", help=fit)
+    parser.add_argument("--fit", default="8", metavar="N", help=fit)
     check = "whole mixes that it is checked on, which it has not seen (default: 8)"
-    parser.add_argument("--check", type=int, default=8, metavar="N", help=check)
+    parser.add_argument("--check", default="8", metavar="N", help=check)
     width = "widths to measure beside the study's, so that those between can be predicted"
-    parser.add_argument("--width", nargs="+", type=int, default=[], metavar="N", help=width)
+    parser.add_argument("--width", nargs="+", default=[], metavar="N", help=width)
     by = "what is timed by itself (default: stages, or blocks where there are too many stages)"
     parser.add_argument("--by", choices=["stage", "block"], help=by)
     rounds = "rounds of timing, in each process (default: the study's)"
-    parser.add_argument("--rounds", type=int, metavar="N", help=rounds)
+    parser.add_argument("--rounds", metavar="N", help=rounds)
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")

@@ -12,9 +12,21 @@ from rich.table import Table
 from ablate.console import Bars, JsonLines, PlainLines
 from ablate.events import Listener, silence
 from ablate.events import phases as phases
+from ablate.folder import RunError
 
 ONE_ANSWER = ("plan", "profile", "crossover", "latency-model")  # as JSON: no events before it
 _LEFT = ("", "mix", "block", "family", "what it is", "scored on", "knob")
+
+
+def whole(option: str, text: str, least: int = 1) -> int:
+    """The number that was given to an option.
+
+    Raises:
+        RunError: It is not a whole number, or too small.
+    """
+    if not text.isdecimal() or int(text) < least:
+        raise RunError(f"--{option}: expected a whole number from {least}; got '{text}'")
+    return int(text)
 
 
 def say(console: Console, text: str) -> None:

@@ -85,17 +85,21 @@ def test_the_account_names_what_was_measured_and_how_well_it_predicts(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--size", "64"), "--size: height and width from 16 pixels; got 64"),
+        (("--size", "64"), "--size: expected height and width, as in 256 256; got 64"),
+        (("--size", "64", "8"), "--size: expected a whole number from 16; got '8'"),
         (("--fit", "1", "--check", "1"), "2 different networks are too few to fit a model to"),
-        (("--rounds", "0"), "--rounds: a whole number from 1; got 0"),
-        (("--width", "8", "-3"), "--width: a whole number from 1; got -3"),
+        (("--rounds", "0"), "--rounds: expected a whole number from 1; got '0'"),
+        (("--fit", "some"), "--fit: expected a whole number from 1; got 'some'"),
+        (("--width", "8", "0"), "--width: expected a whole number from 1; got '0'"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
     place: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], reason: str
 ) -> None:
     assert call("latency-model", "bounded.toml", "--device", "cpu", *options) == 2
-    assert reason in capsys.readouterr().err
+    found = capsys.readouterr()
+    assert reason in found.err and found.err.count("\n") == 1
+    assert found.out == ""  # nothing was begun
 
 
 def test_a_study_of_equal_latency_is_checked_before_it_is_measured(

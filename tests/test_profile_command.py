@@ -142,6 +142,8 @@ def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one:
     assert asked_profile(Profile(), rounds="7").rounds == 7
     code, _, error = cli("profile", one, "--rounds", "none")
     assert (code, error) == (2, "--rounds: expected a whole number from 1; got 'none'\n")
+    code, out, error = cli("profile", one, "--depth", "-1")
+    assert (code, out, error) == (2, "", "--depth: expected a whole number from 1; got '-1'\n")
 
 
 def test_of_several_mixes_one_must_be_named(cli: Cli, tmp_path: Path):  # noqa: F811

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ablate.command_parts import listening, phases, say
+from ablate.command_parts import listening, phases, say, whole
 from ablate.composition import words
 from ablate.composition.making import make_model, survey
 from ablate.composition.measuring import Conditions
@@ -38,10 +38,10 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
     solves_depth = study.footing is not None and study.footing.equal_by != "width"
     surveyed = survey(
         study,
-        calibration=options.fit,
-        held_out=options.check,
+        calibration=whole("fit", options.fit),
+        held_out=whole("check", options.check),
         by=options.by or ("block" if solves_depth else None),
-        widths=options.width,
+        widths=[whole("width", text) for text in options.width],
     )
     if not options.json:
         networks = len(
@@ -50,12 +50,14 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
         say(
             console, f"{len(surveyed.parts)} parts and {networks} whole networks are timed together"
         )
+    folder = Path(options.out or Path("runs") / study.name)
+    folder.mkdir(parents=True, exist_ok=True)  # now, so that nothing is timed in vain
     with listening(options, console) as listener:
         report = phases(listener)
         model = make_model(
             study, surveyed, given, lambda done, total: report("latency", done, total)
         )
-    path = Path(options.out or Path("runs") / study.name) / file_name(model.mode)
+    path = folder / file_name(model.mode)
     save(model, path)
     grid = _grid(study, model)
     found = words.range_of(grid, "latency") if grid else None
@@ -86,13 +88,8 @@ def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, .
     """
     profile = study.profile
     device = choose_device(profile, options.device)
-    for name in ("fit", "check", "rounds", "width"):
-        given = getattr(options, name)
-        least = min(given, default=None) if isinstance(given, list) else given
-        if least is not None and least < 1:
-            raise RunError(f"--{name}: a whole number from 1; got {least}")
-    if options.rounds:
-        profile = replace(profile, rounds=options.rounds)
+    if options.rounds is not None:
+        profile = replace(profile, rounds=whole("rounds", options.rounds))
     mode = modes_of(profile)[0]
     if reason := unavailable(mode, torch.device(device)):
         raise ModelError(f"{study.name}: {reason}")
@@ -100,14 +97,13 @@ def _conditions(study: Study, options: argparse.Namespace, plugins: tuple[str, .
     return Conditions(size=size, profile=profile, mode=mode, device=device, plugins=plugins)
 
 
-def _size(written: list[int] | None) -> Size | None:
+def _size(written: list[str] | None) -> Size | None:
     if written is None:
         return None
-    if len(written) != 2 or min(written) < 16:
-        raise RunError(
-            f"--size: height and width from 16 pixels; got {' '.join(map(str, written))}"
-        )
-    return written[0], written[1]
+    if len(written) != 2:
+        raise RunError(f"--size: expected height and width, as in 256 256; got {' '.join(written)}")
+    height, width = (whole("size", side, least=16) for side in written)
+    return height, width
 
 
 def _as_json(model: LatencyModel, found: words.Range | None, path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ablate.command_parts import listening, make_table, phases, say
+from ablate.command_parts import listening, make_table, phases, say, whole
 from ablate.console import duration
 from ablate.crossover.crossings import closer, compare
 from ablate.crossover.found import Comparison, Quantity
@@ -163,18 +163,12 @@ def _place(device: str) -> str:
 
 def _profile(options: argparse.Namespace, device: str) -> Profile:
     profile = Profile(
-        rounds=_number("rounds", options.rounds),
-        processes=_number("processes", options.processes),
-        threads=_number("threads", options.threads),
+        rounds=whole("rounds", options.rounds),
+        processes=whole("processes", options.processes),
+        threads=whole("threads", options.threads),
         run=(options.run,),
         precision=(options.precision,),
     )
     if reason := unavailable(modes_of(profile)[0], torch.device(device)):
         raise CrossoverError(reason)
     return profile
-
-
-def _number(name: str, text: str) -> int:
-    if not (text.isdecimal() and int(text)):
-        raise CrossoverError(f"--{name}: expected a whole number from 1; got '{text}'")
-    return int(text)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
 
-from ablate.command_parts import listening, make_table, phases, say
+from ablate.command_parts import listening, make_table, phases, say, whole
 from ablate.console import duration
 from ablate.costs import placing
 from ablate.mix import Profile
@@ -31,7 +31,7 @@ SMALL = 64  # side of the image of a second count, in pixels
 
 def profile(options: argparse.Namespace, console: Console) -> None:
     """Count one network, forecast its memory and time it."""
-    plugins = load_plugins(options.plugin)
+    plugins, depth = load_plugins(options.plugin), whole("depth", options.depth)
     subject = profiled.find(options.network, options.mix)
     shape = profiled.image_shape(subject, options.size)
     subject = replace(subject, profile=_profile(subject.profile, options))
@@ -39,7 +39,7 @@ def profile(options: argparse.Namespace, console: Console) -> None:
     asked = _Asked(subject, shape, device, plugins, options, console)
     found = price(subject, shape, convention=options.convention, device=device)
     answer = as_json(found)
-    _show(found, asked)
+    _show(found, asked, depth)
     if options.training:
         step = price_training(subject, shape, device=device)
         answer["training_step"] = training_as_json(step)
@@ -94,10 +94,10 @@ def _profile(profile: Profile, options: argparse.Namespace) -> Profile:
     return profiled.asked_profile(profile, **numbers, modes=options.modes)
 
 
-def _show(found: Price, asked: _Asked) -> None:
+def _show(found: Price, asked: _Asked, depth: int) -> None:
     asked.tell(*price_words.heading(found))
     asked.draw(price_words.table(found))
-    headings, rows = price_parts.parts(found, asked.options.by, asked.options.depth)
+    headings, rows = price_parts.parts(found, asked.options.by, depth)
     if len(rows) > 1:
         asked.draw((headings, rows))
     asked.tell(*price_words.remarks(found))
