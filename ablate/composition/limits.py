@@ -56,7 +56,7 @@ class Limits:
     models: Mapping[Size, LatencyModel]
 
     def allows(self, point: Point) -> bool:
-        """Whether a mix keeps to all constraints, as far as its costs are known."""
+        """Whether a mix is known to keep to all constraints: one without a price is not."""
         return bool(self._kept(self.grid.at([point]))[0])
 
     def space(self) -> Constrained:

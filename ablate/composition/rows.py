@@ -15,7 +15,8 @@ def predicted_metrics(limits: Limits) -> list[Metric]:
         return []
     protocol = (
         "sum of stages timed by themselves and of what is around them, corrected by a fit to a few "
-        "whole mixes; the interval is the worst relative error on mixes that it had not seen"
+        "whole mixes; the interval is the worst relative error on mixes that it had not seen, or "
+        "the mean on mixes left out of the fit where that is larger"
     )
     return [Metric(PREDICTED, "s", "none", protocol)]
 
