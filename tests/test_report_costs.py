@@ -172,6 +172,20 @@ def test_costs_by_stage_are_pieces_of_one_bar(run: Path):
     assert [row.letter for row in shown.rows][:2] == ["A", "B"]
 
 
+def test_only_what_is_an_interval_over_visits_is_called_one(tmp_path: Path):
+    path = timed(tmp_path / "r", {"a": spread(1.0, 0.0), "b": spread(2.0, 0.0)})
+    with Record.open(path, writable=True) as record:
+        record.define([Metric("energy", "J", "lower", "counted")])
+        record.define([Metric("predicted_latency", "s", "none", "predicted")])
+        rows = [Measurement("a", "energy", 2.0, 1.8, 2.2, 5, "96x96")]
+        rows += [Measurement("a", "predicted_latency", 1.0, 0.95, 1.05, 8, "96x96")]
+        record.add_sitting(rows, [], [])
+    said = {row.measure: row.spread for row in method(read(path)).protocols}
+    assert said["Energy"] == "least to greatest of 5 windows (median ±10.0\xa0%)"
+    assert said["Predicted latency"] == "error on 8 unseen mixes (median ±5.0\xa0%)"
+    assert said["Latency"] == "95\xa0% over 4 visits (median ±10.0\xa0%)"
+
+
 def test_stages_have_numbers_with_their_spread_and_their_roof(run: Path):
     first = stages(read(run)).rows[0]
     assert [line.slot for line in first.lines] == ["stage1", "stage2", "rest"]

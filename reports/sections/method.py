@@ -153,8 +153,16 @@ def _spread(found: Found, name: str, rows: pd.DataFrame) -> str:
     if known_ends.empty:
         return "none: counted" if found.metrics[name].unit in COUNTED else "none: one number each"
     half = ((known_ends["high"] - known_ends["low"]) / 2 / known_ends["value"]).median()
-    visits = count(int(known_ends["n"].median()), "visit")
-    return f"{percent(0.95)} over {visits} (median ±{100 * half:.1f}{TIE}%)"
+    return f"{_ends(name, int(known_ends['n'].median()))} (median ±{100 * half:.1f}{TIE}%)"
+
+
+def _ends(name: str, n: int) -> str:
+    """What the ends of an interval are."""
+    if name == "energy":
+        return f"least to greatest of {count(n, 'window')}"
+    if name == "predicted_latency":
+        return f"error on {count(n, 'unseen mix')}" if n else "error of the fit"
+    return f"{percent(0.95)} over {count(n, 'visit')}"
 
 
 def _place(found: Found, rows: pd.DataFrame) -> str:
