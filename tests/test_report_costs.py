@@ -181,6 +181,8 @@ def test_only_what_is_an_interval_over_visits_is_called_one(tmp_path: Path):
         rows += [Measurement("a", "predicted_latency", 1.0, 0.95, 1.05, 8, "96x96")]
         record.add_sitting(rows, [], [])
     said = {row.measure: row.spread for row in method(read(path)).protocols}
+    shown = {column.title: column.spread for column in mixes(read(path)).columns}
+    assert (shown["Energy"], shown["Latency"]) == ("range", "95 %")
     assert said["Energy"] == "least to greatest of 5 windows (median ±10.0\xa0%)"
     assert said["Predicted latency"] == "error on 8 unseen mixes (median ±5.0\xa0%)"
     assert said["Latency"] == "95\xa0% over 4 visits (median ±10.0\xa0%)"

@@ -17,6 +17,7 @@ SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
 FOOTING = ("solved_width", "solved_depth", "footing")
 DEGRADED = "degraded input"
+ENDS = {"energy": "range", "predicted_latency": "error"}  # costs whose ends are no 95 % interval
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Column:
         metric: Name in the table.
         title: What it is.
         unit: Unit shown.
-        spread: What stands beside the number: "± 95 %", "95 %" or "".
+        spread: What stands beside the number: "± 95 %", "95 %", one of `ENDS` or "".
     """
 
     metric: str
@@ -135,7 +136,7 @@ def _column(found: Found, shown: Scale) -> Column:
         seeds = found.per_seed[shown.metric].shape[1]
         spread = "± 95 %" if seeds >= FEWEST_SEEDS else ""
     elif f"{shown.metric}_low" in found.table:
-        spread = "95 %"
+        spread = ENDS.get(shown.metric.partition("@")[0], "95 %")
     return Column(shown.metric, shown.title, shown.unit, spread)
 
 
