@@ -13,13 +13,13 @@ from ablate.search import Constrained, propose
 from ablate.study import Study, StudyError, load_study, schema
 
 
-def study(constraints: Any, strategy: str = "grid") -> Study:
+def study(constraints: Any, strategy: str = "grid", key: str = "constraints") -> Study:
     return load_study(
         {
             "question": "?",
             "task": {"degradation": "haze"},
             "network": {"stage": [{"block": ["rdcnn", "lama"]}, {"block": ["rdcnn", "lama"]}]},
-            "search": {"strategy": strategy, "constraints": constraints},
+            "search": {"strategy": strategy, key: constraints},
             "profile": {"size": [[64, 64], [32, 48]]},
         }
     )
@@ -120,6 +120,15 @@ def test_a_study_says_what_is_wrong_with_its_constraints(written: Any, reason: s
         study(written)
     assert reason in str(error.value)
     assert "search: " in str(error.value)
+
+
+def test_a_misspelt_list_of_constraints_is_no_knob() -> None:
+    with pytest.raises(StudyError) as error:
+        study(["params <= 3 M"], key="constraint")
+    assert error.value.problems == (
+        "study: search: no key is named 'constraint'; did you mean 'constraints'? "
+        "(keys: strategy, constraints)",
+    )
 
 
 def test_every_strategy_may_stand_beside_constraints_in_the_schema() -> None:

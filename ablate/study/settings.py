@@ -15,7 +15,7 @@ from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import COSTS, EVALUATION, PROFILE, Bounds, evaluation_problems
 from ablate.study.study import ReportSettings
-from ablate.study.tables import Table, as_table, named_settings, plain_table
+from ablate.study.tables import Table, as_table, named_settings, plain_table, unknown_key
 from ablate.study.values import show
 from blocks import nearest
 
@@ -25,6 +25,9 @@ def read_search(raw: Table, problems: Problems) -> Choice:
     path: Path = ("search",)
     table = {"strategy": "grid", **as_table(raw.get("search", {}), path, problems)}
     table.pop("constraints", None)
+    for key in [key for key in table if key.startswith("constrain")]:
+        problems.add((*path, key), unknown_key(key, ("strategy", "constraints")))
+        del table[key]
     reader = Reader(strategies, problems, asks=False)
     return named_settings(table, "strategy", path, reader) or Choice(name="grid")
 
