@@ -352,7 +352,7 @@ def test_who_runs_nowhere_is_compared_with_nobody():
     assert {course.name for course in found.courses} == {"scan"}
     assert [duel.x for duel in found.duels] == [(), ()]
     said = sentences(found, "CPU")
-    assert said[0] == "windows and scan run at no size together"
+    assert said[0] == "windows and scan run at no size together" != said[1]
     assert "mwsa at 32x32, width 32, batch 1 cannot be run: too wide" in said
 
 

@@ -465,6 +465,14 @@ def test_names_are_shown_as_they_are_written(cli: Cli, tmp_path: Path):  # noqa:
     assert (code, out.splitlines()[0]) == (0, "mine.py:ok: one image of 3x8x8")
 
 
+def test_a_network_that_returns_one_number_is_said_to(cli: Cli, tmp_path: Path):  # noqa: F811
+    text = "from torch import nn\nclass Mean(nn.Module):\n    def forward(self, x):\n"
+    (tmp_path / "mine.py").write_text(f"{text}        return x.mean()\n")
+    code, out, _ = cli("profile", f"{tmp_path}/mine.py:Mean", "--size", 8, 8, "--no-latency")
+    said = "mine.py:Mean: one image of 3x8x8; returns one number"
+    assert (code, out.splitlines()[0]) == (0, said)
+
+
 def test_the_only_mix_of_a_study_may_be_named_as_the_study(cli: Cli, one: Path):  # noqa: F811
     code, out, _ = cli("profile", one, "--mix", "one", "--no-latency")
     assert (code, out.splitlines()[0]) == (0, "one: one image of 3x26x36")

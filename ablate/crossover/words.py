@@ -71,7 +71,7 @@ def sentences(comparison: Comparison, place: str) -> list[str]:
         comparison: What was found.
         place: Where, such as CPU or GPU.
     """
-    lines = [duel_words(duel, place) for duel in comparison.duels]
+    lines = list(dict.fromkeys(duel_words(duel, place) for duel in comparison.duels))
     lines += [f"{key} cannot be run: {reason}" for key, reason in comparison.dropped.items()]
     lacking = {course.reason for course in comparison.courses if course.reason}
     lines += [f"no law is fitted: {reason}" for reason in sorted(lacking)]

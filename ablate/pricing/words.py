@@ -145,8 +145,8 @@ def mebi(size: float) -> str:
 
 
 def shape(sides: Shape | tuple[int, ...]) -> str:
-    """3x256x256."""
-    return "x".join(str(side) for side in sides)
+    """3x256x256; one number has no sides."""
+    return "x".join(str(side) for side in sides) or "one number"
 
 
 def _returned(found: Price) -> str:
