@@ -18,6 +18,7 @@ Ratio = Callable[[int, int], tuple[float, float, float]]  # of two subjects, wit
 LEVEL = 0.95
 MEDIAN_COST = math.sqrt(math.pi / 2)  # standard error of a median over that of a mean, normal
 MAD_TO_SD = 1.4826  # of normal values
+LARGEST = 700.0  # of which the exponential is still a number
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,13 @@ class Comparison:
     rounds: int
 
     def ratio(self, one: int, other: int) -> tuple[float, float, float]:
-        """How many times longer one takes than the other, with its interval."""
+        """How many times longer one takes than the other, with its interval.
+
+        Its upper end is infinite where nothing can be said.
+        """
         gap, half = float(self.level[one] - self.level[other]), float(self.half[one, other])
-        return math.exp(gap), math.exp(gap - half), math.exp(min(gap + half, 700.0))
+        most = math.exp(gap + half) if gap + half < LARGEST else math.inf
+        return math.exp(gap), math.exp(gap - half), most
 
     @property
     def slower(self) -> Truths:

@@ -101,7 +101,7 @@ def test_the_state_of_the_machine_is_kept_with_each_round():
     assert notes == []
 
 
-def test_disturbed_rounds_are_a_warning_of_the_run_by_kind():
+def test_disturbed_rounds_are_told_by_kind():
     slow = "sm_clock 1500 MHz, 12% under the usual 1700 MHz"
     reasons = {
         1: ("throttled: power cap", slow),
@@ -109,9 +109,10 @@ def test_disturbed_rounds_are_a_warning_of_the_run_by_kind():
         5: ("throttled: h",),
     }
     _, _, notes = rows(timed(), conditions=seen(reasons))
-    assert [(note.subject, note.topic, note.text) for note in notes] == [
-        ("", "warning", "16x24: throttled in 3 of 8 rounds of timing (throttled: power cap)"),
-        ("", "warning", f"16x24: sm_clock in 1 of 8 rounds of timing ({slow})"),
+    assert {(note.subject, note.topic) for note in notes} == {("machine", "conditions")}
+    assert [note.text for note in notes] == [
+        "16x24: throttled in 3 of 8 rounds of timing (throttled: power cap)",
+        f"16x24: sm_clock in 1 of 8 rounds of timing ({slow})",
     ]
     assert rows(timed(), conditions=seen({1: (slow,)}, count=40))[2] == []  # one in forty
 
@@ -120,8 +121,8 @@ def test_what_could_not_be_read_is_said_once_for_each_reason():
     absent = {"sm_clock": "no GPU", "power": "no GPU", "cpu_clock": "no such file"}
     _, _, notes = rows(timed(), absent=absent)
     assert [(note.subject, note.topic, note.text) for note in notes] == [
-        ("machine", "conditions", "not read: sm_clock, power (no GPU)"),
-        ("machine", "conditions", "not read: cpu_clock (no such file)"),
+        ("machine", "sensors", "not read: sm_clock, power (no GPU)"),
+        ("machine", "sensors", "not read: cpu_clock (no such file)"),
     ]
 
 
@@ -143,7 +144,7 @@ def test_an_interval_that_is_wider_than_was_asked_for_is_said():
     assert rows(timed(), profile=profile)[2] == []
     _, _, notes = rows(timed(noise=0.1), profile=profile)
     assert {note.subject for note in notes} == {ONE.key, OTHER.key, REFERENCE}
-    assert all(note.text.startswith("known to ") for note in notes)
+    assert all(note.text.startswith("16x24: known to ") for note in notes)
     assert notes[0].text.endswith(
         "%, and 0.1% was asked for: more rounds, processes or budget narrow it"
     )

@@ -90,7 +90,7 @@ def test_a_single_process_goes_by_its_rounds_and_a_single_round_says_nothing():
     once = {name: table[:, :1] for name, table in one.items()}
     found = places(compare(samples(once)))
     assert [(place.low, place.high) for place in found] == [(1, 2), (1, 2)]
-    assert math.isfinite(found[1].ratio) and found[1].ratio_high > 1e9
+    assert math.isfinite(found[1].ratio) and math.isinf(found[1].ratio_high)
 
 
 def test_mixes_that_are_one_network_are_tied_exactly():

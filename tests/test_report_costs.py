@@ -16,6 +16,8 @@ from reports.sections.mixes import mixes
 from reports.sections.ranks import rank_texts, ranks
 from reports.sections.stages import MOST, stages
 from tests.simulated_run import simulate
+from tests.test_latency_rows import rows, seen
+from tests.test_latency_rows import timed as samples
 from tests.test_report import Page
 
 LATENCY = Metric("latency", "s", "lower", "wall time")
@@ -91,6 +93,12 @@ def test_what_is_clear_and_what_is_not_has_a_sentence_of_its_own(tmp_path: Path)
     assert "2 rounds of one process: how much processes differ is not in" in shown.basis
 
 
+def test_where_nothing_can_be_said_of_a_ratio_no_interval_is_shown(tmp_path: Path):
+    (shown,) = ranks(read(timed(tmp_path / "r", {"a": [[1.0]], "b": [[2.0]]})))
+    second = shown.rows[1]
+    assert (second.ratio, second.interval, second.ends) == ("2.000×", "", ())
+
+
 def test_the_table_of_mixes_has_the_ranks_beside_the_latency(tmp_path: Path):
     times = {"a": spread(1.0, 0.01), "b": spread(1.005, -0.01), "c": spread(2.0, 0.01)}
     path = timed(tmp_path / "r", times)
@@ -109,7 +117,8 @@ def test_the_table_of_mixes_has_the_ranks_beside_the_latency(tmp_path: Path):
 
 
 def test_on_a_busy_machine_the_least_cpu_time_ranks(tmp_path: Path):
-    busy = Note("a", "latency", "the machine was busy: 90 % of ...; least CPU time is given")
+    said = "the machine was busy: 90 % of ...; least CPU time is given"
+    busy = Note("a", "latency", f"96x96: {said}")
     path = timed(tmp_path / "r", {"a": spread(1.0, 0.0), "b": spread(1.0, 0.0)}, (busy,))
     cpu = [("a", 0, 0, 3.0), ("a", 0, 1, 2.0), ("a", 1, 0, 2.0)]
     cpu += [("b", 0, 0, 1.0), ("b", 0, 1, 9.0), ("b", 1, 0, 1.0)]
@@ -123,6 +132,13 @@ def test_on_a_busy_machine_the_least_cpu_time_ranks(tmp_path: Path):
         ("a", "2", "2.000×"),
     ]
     assert "so mixes are held against each other by their least CPU time" in shown.basis
+    with Record.open(path, writable=True) as record:  # the same in another mode, and it was quiet
+        other = ("96x96 compiled", "c", "cpu", "s1")
+        record.add_sitting(
+            [Measurement(key, "latency", 1.0, 0.9, 1.1, 4, *other) for key in "ab"], [], []
+        )
+    quiet = next(shown for shown in ranks(read(path)) if shown.mode == other[0])
+    assert "as their rounds can't be paired" in quiet.basis
 
 
 def test_without_rounds_intervals_hold_mixes_apart(tmp_path: Path):
@@ -244,12 +260,18 @@ def test_the_conditions_of_the_rounds_are_shown(run: Path, tmp_path: Path):
     assert ends == pytest.approx([values.min(), values.max()], abs=1)
 
 
-def test_a_disturbed_machine_is_said_at_the_top(tmp_path: Path):
-    note = Note("machine", "conditions", "96x96: shared in 3 of 12 rounds (shared: 1 process)")
+def test_a_disturbed_machine_is_said_at_the_top_and_a_lacking_sensor_is_not(tmp_path: Path):
+    disturbed = rows(samples(), conditions=seen({1: ("shared: 1 other process",)}))[2]
+    lacking = rows(samples(), absent={"power": "no GPU"})[2]
     times = {"a": spread(1.0, 0.0), "b": spread(2.0, 0.0)}
-    path = timed(tmp_path / "r", times, (note,))
-    texts = [finding.text for finding in sections(path).health]
-    assert f"The machine was disturbed while it timed: {note.text}." in texts
+    found = sections(timed(tmp_path / "r", times, (*lacking, *disturbed)))
+    said = [finding for finding in found.health if "disturbed" in finding.text]
+    assert [(finding.text, finding.details) for finding in said] == [
+        (f"The machine was disturbed while it timed: {disturbed[0].text}.", ())
+    ]
+    assert not any("not read" in finding.text for finding in found.health)
+    told = [text for _, text in method(found.found).notes]
+    assert told == [lacking[0].text, disturbed[0].text]
 
 
 def test_a_mix_is_not_called_cheaper_where_latency_cannot_separate_it(tmp_path: Path):

@@ -124,7 +124,7 @@ def latency_rows(
             Measurement(subject, metric, *values, name, backend, device, sitting)
             for metric, values in numbers.items()
         ]
-        notes += [Note(subject, "latency", text) for text in _remarks(timed, profile)]
+        notes += [Note(subject, "latency", f"{name}: {text}") for text in _remarks(timed, profile)]
         for sample in by_network[network]:
             raw += _raw(subject, name, sitting, sample)
     raw += [
@@ -195,8 +195,8 @@ def _on_conditions(conditions: Sequence[RoundConditions], mode: str) -> list[Not
             kinds.setdefault(kind, []).append(reasons[0])
     return [
         Note(
-            "",
-            "warning",
+            MACHINE,
+            "conditions",
             f"{mode}: {kind} in {len(found)} of {len(conditions)} rounds of timing "
             f"({Counter(found).most_common(1)[0][0]})",
         )
@@ -211,7 +211,7 @@ def _unread(absent: Mapping[str, str]) -> list[Note]:
     for name, reason in absent.items():
         names.setdefault(reason, []).append(name)
     return [
-        Note(MACHINE, "conditions", f"not read: {', '.join(found)} ({reason})")
+        Note(MACHINE, "sensors", f"not read: {', '.join(found)} ({reason})")
         for reason, found in names.items()
     ]
 

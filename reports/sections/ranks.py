@@ -137,7 +137,7 @@ def _placed(
     """Places of mixes of one sitting, and what they rest on."""
     samples = found.samples[found.samples["subject"].isin(together.index)]
     samples = samples[(samples["mode"] == mode) & (samples["sitting"] == sitting)]
-    busy = _busy(found, together)
+    busy = _busy(found, mode, together)
     rounds = _least(samples) if busy else samples[samples["metric"] == METRIC]
     if set(rounds["subject"]) == set(together.index):
         try:
@@ -152,11 +152,11 @@ def _placed(
     return overlapping(list(map(str, together.index)), *ends), how
 
 
-def _busy(found: Found, together: pd.DataFrame) -> bool:
-    """Whether wall time was not believed when these were timed."""
+def _busy(found: Found, mode: str, together: pd.DataFrame) -> bool:
+    """Whether wall time was not believed when these were timed in this mode."""
     notes = found.notes[found.notes["topic"] == METRIC]
-    notes = notes[notes["subject"].isin(together.index)]
-    return bool(notes["text"].str.contains(BY_CPU, regex=False).any())
+    texts = notes["text"][notes["subject"].isin(together.index)]
+    return any(BY_CPU in text for text in texts if str(text).startswith(f"{mode}: "))
 
 
 def _least(samples: pd.DataFrame) -> pd.DataFrame:

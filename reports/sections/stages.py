@@ -14,7 +14,7 @@ from reports.units import TIE, Scale, percent, plain, scale_of, title
 
 REST = "rest"
 REST_WORDS = "rest: stem, resizing, skips, heads"
-STACKED = ("latency", "macs", "bytes_moved", "flops", "energy")  # what may be added up
+STACKED = ("latency", "macs", "bytes_moved", "flops")  # what may be added up
 MOST = 12  # mixes that are drawn
 LANES = 2  # costs that are drawn side by side
 ROOFLINE = "bound"  # topic of notes on what limits a stage
