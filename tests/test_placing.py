@@ -19,7 +19,9 @@ from ablate.costs.placing import (
     roofline_rows,
     table,
 )
+from ablate.engines.job import Failed
 from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
+from ablate.profiling.nvml import Absent
 from ablate.profiling.roofline import NETWORK, StagePlacement, Work, place
 from ablate.study import load_study
 from tests.test_ceilings import MACHINE
@@ -61,15 +63,29 @@ def test_networks_are_placed_in_a_fresh_process_under_the_same_roofs():
     assert set(found) == {one.key for one in mixes}
     assert told[-1] == (12, 12)  # eight rounds for the ceilings, two for each network
     first, second = found.values()
+    assert isinstance(first, Roofline) and isinstance(second, Roofline)
     assert first.ceilings == second.ceilings
     assert [s.slot for s in first.stages] == ["stage1", "stage2", "decoder2", "decoder1", NETWORK]
     assert first.stages[0].shapes == ((2, 8, 16, 16),)
     assert all(0 < s.placement.share < 10 for s in first.stages)
 
 
-def test_a_network_that_cannot_be_run_is_one_clear_line():
-    with pytest.raises(PlacingError, match=r"^the stages cannot be placed: .*multiple of heads"):
-        place_stages([mix("mwsa", 6)], (3, 16, 16), profile=Profile(), device="cpu")
+def test_a_network_that_cannot_be_run_is_one_clear_line_and_costs_the_others_nothing():
+    wrong, right = mix("mwsa", 6), mix("nafblock")
+    profile = Profile(rounds=2)
+    found = place_stages([wrong, right], (3, 16, 16), profile=profile, device="cpu")
+    refused = found[wrong.key]
+    assert isinstance(refused, Absent) and "multiple of heads" in refused.reason
+    assert isinstance(found[right.key], Roofline)
+
+
+def test_a_process_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
+    def die(jobs, workers):
+        yield Failed(jobs[0], "killed by signal 9", "")
+
+    monkeypatch.setattr("ablate.costs.placing.run_jobs", die)
+    with pytest.raises(PlacingError, match=r"^the stages cannot be placed: killed by signal 9$"):
+        place_stages([mix("nafblock")], (3, 16, 16), profile=Profile(), device="cpu")
 
 
 def test_a_row_says_how_fast_a_stage_is_and_how_near_its_roof():
@@ -99,7 +115,7 @@ def test_all_of_it_can_be_written_as_json():
 def test_rows_of_the_record_name_the_stage_the_limit_and_the_machine():
     numbers, notes = roofline_rows({"abc": FOUND}, "32x32", "cpu", "s1")
     known = {metric.name for metric in roofline_metrics()}
-    assert {row.metric for row in numbers} == known
+    assert {row.metric for row in numbers} == known | {"latency"}
     by_subject = {(row.subject, row.metric): row for row in numbers}
     share = by_subject["abc:stage1", "roof_share"]
     assert (share.value, share.mode, share.device, share.sitting) == (

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from ablate.costs import stage_phase
 from ablate.costs.counts import cost_metrics
 from ablate.costs.placing import BOUND, PlacingError, Roofline
+from ablate.costs.sitting import Timed
 from ablate.events import PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix, Profile
+from ablate.profiling.nvml import Absent
+from ablate.runner import Runner
 from reports.record import Record
 from tests.test_placing import FOUND, mix
 
@@ -99,6 +103,39 @@ def test_a_failure_is_told_and_noted_and_costs_nothing_else(record, monkeypatch)
     assert Warned("the stages cannot be placed: why") in heard
     assert record.measurements().empty
     assert record.notes()["text"].tolist() == ["the stages cannot be placed: why"]
+
+
+def test_a_network_that_cannot_be_placed_is_named_and_the_others_are_recorded(record, monkeypatch):
+    one, other = mix("nafblock"), mix("plain_block")
+
+    def placer(mixes: Sequence[Mix], shape: object, **how: object) -> dict[str, object]:
+        return {one.key: FOUND, other.key: Absent("out of memory")}
+
+    monkeypatch.setattr(stage_phase, "place_stages", placer)
+    heard = place(record, [one, other])
+    text = "16x16: the stages cannot be placed: out of memory"
+    assert Warned(text) in heard
+    notes = record.notes()
+    assert notes[notes["subject"] == other.key]["text"].tolist() == [text]
+    assert f"{one.key}:stage1" in set(record.measurements()["subject"])
+
+
+def test_what_stages_took_is_not_taken_for_the_latency_of_their_networks(record, monkeypatch):
+    monkeypatch.setattr(stage_phase, "place_stages", Placer())
+    one = mix("nafblock")
+    place(record, [one])
+    sittings: list[object] = []
+
+    def time_together(networks: object, **how: object) -> Timed:
+        sittings.append(how["size"])
+        return Timed(failure="no core is free")
+
+    monkeypatch.setattr("ablate.runner.time_together", time_together)
+    study = SimpleNamespace(profile=PROFILE)
+    runner = Runner(study, None, record, "cpu", {}, (), lambda event: None)
+    runner.mixes = {one.key: one}
+    runner.time()
+    assert sittings == [(16, 16)]
 
 
 def test_a_forecast_grows_with_calls_and_networks():

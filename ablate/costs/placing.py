@@ -15,7 +15,9 @@ from ablate.network import build
 from ablate.profiling import ceilings as roofs
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.ceilings import Ceilings, measure_ceilings
+from ablate.profiling.nvml import Absent
 from ablate.profiling.roofline import NETWORK, StagePlacement, roofline
+from ablate.profiling.rounds import one_line
 from reports.record import Measurement, Metric, Note
 
 Row = tuple[str, ...]
@@ -68,7 +70,7 @@ def place_stages(
     device: str,
     plugins: tuple[str, ...] = (),
     report: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Roofline]:
+) -> dict[str, Roofline | Absent]:
     """Measure the machine's ceilings and place the stages of networks, in one fresh process.
 
     Args:
@@ -80,10 +82,10 @@ def place_stages(
         report: Told how many rounds of how many are done, those of the ceilings among them.
 
     Returns:
-        By key of the mix.
+        By key of the mix; why not, where a network cannot be run: that costs the others nothing.
 
     Raises:
-        PlacingError: The process ended before its time, or a network cannot be run.
+        PlacingError: The process ended before its time.
     """
     job = RooflineJob(
         mixes=tuple(mix.to_json() for mix in mixes), shape=shape, profile=profile, device=device
@@ -108,7 +110,7 @@ def place_stages(
     return found
 
 
-def place_here(job: RooflineJob, report: Reporter) -> dict[str, Roofline]:
+def place_here(job: RooflineJob, report: Reporter) -> dict[str, Roofline | Absent]:
     """Place the stages of networks in this process (a job for a fresh one)."""
     steady_allocator()
     torch.manual_seed(0)
@@ -119,21 +121,25 @@ def place_here(job: RooflineJob, report: Reporter) -> dict[str, Roofline]:
         precisions=[precision],
         report=lambda done, rounds: report(done),
     )
-    found: dict[str, Roofline] = {}
+    found: dict[str, Roofline | Absent] = {}
     for number, mix in enumerate(map(mix_from_json, job.mixes)):
 
         def heard(done: int, rounds: int, before: int = number) -> None:
             report(roofs.ROUNDS + before * rounds + done)
 
-        stages = roofline(
-            build(mix.network),
-            (job.profile.batch, *job.shape),
-            job.profile,
-            device,
-            ceilings=machine,
-            report=heard,
-        )
-        found[mix.key] = Roofline(stages=stages, ceilings=machine, precision=precision)
+        try:
+            stages = roofline(
+                build(mix.network),
+                (job.profile.batch, *job.shape),
+                job.profile,
+                device,
+                ceilings=machine,
+                report=heard,
+            )
+        except Exception as error:  # a block from outside can raise anything
+            found[mix.key] = Absent(one_line(error))
+        else:
+            found[mix.key] = Roofline(stages=stages, ceilings=machine, precision=precision)
     return found
 
 

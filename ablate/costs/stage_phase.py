@@ -7,15 +7,24 @@ from dataclasses import replace
 from typing import Final
 
 from ablate.costs.latency_rows import mode_name
-from ablate.costs.placing import CEILING_SECONDS, PlacingError, once, place_stages, roofline_rows
+from ablate.costs.placing import (
+    CEILING_SECONDS,
+    PlacingError,
+    Roofline,
+    once,
+    place_stages,
+    roofline_rows,
+)
 from ablate.costs.sitting import sitting_name
 from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix, Profile
 from ablate.profiling.ceilings import ROUNDS as CEILING_ROUNDS
 from ablate.profiling.latency import forecast_seconds as forecast_rounds
 from ablate.profiling.modes import Mode
-from reports.record import Note, Record
+from ablate.profiling.nvml import Absent
+from reports.record import Measurement, Note, Record
 
+TOPIC: Final = "stages"  # of notes on what could not be placed
 ROUNDS: Final = 10  # at most: stages are compared with roofs, which are not that sharp
 
 
@@ -60,12 +69,28 @@ def place_run(
             )
         except PlacingError as error:
             listener(Warned(str(error)))
-            record.add_sitting((), (), [Note("", "latency", str(error))])
+            record.add_sitting((), (), [Note("", TOPIC, str(error))])
             continue
         by_network = {mix.network.key: placed[mix.key] for mix in networks}
         found = {key: by_network[mix.network.key] for key, mix in mixes.items()}
-        rows, notes = roofline_rows(found, mode, device, sitting)
+        rows, notes = _rows(found, mode, device, sitting)
+        for text in dict.fromkeys(note.text for note in notes if note.topic == TOPIC):
+            listener(Warned(text))
         record.add_sitting(rows, (), notes)
+
+
+def _rows(
+    found: Mapping[str, Roofline | Absent], mode: str, device: str, sitting: str
+) -> tuple[list[Measurement], list[Note]]:
+    """Placements as rows, and why there are none of some mixes."""
+    stood = {key: one for key, one in found.items() if not isinstance(one, Absent)}
+    rows, notes = roofline_rows(stood, mode, device, sitting)
+    refused = [
+        Note(key, TOPIC, f"{mode}: the stages cannot be placed: {one.reason}")
+        for key, one in found.items()
+        if isinstance(one, Absent)
+    ]
+    return rows, [*notes, *refused]
 
 
 def forecast_seconds(call: float, profile: Profile, networks: int, device: str) -> float:

@@ -24,6 +24,7 @@ from ablate.pricing.timing import How, Timing, forecast_timing, time_alone
 from ablate.pricing.words import Row
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
+from ablate.profiling.nvml import Absent
 from ablate.running import choose_device
 
 SMALL = 64  # side of the image of a second count, in pixels
@@ -175,6 +176,8 @@ def _place(asked: _Asked) -> placing.Roofline:
             plugins=asked.plugins,
             report=lambda done, total: told("roofline", done, total),
         )[mix.key]
+    if isinstance(found, Absent):
+        raise placing.PlacingError(f"the stages cannot be placed: {found.reason}")
     asked.draw(placing.table(found))
     asked.tell(*placing.remarks(found))
     return found
