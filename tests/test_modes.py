@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -252,6 +254,20 @@ def test_a_graph_is_captured_once_after_a_warm_up_and_replayed(monkeypatch):
     warm = ["wait", "call", "call", "call", "wait"]
     assert cuda.log == [*warm, "capture", "call", *["replay"] * 3]
     assert (found.first.seconds, found.first.compile) == (3.0, 2.0)
+
+
+def test_a_graph_keeps_what_it_reads(monkeypatch):
+    monkeypatch.setattr(torch, "cuda", FakeGraphs())
+    image = SimpleNamespace(device=SimpleNamespace(type="fake"))
+    network, clock = nn.Identity(), ticking(0.0, 3.0, 3.0, 4.0)
+    weights = weakref.ref(network)
+    found = prepare(network, image, Mode("graph"), clock=clock)
+    del network
+    gc.collect()
+    assert weights() is not None
+    del found
+    gc.collect()
+    assert weights() is None
 
 
 class SteadyClock:

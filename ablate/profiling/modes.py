@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,6 +174,20 @@ def _no_limit_of_networks() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class _Graph:
+    """A CUDA graph, with the call that it was captured from.
+
+    A graph reads the weights and the image where they were, and keeps neither alive.
+    """
+
+    graph: Any
+    call: Call
+
+    def __call__(self) -> None:
+        self.graph.replay()
+
+
 def _captured(call: Call) -> Call:
     """The call as a CUDA graph: its kernels are launched together, without the host between."""
     beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -184,7 +199,7 @@ def _captured(call: Call) -> Call:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         call()
-    return graph.replay
+    return _Graph(graph, call)
 
 
 def _wait(device: torch.device) -> None:
