@@ -71,6 +71,14 @@ def test_an_image_has_its_energy_with_the_spread_of_the_windows() -> None:
     assert notes == []
 
 
+def test_a_network_that_runs_again_and_again_does_not_find_its_caches_emptied() -> None:
+    one = mix("nafblock")
+    counted = Energies(found={one.network.key: FOUND, REFERENCE: FOUND})
+    flushed = replace(PROFILE, flush=True)
+    found, _ = energy_rows([one], counted, (16, 16), flushed, "cpu", "s1")
+    assert {row.mode for row in found} == {"16x16 batch 2"}
+
+
 def test_mixes_that_are_the_same_network_share_their_energy() -> None:
     one, other = mix("nafblock"), mix("nafblock", crop=8)
     found, _ = rows(Energies(found={one.network.key: FOUND, REFERENCE: FOUND}), one, other)
@@ -203,7 +211,7 @@ def test_a_run_records_energy_once_for_every_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = Phase(tmp_path, monkeypatch)
-    profile = replace(PROFILE, size=((16, 16), (8, 8)))
+    profile = replace(PROFILE, size=((16, 16), (8, 8)), flush=True)
     for _ in range(2):
         phase.run(profile)
     assert phase.counted == 2

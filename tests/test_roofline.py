@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from ablate.mix import Choice, Network, Profile, Stage
-from ablate.network import build
+from ablate.network import build, stages_of
 from ablate.profiling._launches import Launches
 from ablate.profiling.ledger import ledger
+from ablate.profiling.memory import StorageTracker
 from ablate.profiling.roofline import NETWORK, Work, place, roofline
+from ablate.profiling.stages import stage_calls
 from ablate.profiling.timing import Call, Timed
 from tests.test_ceilings import MACHINE
 
@@ -117,6 +119,31 @@ def test_in_half_precision_fewer_bytes_are_moved(network: nn.Module):
     full, half = placed(network), placed(network, precision=("bfloat16",))
     assert half["stage1"].working_set < full["stage1"].working_set
     assert half["stage1"].bytes_moved < full["stage1"].bytes_moved
+
+
+def test_what_a_stage_is_given_and_its_weights_are_in_its_working_set(network: nn.Module):
+    (stage,) = stages_of(network)["stage1"]
+    weights = 4 * sum(p.numel() for p in stage.parameters())
+    call = stage_calls(network.eval(), torch.rand(SHAPE))["stage1"]
+    with torch.inference_mode(), StorageTracker([call.visits[0][1]]) as seen:
+        call()
+    assert placed(network)["stage1"].working_set == seen.peak + weights
+
+
+def test_caches_are_emptied_where_the_profile_asks(
+    network: nn.Module, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def timer_for(device: torch.device, threads: int, flush: bool) -> Steady:
+        asked.append(flush)
+        return Steady()
+
+    monkeypatch.setattr("ablate.profiling.roofline.timer_for", timer_for)
+    for flush in (False, True):
+        profile = Profile(rounds=2, flush=flush)
+        roofline(network, SHAPE, profile, torch.device("cpu"), ceilings=MACHINE)
+    assert asked == [False, True]
 
 
 def test_ceilings_in_another_precision_are_not_taken_instead(network: nn.Module):

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
-from ablate.costs.energy_rows import energy_rows
+from ablate.costs.energy_rows import energy_mode, energy_rows
 from ablate.costs.energy_sitting import REPEATS, energy_together
-from ablate.costs.latency_rows import mode_name
 from ablate.costs.sitting import sitting_name
 from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix, Profile
@@ -43,7 +42,7 @@ def count_energies(
     done = measured[(measured["metric"] == "energy") & (measured["sitting"] == sitting)]
     told = set(notes[notes["topic"] == "energy"]["text"])
     for size in profile.size:
-        if (done["mode"] == mode_name(size, profile, mode)).any():
+        if (done["mode"] == energy_mode(size, profile, mode)).any():
             continue
         listener(PhaseBegan("energy", REPEATS))
         counted = energy_together(

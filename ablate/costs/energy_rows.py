@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -28,6 +29,11 @@ def energy_metrics(device: str) -> tuple[Metric, ...]:
     )
 
 
+def energy_mode(size: tuple[int, int], profile: Profile, mode: Mode) -> str:
+    """What energy was counted on: a network that runs again and again finds its caches filled."""
+    return mode_name(size, replace(profile, flush=False), mode)
+
+
 def energy_rows(
     mixes: Sequence[Mix],
     counted: Energies,
@@ -51,7 +57,7 @@ def energy_rows(
     """
     if counted.failure:
         return [], [Note("", "energy", f"not counted: {counted.failure}")]
-    name = mode_name(size, profile, mode or modes_of(profile)[0])
+    name = energy_mode(size, profile, mode or modes_of(profile)[0])
     backend = backend_for(torch.device(device))
     rows, notes = list[Measurement](), list[Note]()
     subjects = [(mix.key, mix.network.key) for mix in mixes]

@@ -8,7 +8,7 @@ that the stage really took says how near the stage is to that roof.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from ablate.mix import Precision, Profile
 from ablate.profiling._launches import Launches
+from ablate.profiling._step import state
 from ablate.profiling.ceilings import Ceilings, measure_ceilings
 from ablate.profiling.latency import time_calls
 from ablate.profiling.ledger import Cost, ledger
 from ablate.profiling.levelling import levelled
 from ablate.profiling.memory import StorageTracker
 from ablate.profiling.modes import numbers_as
-from ablate.profiling.stages import stage_calls
+from ablate.profiling.stages import StageCall, stage_calls
 from ablate.profiling.summary import LatencySummary, summarise
 from ablate.profiling.timing import Call, Timer, timer_for
 
@@ -43,7 +44,8 @@ class Work:
         flops: Operations, two for each multiply-add.
         bytes_moved: Read and written by operators, each tensor once an operator.
         launches: Operators that are started; 0 where they are replayed as one.
-        working_set: Most bytes in use at once; infinite where it is not known.
+        working_set: Most bytes in use at once, what is given and weights among them; infinite
+            where it is not known.
     """
 
     flops: float
@@ -151,7 +153,7 @@ def roofline(
     Args:
         model: The network; it is moved to the device and put into evaluation mode.
         shape: (B, C, H, W) of its image.
-        profile: Rounds, threads, precision and memory layout.
+        profile: Rounds, threads, precision, memory layout, and whether caches are emptied.
         device: Where it runs.
         ceilings: Of the device, in this precision and with these threads; none measures them.
         timer: What times the calls; none for the clock that suits the device.
@@ -173,13 +175,18 @@ def roofline(
         with _cast(precision, device.type):  # what a stage is given is cast as inside the network
             stages = stage_calls(module, image)
         calls: dict[str, Call] = {**stages, NETWORK: lambda: module(image)}
-        work = {slot: _work(costs[slot], call, image, precision) for slot, call in calls.items()}
+        given = {slot: _given(stage) for slot, stage in stages.items()}
+        given[NETWORK] = [image, *state(module)]
+        work = {
+            slot: _work(costs[slot], call, given[slot], _cast(precision, device.type))
+            for slot, call in calls.items()
+        }
         samples = time_calls(
             {slot: _within(call, precision, device) for slot, call in calls.items()},
             profile=profile,
             process=0,
             seed=seed,
-            timer=timer or timer_for(device, profile.threads),
+            timer=timer or timer_for(device, profile.threads, profile.flush),
             report=report,
         )
     taken = summarise(levelled(samples), seed)
@@ -214,10 +221,17 @@ def _costs(model: nn.Module, shape: tuple[int, ...], precision: Precision) -> di
     return {**found.by_stage, NETWORK: found.total}
 
 
-def _work(cost: Cost, call: Call, image: Tensor, precision: Precision) -> Work:
+def _given(stage: StageCall) -> list[Tensor]:
+    """What a stage reads: features and its own weights."""
+    return [tensor for blocks, features, _ in stage.visits for tensor in (features, *state(blocks))]
+
+
+def _work(
+    cost: Cost, call: Call, given: Sequence[Tensor], cast: AbstractContextManager[object]
+) -> Work:
     """The cost that was counted, and what one real call shows."""
-    launches, tracker = Launches(), StorageTracker([image], "images")
-    with tracker, launches, _cast(precision, image.device.type):
+    launches, tracker = Launches(), StorageTracker(given)
+    with tracker, launches, cast:
         call()
     return Work(
         flops=float(cost.flops),
