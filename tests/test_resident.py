@@ -137,6 +137,17 @@ def test_where_the_system_forgets_no_peak_the_rise_of_the_highest_is_taken(monke
     assert found.allocator == "system default"
 
 
+@pytest.mark.parametrize("entry", ["VmRSS", "VmHWM"])
+def test_a_system_that_does_not_say_all_of_a_process_is_asked_otherwise(
+    monkeypatch, tmp_path, entry
+):
+    (tmp_path / "status").write_text(f"Name:\tpython\n{entry}:\t 4000 kB\n")
+    monkeypatch.setattr(resident, "_PROCESS", tmp_path)
+    found = resident_inference(Twelve, (1, 3, 8, 8), allocator="system")
+    assert found.how == "by how much the process' highest resident memory rose"
+    assert found.peak >= 0
+
+
 @linux
 def test_a_step_is_measured_with_its_recipe():
     recipe = Training(channels_last=False, ema=0.9)

@@ -31,6 +31,7 @@ Shape = tuple[int, ...]
 
 CPU: torch.device = torch.device("cpu")
 _PROCESS = Path("/proc/self")
+_HIGHEST = "VmHWM"  # of Linux' status of a process
 _WARM = 32  # pixels, the side of the image that has libraries loaded first
 
 
@@ -132,7 +133,7 @@ def _grown(
     _give_back()
     before, how = _new_peak()
     run(shape)
-    peak = _read("VmHWM") - before
+    peak = _highest() - before
     return Resident(
         peak=peak,
         allocated=most_allocated(lambda: run(shape)),
@@ -156,22 +157,34 @@ def _new_peak() -> tuple[int, str]:
         Bytes resident now, and how the next peak is found; where the system forgets nothing, the
         highest so far.
     """
+    known = _status()
+    if _HIGHEST in known and "VmRSS" in known and _forget():
+        return known["VmRSS"], f"the process' highest resident memory meanwhile ({_HIGHEST})"
+    return _highest(), "by how much the process' highest resident memory rose"
+
+
+def _forget() -> bool:
     try:
         (_PROCESS / "clear_refs").write_text("5")
     except OSError:
-        return _read("VmHWM"), "by how much the process' highest resident memory rose"
-    return _read("VmRSS"), "the process' highest resident memory meanwhile (VmHWM)"
+        return False
+    return True
 
 
-def _read(entry: str) -> int:
-    """Bytes of an entry of Linux' status of this process; elsewhere the highest so far."""
+def _highest() -> int:
+    """Most bytes resident so far, since the process began or since the system forgot."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return _status().get(_HIGHEST, most if sys.platform == "darwin" else most * 1024)
+
+
+def _status() -> dict[str, int]:
+    """Bytes, by name, of Linux' status of this process; not every system has all of them."""
     try:
         lines = (_PROCESS / "status").read_text().splitlines()
     except OSError:
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
-    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
-    return int(found[entry].split()[0]) * 1024
+        return {}
+    entries = (line.partition(":") for line in lines if line.endswith(" kB"))
+    return {name: int(value.split()[0]) * 1024 for name, _, value in entries}
 
 
 def _give_back() -> None:
