@@ -58,6 +58,18 @@ def test_flops_are_two_for_each_multiply_add_and_one_for_any_other_operation():
     assert rows["flops"] == 2 * rows["macs"] + sum(rows[name] for name in BESIDE)
 
 
+def test_what_cannot_be_counted_still_has_its_parameters_and_its_memory(monkeypatch):
+    def refuse(model: object, shape: object) -> None:
+        raise ValueError("no count\nfor this")
+
+    monkeypatch.setattr("ablate.costs.counts.ledger", refuse)
+    whole = mix(unet(stage("stage1", "nafblock"), stage("decoder1"), width=8))
+    rows, notes = count_mix(whole, PROFILE, "cpu")
+    assert [(note.topic, note.text) for note in notes] == [("uncounted", "no count")]
+    found = {row.metric for row in rows if row.subject == whole.key}
+    assert {"params", "peak_memory", "training_memory"} <= found and "macs" not in found
+
+
 def test_every_row_has_its_metric():
     defined = {metric.name for metric in cost_metrics(PROFILE, "cpu")}
     assert set(measured("moce")) <= defined

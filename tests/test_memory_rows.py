@@ -9,7 +9,7 @@ from ablate.costs import memory_rows
 from ablate.costs.memory_rows import flag_words, memory_metrics, resident_rows
 from ablate.mix import Choice, Mix, Profile, Task, Training
 from ablate.network import build
-from ablate.profiling.device_memory import DeviceMemory
+from ablate.profiling.device_memory import DeviceMemory, OutOfMemory
 from ablate.profiling.memory import forecast_inference, forecast_training
 from ablate.profiling.nvml import Absent
 from ablate.profiling.resident import Resident
@@ -72,6 +72,25 @@ def test_on_cuda_reserved_and_process_memory_stand_beside_allocated(monkeypatch)
     assert rows["", "peak_memory_reserved", "16x16 batch 2"] == 7
     assert rows["", "peak_memory_process", "16x16 batch 2"] == 5
     assert rows["", "training_memory_process", "1 crops of 16x16"] == 5
+
+
+def test_what_does_not_fit_costs_the_others_nothing(monkeypatch):
+    measured_by_hand(monkeypatch, process=5)
+
+    def training(model, shape, device, settings):
+        raise OutOfMemory("images of shape (1, 3, 16, 16) need more memory\nthan there is")
+
+    monkeypatch.setattr(memory_rows, "measure_training", training)
+    rows, notes = rows_of(mix(), "cuda")
+    calls = {mode for _, metric, mode in rows if metric == "peak_memory"}
+    assert calls == {"16x16 batch 2", "8x24 batch 2"}
+    assert not any(metric.startswith("training_memory") for _, metric, _ in rows)
+    assert [(note.topic, note.text) for note in notes] == [
+        (
+            "training_memory",
+            "1 crops of 16x16: not known: images of shape (1, 3, 16, 16) need more memory",
+        )
+    ]
 
 
 def test_process_memory_that_cannot_be_read_is_absent_with_the_reason(monkeypatch):

@@ -13,6 +13,7 @@ from ablate.mix import Mix, Profile
 from ablate.network import build
 from ablate.profiling.flops import MAC_CLASSES, count_parameters
 from ablate.profiling.ledger import Cost, ledger
+from ablate.profiling.rounds import one_line
 from reports.record import Measurement, Metric, Note
 
 MACS_PROTOCOL = (
@@ -70,23 +71,16 @@ def count_mix(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement
     """
     with torch.device("meta" if device == "cpu" else device):
         model = build(mix.network)
-    rows = [Measurement(mix.key, "params", count_parameters(model))]
-    notes: list[Note] = []
-    for part in (_macs, memory_rows):
-        try:
-            found, remarks = part(mix, model, profile, device)
-        except Exception as error:  # a block from outside can raise anything; its trial will tell
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            notes.append(Note(mix.key, "uncounted", reason))
-        else:
-            rows += found
-            notes += remarks
-    return rows, notes
+    params = Measurement(mix.key, "params", count_parameters(model))
+    try:
+        rows, notes = _macs(mix, model, profile)
+    except Exception as error:  # a block from outside can raise anything; its trial will tell
+        rows, notes = [], [Note(mix.key, "uncounted", one_line(error))]
+    memory, remarks = memory_rows(mix, model, profile, device)
+    return [params, *rows, *memory], [*notes, *remarks]
 
 
-def _macs(
-    mix: Mix, model: nn.Module, profile: Profile, device: str
-) -> tuple[list[Measurement], list[Note]]:
+def _macs(mix: Mix, model: nn.Module, profile: Profile) -> tuple[list[Measurement], list[Note]]:
     rows, notes = list[Measurement](), list[Note]()
     for size in profile.size:
         count = ledger(model, (1, 3, *size))

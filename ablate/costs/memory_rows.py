@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import nn
@@ -19,8 +20,11 @@ from ablate.profiling.memory import (
 from ablate.profiling.memory_flags import memory_flags
 from ablate.profiling.nvml import Absent
 from ablate.profiling.resident import Resident
+from ablate.profiling.rounds import one_line
 from ablate.tasks.scale import task_scale
 from reports.record import Measurement, Metric, Note
+
+Call = tuple[str, str, Callable[[], MemoryProfile | DeviceMemory]]
 
 _CALLS = {"peak_memory": "one inference call", "training_memory": "one training step"}
 _KINDS = {
@@ -67,7 +71,8 @@ def memory_rows(
     """Peaks of an inference call at each size and of a training step: forecast, on CUDA measured.
 
     Each with what its bytes are, and the peak while each stage runs (of "key:stage2"): the stage
-    whose peak is the mix's is where the worst moment is.
+    whose peak is the mix's is where the worst moment is. One that cannot be found, because it does
+    not fit for example, is absent with a note that says why; the others are there.
 
     Args:
         mix: Its task says how large the network's input is in training, its training the recipe.
@@ -76,14 +81,24 @@ def memory_rows(
         device: cpu or cuda.
     """
     rows, notes = list[Measurement](), list[Note]()
+    for metric, mode, find in _calls(mix, model, profile, device):
+        try:
+            found = find()
+        except Exception as error:  # it does not fit, or a block from outside raises
+            notes.append(Note(mix.key, metric, f"{mode}: not known: {one_line(error)}"))
+        else:
+            more, remarks = _rows(mix.key, metric, found, mode, device)
+            rows, notes = rows + more, notes + remarks
+    return rows, notes
+
+
+def _calls(mix: Mix, model: nn.Module, profile: Profile, device: str) -> Iterator[Call]:
+    """Every call and step whose memory is asked for: metric, mode, and what finds it."""
     for size in profile.size:
-        found = _inference(model, (profile.batch, 3, *size), profile, device)
-        more, remarks = _rows(mix.key, "peak_memory", found, mode_name(size, profile), device)
-        rows, notes = rows + more, notes + remarks
-    more, remarks = _rows(
-        mix.key, "training_memory", _training(mix, model, device), training_mode(mix), device
-    )
-    return rows + more, notes + remarks
+        shape = (profile.batch, 3, *size)
+        found = partial(_inference, model, shape, profile, device)
+        yield "peak_memory", mode_name(size, profile), found
+    yield "training_memory", training_mode(mix), partial(_training, mix, model, device)
 
 
 def training_shape(mix: Mix) -> tuple[int, int, int, int]:
