@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from ablate.engines.job import Done, Failed, Job, Message
+from ablate.engines.job import PARENT_ON_CUDA, Done, Failed, Job, Message
 from ablate.engines.local import run_jobs
 
 
 def double(payload, report):
     report(("half way", payload))
     return 2 * payload
+
+
+def environment(payload, report):
+    return os.environ.get(payload)
 
 
 def fail(payload, report):
@@ -49,6 +53,13 @@ def test_a_job_reports_and_returns():
     assert [type(e) for e in events] == [Message, Done]
     assert events[0].content == ("half way", 21)
     assert events[1].result == 42
+
+
+@pytest.mark.parametrize(("opened", "said"), [(False, ""), (True, "1")])
+def test_a_job_is_told_whether_its_parent_has_a_cuda_device_open(monkeypatch, opened, said):
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: opened)
+    job = Job(name="a", function="tests.test_engine:environment", payload=PARENT_ON_CUDA)
+    assert [event.result for event in run_jobs([job], 1)] == [said]
 
 
 def test_every_job_is_done_once_even_when_others_raise_or_die():

@@ -11,6 +11,7 @@ import pynvml
 import pytest
 import torch
 
+from ablate.engines.job import PARENT_ON_CUDA
 from ablate.profiling import nvml
 from ablate.profiling.nvml import (
     THROTTLES,
@@ -49,8 +50,10 @@ ERRORS |= {
 }
 
 
-def device(answers: dict[str, Any] | None = None, works: bool = False) -> Device:
-    return Device(FakeNvml(answers), "handle", lambda: works)
+def device(
+    answers: dict[str, Any] | None = None, works: bool = False, parent_works: bool = False
+) -> Device:
+    return Device(FakeNvml(answers), "handle", lambda: works, parent_works)
 
 
 def test_every_call_that_is_made_is_one_that_the_library_has() -> None:
@@ -187,6 +190,19 @@ def test_in_a_container_one_of_the_listed_processes_is_this_one() -> None:
     assert isinstance(foreign, tuple)
     assert [one.pid for one in foreign] == [0]
     assert found.process_memory() == Absent("which of 2 listed processes is this one is not known")
+
+
+def test_in_a_container_the_process_that_started_this_one_is_no_stranger(monkeypatch) -> None:
+    listed = [process(99999998, 8), process(99999999, 9)]
+    found = device({LISTED: listed}, works=True, parent_works=True)
+    assert found.foreign() == ()
+    found = device({LISTED: [*listed, process(99999997, 7)]}, works=True, parent_works=True)
+    assert len(found.foreign()) == 1
+    for said, strangers in (("1", 0), ("", 1)):
+        monkeypatch.setenv(PARENT_ON_CUDA, said)
+        monkeypatch.setattr(nvml, "_holds_memory", lambda device: True)
+        opened = open_device(CUDA, FakeNvml({LISTED: listed}), uuid="1")
+        assert len(opened.foreign()) == strangers
 
 
 def test_a_process_that_holds_nothing_is_none_of_those_listed() -> None:

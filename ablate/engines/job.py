@@ -9,6 +9,9 @@ from typing import Any
 
 Reporter = Callable[[object], None]
 
+PARENT_ON_CUDA = "ABLATE_PARENT_ON_CUDA"
+"""Set in the environment of a job where the process that started it has a CUDA device open."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO
 
-from ablate.engines.job import Done, Event, Failed, Job, Message
+from ablate.engines.job import PARENT_ON_CUDA, Done, Event, Failed, Job, Message
 
 _EVIDENCE = 2000  # characters kept of what a failed worker wrote
 
@@ -92,10 +92,17 @@ def _start(job: Job) -> _Worker:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    """Ours, with the number of threads that the libraries read when they load."""
+    """Ours, with the number of threads that the libraries read when they load, and what we hold."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads))
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)  # the same packages
-    return {**os.environ, **threads, "PYTHONPATH": path}
+    holds = {PARENT_ON_CUDA: "1" if _on_cuda() else ""}
+    return {**os.environ, **threads, **holds, "PYTHONPATH": path}
+
+
+def _on_cuda() -> bool:
+    """Whether this process has opened a CUDA device; asking opens none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
 
 
 def _hear(worker: _Worker) -> Event:

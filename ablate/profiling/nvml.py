@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from ablate.engines.job import PARENT_ON_CUDA
 from ablate.profiling._nvml_answers import (
     THROTTLES,
     Absent,
@@ -51,14 +52,20 @@ class Device:
         handle: NVML's handle of the device, or why there is none: then every reading is absent
             for that reason.
         works: Whether this process holds memory on the device.
+        parent_works: Whether the one that started it has a device open.
     """
 
     def __init__(
-        self, library: Any, handle: object, works: Callable[[], bool] = lambda: False
+        self,
+        library: Any,
+        handle: object,
+        works: Callable[[], bool] = lambda: False,
+        parent_works: bool = False,
     ) -> None:
         self._library = library
         self._handle = handle
         self._works = works
+        self._parent_works = parent_works
 
     def name(self) -> str | Absent:
         """The product, as "NVIDIA H100 80GB HBM3"."""
@@ -135,8 +142,8 @@ class Device:
         """Processes that compute on the device beside this one and the one that started it.
 
         In a container NVML can list processes by the numbers that the host knows. This process is
-        one of them, if it works on the device: as many are foreign as there are beyond one, and
-        which ones is not known (their number is 0).
+        one of them, if it works on the device, and so is the one that started it: as many are
+        foreign as there are beyond these, and which ones is not known (their number is 0).
         """
         found = self.processes()
         if isinstance(found, Absent):
@@ -146,7 +153,7 @@ class Device:
             return Absent("no process is listed, not even this one")
         if hidden:
             unknown = Process(0, Absent("which of the listed processes is this one is not known"))
-            return (unknown,) * (len(found) - 1)
+            return (unknown,) * (len(found) - 1 - self._parent_works)
         return tuple(p for p in found if p.pid not in (os.getpid(), os.getppid()))
 
     def _ask(self, question: str, *details: int, read: Callable[[Any], T]) -> T | Absent:
@@ -174,6 +181,7 @@ def open_device(device: torch.device, library: Any = None, uuid: str = "") -> De
         library,
         attempt(lambda: _handle(library, device, uuid)),
         works=lambda: attempt(lambda: _holds_memory(device)) is True,
+        parent_works=bool(os.environ.get(PARENT_ON_CUDA)),
     )
 
 
