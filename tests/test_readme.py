@@ -50,13 +50,16 @@ def test_the_block_in_the_readme_can_be_plugged_in(
         blocks.make("gated_conv", 8, kernel=4)
 
 
-def test_every_command_in_the_readme_exists(capsys: pytest.CaptureFixture[str]):
-    commands = set(re.findall(r"^ablate (\w+)", "\n".join(fences("sh")), flags=re.MULTILINE))
-    assert {"new", "plan", "run", "report", "blocks", "restore", "evaluate"} <= commands
-    for command in commands:
+def test_every_command_in_the_readme_exists_with_its_options(capsys: pytest.CaptureFixture[str]):
+    lines = re.findall(r"^ablate ([\w-]+)([^#\n>]*)", "\n".join(fences("sh")), flags=re.MULTILINE)
+    used = {"new", "plan", "run", "report", "blocks", "restore", "evaluate", "latency-model"}
+    assert used <= {command for command, _ in lines}
+    for command, rest in lines:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
+        known = re.findall(r"--[\w-]+", capsys.readouterr().out)
+        assert set(re.findall(r"--[\w-]+", rest)) <= set(known), command
 
 
 def test_every_study_that_the_readme_names_is_shipped():
