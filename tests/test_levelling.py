@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablate.profiling.levelling import LEAST_VISITS, levelled, slowness, speed_probe
+from ablate.profiling.levelling import LEAST_VISITS, levelled, speed_probe
 from ablate.profiling.samples import LatencySample
 from ablate.profiling.summary import summarise
 
@@ -130,9 +130,9 @@ def test_without_fixed_work_beside_it_nothing_is_taken_out():
 
 
 def test_a_few_visits_say_too_little():
-    count = LEAST_VISITS - 1
-    one = np.ones(count)
-    assert slowness(2 * one, np.zeros(count, dtype=np.int64), one).tolist() == one.tolist()
+    samples = sitting(seed=10, wobble=0.4, rounds=LEAST_VISITS // SUBJECTS)
+    assert levelled(samples[1:]) == samples[1:]
+    assert all(s.level for s in levelled(samples))
 
 
 def test_the_probe_says_how_long_the_work_took():

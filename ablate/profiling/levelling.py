@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -56,7 +57,8 @@ def levelled(samples: Sequence[LatencySample]) -> list[LatencySample]:
     Args:
         samples: Of each process in the order in which the visits were done.
     """
-    if not samples or not all(math.isfinite(s.beside) and not s.level for s in samples):
+    fewest = min(Counter(s.process for s in samples).values(), default=0)
+    if fewest < LEAST_VISITS or not all(math.isfinite(s.beside) and not s.level for s in samples):
         return list(samples)
     names = {name: at for at, name in enumerate(sorted({s.subject for s in samples}))}
     subjects = np.array([names[s.subject] for s in samples])
@@ -91,10 +93,8 @@ def slowness(seconds: Array, subjects: Integers, beside: Array) -> Array:
         beside: Seconds of the fixed work around each visit.
 
     Returns:
-        Slowness, its median 1; all 1 where there are too few visits or no fixed work was timed.
+        Slowness, its median 1.
     """
-    if len(seconds) < LEAST_VISITS or not np.isfinite(beside).all():
-        return np.ones(len(seconds))
     logs = np.log(seconds)
     told = np.log(beside / np.median(beside))
     slow = np.zeros(len(logs))

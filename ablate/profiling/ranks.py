@@ -160,7 +160,7 @@ def changes(
 
 def _moved(first: Tables, second: Tables) -> tuple[Array, Array]:
     """Logarithms of ratios (subjects,), the median subject at 0, and half their intervals."""
-    by_cpu = first.by_cpu or second.by_cpu
+    by_cpu = (first.by_cpu or second.by_cpu) and first.cpu_known and second.cpu_known
     levels = [_levels(found, by_cpu) for found in (first, second)]
     gaps = np.array([level.mean(axis=0) for level, _ in levels])
     moved = gaps[1] - gaps[0]

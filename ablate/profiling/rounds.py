@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ LEAST_IN_BUDGET: Final = 3  # rounds, however small the budget
 
 Watch = Callable[[], Mapping[str, float]]
 Ended = Literal["rounds", "interval", "budget"]
+Done = TypeVar("Done")
 
 
 class LatencyError(ValueError):
@@ -107,7 +109,11 @@ def run_rounds(
         while len(visits) < profile.rounds:
             visits.append(
                 {
-                    subject: _visit(timer, calls[subject], counts[subject], probe)
+                    subject: _named(
+                        subject,
+                        where,
+                        partial(_visit, timer, calls[subject], counts[subject], probe),
+                    )
                     for subject in order.permutation(names).tolist()
                 }
             )
@@ -202,8 +208,13 @@ def _visit(timer: Timer, call: Call, count: int, probe: Callable[[], float] | No
 
 def _count(subject: str, timer: Timer, call: Call, where: str) -> int:
     """Warm a network up and settle how many of its calls make a timed stretch."""
+    return calls_in_a_visit(timer, _named(subject, where, partial(warm_up, timer, call)))
+
+
+def _named(subject: str, where: str, do: Callable[[], Done]) -> Done:
+    """What a network is asked to do; what goes wrong carries its name."""
     try:
-        return calls_in_a_visit(timer, warm_up(timer, call))
+        return do()
     except Exception as error:
         raise LatencyError(f"'{subject}' cannot be timed{where}: {one_line(error)}") from error
 

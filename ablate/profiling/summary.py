@@ -40,7 +40,8 @@ class LatencySummary:
         low: Lower end of the 95 % interval over rounds and processes. It holds for comparisons
             within the sitting: what slows down all networks alike is not in it.
         high: Upper end of that interval.
-        p90: Nine in ten visits took no longer, in seconds of wall time.
+        p90: Nine in ten visits took no longer, in seconds by the host's clock as it was read;
+            of the device's where the host's was not kept.
         relative: `seconds` over those of the reference network.
         n: Timed visits.
         note: What to know before believing it; empty when all went well.
@@ -75,7 +76,6 @@ def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, Late
     subjects = found.subjects
     estimates, resampled = _estimates(found, seed)
     low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
-    p90 = np.quantile(np.concatenate(found.wall), 0.9, axis=0)
     relative = estimates / (estimates[subjects.index(REFERENCE)] if REFERENCE in subjects else 1)
     by_host = _by_the_host(samples)
     note = _warning(found) if found.busy else ""
@@ -84,7 +84,7 @@ def summarise(samples: Sequence[LatencySample], seed: int = 0) -> dict[str, Late
             seconds=float(estimates[i]),
             low=float(min(low[i], estimates[i])),
             high=float(max(high[i], estimates[i])),
-            p90=float(p90[i]),
+            p90=_p90([s for s in samples if s.subject == subject]),
             relative=float(relative[i]) if REFERENCE in subjects else float("nan"),
             n=sum(len(table) for table in found.wall),
             note=note,
@@ -103,6 +103,11 @@ def _by_the_host(samples: Sequence[LatencySample]) -> dict[str, tuple[float | No
         kept.setdefault(sample.subject, []).append(row)
     medians = {subject: np.median(rows, axis=0) for subject, rows in kept.items()}
     return {subject: (_known(row[0]), _known(row[1])) for subject, row in medians.items()}
+
+
+def _p90(samples: Sequence[LatencySample]) -> float:
+    hosts = [s.host if math.isfinite(s.host) else s.seconds for s in samples]
+    return float(np.quantile(hosts, 0.9))
 
 
 def _known(value: float) -> float | None:
