@@ -437,6 +437,7 @@ def test_a_timing_says_what_the_machine_was_like():
     assert timing_lines(timing) == [
         "latency compiled: 10 ms, 95 % interval 9 to 11 ms, on cpu (scan back end c); 2.00 times "
         "the reference network's 10 ms",
+        "nine in ten calls took at most 12 ms as the clock was read",
         "first call in a fresh process: 3,000 ms, 2.5 s of it to prepare the mode",
         "measured as said so",
         "the machine meanwhile (medians over rounds): load 1.25, cpu_clock 3000 MHz",
