@@ -168,6 +168,15 @@ def test_a_boundary_term_is_taken_where_it_lowers_the_error_of_what_is_left_out(
     assert found.coefficients["relaid"] == pytest.approx(2e-8)
 
 
+def test_a_law_by_which_a_small_network_takes_no_time_is_not_considered() -> None:
+    terms = [Terms(total=total, rest=0.0) for total in (1.0, 1.1, 1.2, 1.3)]
+    steep = fit(terms, [0.1, 0.4, 0.7, 1.0])  # exactly affine, and negative below 1
+    assert set(steep.coefficients) == {"sum"}
+    falling = fit(terms, [1.3, 1.2, 1.1, 1.0])  # exactly affine, and more work takes less time
+    assert set(falling.coefficients) == {"sum"}
+    assert falling.coefficients["sum"] > 0
+
+
 def test_two_networks_give_a_multiple_and_one_gives_nothing() -> None:
     terms = [Terms(total=total, rest=0.0) for total in (1.0, 2.0)]
     assert fit(terms, [1.1, 2.2]).coefficients == {"sum": pytest.approx(1.1)}

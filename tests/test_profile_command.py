@@ -43,7 +43,7 @@ depth = 2
 [profile]
 size = [26, 36]
 rounds = 2
-processes = 2
+processes = 1
 """
 SEVERAL = ONE.replace('"rdcnn"', '["rdcnn", "nafblock"]')
 
@@ -122,8 +122,8 @@ def test_latency_has_an_interval_and_stands_beside_the_reference(cli: Cli, one: 
     assert latency["relative"] == pytest.approx(
         latency["seconds"] / latency["reference"]["seconds"]
     )
-    assert (latency["n"], latency["device"]) == (4, "cpu")
-    assert "2 processes x 2 interleaved rounds" in latency["protocol"]
+    assert (latency["n"], latency["device"]) == (2, "cpu")
+    assert "1 processes x 2 interleaved rounds" in latency["protocol"]
     assert latency["scan_backend"] in ("c", "torch", "reference")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,8 @@ def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Fit:
     """Fit the correction to measured networks, in relative terms.
 
     An affine function of the sum, or a multiple of it where that predicts what is left out
-    better; then the boundary terms that lower this error, the best first.
+    better; then the boundary terms that lower this error, the best first. A law by which more
+    work takes less time, or half the work of the smallest network none, is not considered.
 
     Raises:
         ValueError: There are fewer than two networks.
@@ -96,7 +98,9 @@ def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Fit:
     measured = np.asarray(seconds, dtype=np.float64)
 
     def left_out(names: Sequence[str]) -> float:
-        return _left_out(_matrix(terms, names), measured)
+        matrix = _matrix(terms, names)
+        law = dict(zip(names, map(float, _solved(matrix, measured)), strict=True))
+        return _left_out(matrix, measured) if _sensible(law, terms) else math.inf
 
     forms: list[list[str]] = [[SUM]] + ([[CONSTANT, SUM]] if len(terms) > 2 else [])
     chosen = min(forms, key=left_out)
@@ -110,6 +114,14 @@ def fit(terms: Sequence[Terms], seconds: Sequence[float]) -> Fit:
     values = _solved(_matrix(terms, chosen), measured)
     named = dict(zip(chosen, map(float, values), strict=True))
     return Fit(coefficients=named, left_out=left_out(chosen))
+
+
+def _sensible(law: Mapping[str, float], terms: Sequence[Terms]) -> bool:
+    """Whether time grows with the sum, and is positive also for half the smallest network."""
+    least = min(terms, key=lambda row: row.total)
+    half = replace(least, total=least.total / 2, rest=least.rest / 2)
+    fitted = Fit(coefficients=law, left_out=0.0)
+    return law[SUM] > 0 and all(fitted.seconds(row) > 0 for row in [half, *terms])
 
 
 def agreement(predicted: Sequence[float], measured: Sequence[float], seed: int = 0) -> Agreement:
