@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/ablate run quickstart
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # some wait for processes of theirs
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
