@@ -158,12 +158,16 @@ def _cost(summary: LatencySummary, relaid: int) -> PartCost:
 def _frames(
     surveyed: Survey, parts: Mapping[Part, PartCost], seconds: Mapping[str, LatencySummary]
 ) -> dict[Frame, float]:
-    """Seconds of what is around the stages: a base network less its parts."""
+    """Seconds of what is around the stages: a base network less its parts.
+
+    Zero where the parts by themselves took longer, as noise may have it in tiny networks.
+    """
     found = {}
     for frame, base in surveyed.bases.items():
         inside = list(parts_of(base, surveyed.by))
         if base.key in seconds and all(part in parts for part in inside):
-            found[frame] = seconds[base.key].seconds - sum(parts[p].seconds for p in inside)
+            around = seconds[base.key].seconds - sum(parts[p].seconds for p in inside)
+            found[frame] = max(around, 0.0)
     return found
 
 
