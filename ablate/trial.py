@@ -30,16 +30,38 @@ PICTURES = 3  # validation images whose restoration is kept for the report
 
 @dataclass(frozen=True, kw_only=True)
 class TrialJob:
-    """What a worker needs to know: plain values, so that it can be sent anywhere."""
+    """What a worker needs to know: plain values, so that it can be sent anywhere.
+
+    Args:
+        key: Of the trial; a state that another trial left is not gone on from.
+        mix: As `Mix.to_json` writes it.
+        seed: Of the initial weights, the crops and the degradation.
+        evaluation: How restored images are scored.
+        data: Path of the prepared data set.
+        checkpoint: Path for the trained weights.
+        device: Where to train.
+        pictures: Whether a few restored crops are kept.
+        state: Path for the state of a training in progress; a trial that finds one there goes on
+            from it. Empty keeps none.
+        every: Seconds between two states; 0 keeps one only when the run ends its jobs.
+        until: The step after which the training rests, its state kept: its result is "partial".
+            0, or the last step and more, trains to the end.
+        micro: Images that pass the network at a time, their gradients added up; 0 passes whole
+            batches.
+    """
 
     key: str
-    mix: str  # Mix.to_json
+    mix: str
     seed: int
     evaluation: Evaluation
-    data: str  # path of the prepared data set
-    checkpoint: str  # path for the trained weights
+    data: str
+    checkpoint: str
     device: str
     pictures: bool
+    state: str = ""
+    every: float = 0.0
+    until: int = 0
+    micro: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
