@@ -22,7 +22,7 @@ from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import forecast_seconds, modes_of, split
-from ablate.search import Point, propose
+from ablate.searches import Point, propose
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train

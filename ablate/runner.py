@@ -34,7 +34,7 @@ from ablate.plan import forecast_training
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.rows import failed_row, mix_row, trial_rows
-from ablate.search import Point, Seen, Space, propose
+from ablate.searches import Point, Seen, Space, propose
 from ablate.study import Study
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult, trial_key

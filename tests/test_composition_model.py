@@ -29,7 +29,7 @@ from ablate.plugins import load_plugins
 from ablate.profiling.latency import LatencySample
 from ablate.profiling.modes import Mode
 from ablate.running import fingerprint, run
-from ablate.search import propose
+from ablate.searches import propose
 from ablate.study import Study, load_study
 from ablate.widths import with_widths
 from blocks import blocks

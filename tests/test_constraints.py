@@ -9,7 +9,7 @@ import pytest
 
 from ablate.constraints import amount, read_constraint
 from ablate.mix import Choice
-from ablate.search import Constrained, propose
+from ablate.searches import Constrained, propose
 from ablate.study import Study, StudyError, load_study, schema
 
 

@@ -11,7 +11,7 @@ import torch
 
 from ablate.mix import Choice, Network, Stage
 from ablate.network import build
-from ablate.search import propose
+from ablate.searches import propose
 from ablate.study import load_study, schema, shipped_studies
 from ablate.study.lines import Path, line_numbers
 from blocks import blocks

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ablate.mix import Network
-from ablate.search import Point
+from ablate.searches import Point
 from ablate.study import Study
 
 POOL = 400  # points that are drawn to choose from

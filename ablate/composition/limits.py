@@ -18,7 +18,7 @@ from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
 from ablate.composition.storage import ModelError
 from ablate.composition.tables import Array, Grid, Quantity
 from ablate.constraints import Constraint, Size, amount
-from ablate.search import Constrained, Point
+from ablate.searches import Constrained, Point
 from ablate.study import Study
 
 SURVEYED = 20_000_000  # points of a study that are priced to say how many are left

@@ -17,7 +17,7 @@ from ablate.mix import Network
 from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.profiling.memory import forecast_inference
-from ablate.search import Point
+from ablate.searches import Point
 from ablate.study import Study
 
 Price = Callable[[Network], float]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ablate.composition.parts import By, Frame, Part, frame_of, stage_parts
 from ablate.mix import Choice, Network
-from ablate.search import Point
+from ablate.searches import Point
 from ablate.study import Study
 
 MOST_FRAMES = 64

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ablate.composition.skeletons import Fillings, Skeleton
-from ablate.search import Point
+from ablate.searches import Point
 from ablate.study import Study
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from torch import nn
 from ablate.footing import FootingError
 from ablate.mix import Choice, Mix, Network, Stage, Task
 from ablate.network import scale_of
-from ablate.search import Point, propose
+from ablate.searches import Point, propose
 from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import training_problems

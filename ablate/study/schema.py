@@ -8,7 +8,7 @@ from typing import Any
 from ablate.footing import Footing
 from ablate.metrics import metrics
 from ablate.mix import Evaluation, Profile, Training
-from ablate.search import strategies
+from ablate.searches import strategies
 from ablate.study.levelling import FOOTING
 from ablate.study.recipe import DEFAULT_SEEDS
 from ablate.study.rules import (

@@ -9,7 +9,7 @@ from typing import Any
 from ablate.constraints import Constraint, read_constraint
 from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Profile
-from ablate.search import strategies
+from ablate.searches import strategies
 from ablate.study.alternatives import Reader
 from ablate.study.lines import Path
 from ablate.study.places import Problems

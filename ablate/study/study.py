@@ -24,7 +24,7 @@ from ablate.mix import (
     Training,
     Value,
 )
-from ablate.search import Point
+from ablate.searches import Point
 from ablate.widths import canonical_widths
 
 Place = tuple[str, ...]  # ("network", "stage2", "block"), ("task", "degradation", "sigma")

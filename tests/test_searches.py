@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablate.mix import Choice
-from ablate.search import Point, Seen, propose, strategies
+from ablate.searches import Point, Seen, propose, strategies
 from ablate.study import Study, load_study
 
 SETTINGS = {name: Choice.of(name) for name in strategies}
