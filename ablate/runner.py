@@ -17,7 +17,7 @@ from ablate.costs.latency_rows import latency_rows, mode_name
 from ablate.costs.resident import measure_residents
 from ablate.costs.sitting import sitting_name, time_together
 from ablate.costs.stage_phase import place_run
-from ablate.engines.job import Done, Failed, Job, Message
+from ablate.engines.job import Done, Failed, Interrupted, Job, Message
 from ablate.engines.local import run_jobs
 from ablate.events import (
     Began,
@@ -156,7 +156,7 @@ class Runner:
             if isinstance(event, Message):
                 assert isinstance(event.content, Progress)
                 self._progress(trial, event.content)
-            else:
+            elif not isinstance(event, Interrupted):
                 self._settle(trial, event)
 
     def _forecast(self, trials: Sequence[Trial], workers: int) -> float | None:

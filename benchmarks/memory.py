@@ -162,7 +162,8 @@ def _job(case: Case, allocator: Allocator, name: str) -> Job:
         channels_last=True,
         allocator=allocator,
     )
-    return Job(name=name, function="ablate.costs.resident:measure_resident", payload=work)
+    function = "ablate.costs.resident:measure_resident"
+    return Job(name=name, function=function, payload=work, fresh=True)
 
 
 def _on_device(case: Case, device: torch.device) -> DeviceMemory:

@@ -130,6 +130,7 @@ def sequential(
         name="sequential",
         function="benchmarks.repeatability:one_after_the_other",
         payload=Queue(mixes=texts, size=size, profile=profile, steady=steady),
+        fresh=True,
     )
     (event,) = run_jobs([job], workers=1)
     if isinstance(event, Failed):

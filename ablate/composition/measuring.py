@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.composition.parts import Part
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Network, Profile
 from ablate.network import build
@@ -119,6 +119,8 @@ def measure(
             payload=payload,
             threads=conditions.profile.threads,
             plugins=conditions.plugins,
+            fresh=True,
+            alone=True,
         )
         for event in run_jobs([job], workers=1):
             if isinstance(event, Message):
@@ -128,7 +130,7 @@ def measure(
                 )
             elif isinstance(event, Failed):
                 raise MeasuringError(f"the parts could not be timed: {event.reason}")
-            else:
+            elif isinstance(event, Done):
                 assert isinstance(event.result, PartsTimed)
                 found.append(event.result)
     return PartsTimed(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
@@ -94,14 +94,20 @@ def energy_together(
     )
     function = "ablate.costs.energy_sitting:count_energy"
     job = Job(
-        name="energy", function=function, payload=payload, threads=profile.threads, plugins=plugins
+        name="energy",
+        function=function,
+        payload=payload,
+        threads=profile.threads,
+        plugins=plugins,
+        fresh=True,
+        alone=True,
     )
     for event in run_jobs([job], workers=1):
         if isinstance(event, Message):
             report(int(str(event.content)))
         elif isinstance(event, Failed):
             return Energies(failure=event.reason)
-        else:
+        elif isinstance(event, Done):
             assert isinstance(event.result, Energies)
             return event.result
     raise AssertionError("a job ends in a result or a failure")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Precision, Profile, mix_from_json
 from ablate.network import build
@@ -96,6 +96,8 @@ def place_stages(
         payload=job,
         threads=profile.threads,
         plugins=plugins,
+        fresh=True,
+        alone=True,
     )
     total = roofs.ROUNDS + len(mixes) * profile.rounds
     found: object = None
@@ -104,7 +106,7 @@ def place_stages(
             report(int(str(event.content)), total)
         elif isinstance(event, Failed):
             raise PlacingError(f"the stages cannot be placed: {event.reason}")
-        else:
+        elif isinstance(event, Done):
             found = event.result
     assert isinstance(found, dict)
     return found

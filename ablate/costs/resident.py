@@ -9,7 +9,7 @@ import torch
 
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.memory_rows import resident_rows, training_mode, training_shape
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
 from ablate.events import Listener, PhaseBegan, PhaseStep
 from ablate.mix import Mix, Profile, mix_from_json
@@ -113,11 +113,13 @@ def run_resident(
         payload=work,
         threads=threads,
         plugins=plugins,
+        fresh=True,
+        alone=True,
     )
     for event in run_jobs([job], workers=1):
         if isinstance(event, Failed):
             return f"was not measured: {event.reason}"
-        if not isinstance(event, Message):
+        if isinstance(event, Done):
             assert isinstance(event.result, Resident)
             return event.result
     raise AssertionError("a job ends with a result or a failure")

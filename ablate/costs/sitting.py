@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
@@ -160,13 +160,15 @@ def _in_a_process(
         payload=payload,
         threads=payload.profile.threads,
         plugins=plugins,
+        fresh=True,
+        alone=True,
     )
     for event in run_jobs([job], workers=1):
         if isinstance(event, Message):
             report(payload.process * rounds + int(str(event.content)))
         elif isinstance(event, Failed):
             return Timed(failure=event.reason)
-        else:
+        elif isinstance(event, Done):
             assert isinstance(event.result, Timed)
             report((payload.process + 1) * rounds)  # also where it ended sooner
             return event.result

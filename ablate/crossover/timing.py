@@ -10,23 +10,21 @@ from torch import Tensor, nn
 
 import blocks
 from ablate.crossover.grid import Case, CrossoverError
-from ablate.engines.job import Failed, Job, Message, Reporter
+from ablate.engines.job import Done, Failed, Job, Message, Reporter
 from ablate.engines.local import run_jobs
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
+from ablate.profiling.latency_protocol import forecast_calls
 from ablate.profiling.levelling import levelled
 from ablate.profiling.memory import forecast_inference
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare
 from ablate.profiling.rounds import one_line, run_rounds
 from ablate.profiling.samples import LatencySample
-from ablate.profiling.timing import Call, CpuTimer, CudaTimer, timer_for
+from ablate.profiling.timing import Call, timer_for
 
 Report = Callable[[str, int, int], None]
 
-_START_SECONDS = 5.0  # a fresh process: the interpreter, torch, the blocks
-_COMPILE_SECONDS = 20.0
-_WARM_UP_CALLS = 8
 _LONG = 1.0  # seconds of a call from which a second one is not worth making
 
 
@@ -87,13 +85,8 @@ def rehearse(
 
 def forecast_seconds(rehearsed: Iterable[Rehearsed], profile: Profile, device: str) -> float:
     """What timing will take at most, from what single calls took."""
-    clock = CudaTimer if device == "cuda" else CpuTimer  # made where there is a device to use
-    total = _START_SECONDS
-    for case in rehearsed:
-        visit = clock.untimed * case.seconds + max(case.seconds, clock.aim)
-        total += _WARM_UP_CALLS * case.seconds + profile.rounds * visit
-        total += _COMPILE_SECONDS * (profile.run[0] == "compiled")
-    return profile.processes * total
+    calls = [case.seconds for case in rehearsed]
+    return forecast_calls(calls, profile, device, modes_of(profile)[0])
 
 
 def time_cases(
@@ -222,6 +215,8 @@ def _result(
         payload=payload,
         threads=payload.profile.threads,
         plugins=plugins,
+        fresh=True,
+        alone=True,
     )
     result: object = None
     for event in run_jobs([job], workers=1):
@@ -229,6 +224,6 @@ def _result(
             heard(int(str(event.content)))
         elif isinstance(event, Failed):
             raise CrossoverError(f"the blocks could not be timed: {event.reason}")
-        else:
+        elif isinstance(event, Done):
             result = event.result
     return result

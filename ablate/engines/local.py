@@ -9,16 +9,28 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO
 
-from ablate.engines.job import PARENT_ON_CUDA, Done, Event, Failed, Job, Message
+from ablate.engines.job import (
+    PARENT_ON_CUDA,
+    Done,
+    Event,
+    Failed,
+    Interrupted,
+    Job,
+    Message,
+    never,
+)
 
+GRACE = 30.0  # seconds that a job has to end after it was told to
+_TICK = 0.2  # seconds between two looks at whether to stop
 _EVIDENCE = 2000  # characters kept of what a failed worker wrote
 
 
@@ -35,30 +47,54 @@ class _Worker:
         self.pipe.close()
         self.errors.close()
 
+    def tell_to_stop(self) -> None:
+        with contextlib.suppress(OSError):  # dead already: `_hear` says so
+            self.pipe.send("stop")
+
     def evidence(self) -> str:
         size = self.errors.seek(0, os.SEEK_END)
         self.errors.seek(max(0, size - _EVIDENCE))
         return self.errors.read().decode(errors="replace")
 
 
-def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Event]:
+def run_jobs(
+    jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool] = never, grace: float = GRACE
+) -> Iterator[Event]:
     """Run jobs in their order, at most `workers` at a time, and yield what happens as it happens.
 
     A job that raises, crashes or is killed is a `Failed` event; the others go on. Leaving the
     iterator (an exception, Ctrl-C, `close()`) ends every worker.
+
+    Args:
+        jobs: What to do.
+        workers: Processes at a time.
+        stop: Asked again and again; once it is true no new job starts, and the running ones are
+            told: `report` raises `Stopped` in them.
+        grace: Seconds that they then have, before they are killed.
     """
     waiting = deque(jobs)
     running: dict[Connection, _Worker] = {}
+    deadline = 0.0
     try:
         while waiting or running:
+            if not deadline and stop():
+                deadline = time.monotonic() + grace
+                waiting.clear()
+                for worker in running.values():
+                    worker.tell_to_stop()
             while waiting and len(running) < workers:
                 worker = _start(waiting.popleft())
                 running[worker.pipe] = worker
-            for pipe in wait(list(running)):
-                assert isinstance(pipe, Connection)
-                event = _hear(running[pipe])
+            if deadline and time.monotonic() > deadline:
+                for pipe in list(running):
+                    worker = running.pop(pipe)
+                    worker.close()
+                    yield Interrupted(worker.job)
+            for heard in wait(list(running), None if stop is never else _TICK):
+                assert isinstance(heard, Connection)
+                event = _hear(running[heard])
                 if not isinstance(event, Message):
-                    running.pop(pipe).close()
+                    running.pop(heard).close()
                 yield event
     finally:
         for worker in running.values():
@@ -114,6 +150,8 @@ def _hear(worker: _Worker) -> Event:
         return Message(worker.job, content)
     if kind == "done":
         return Done(worker.job, content)
+    if kind == "interrupted":
+        return Interrupted(worker.job)
     return Failed(worker.job, str(content), worker.evidence())
 
 
@@ -123,3 +161,23 @@ def _how_it_ended(code: int) -> str:
     name = signal.Signals(-code).name
     hint = " (often: out of memory)" if name == "SIGKILL" else ""
     return f"the process was ended by {name}{hint}"
+
+
+class LocalEngine:
+    """Runs jobs on this machine, each in a process of its own.
+
+    Args:
+        grace: Seconds that a job has to end after it was told to.
+    """
+
+    def __init__(self, *, grace: float = GRACE) -> None:
+        self.grace = grace
+
+    def __call__(
+        self, jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool] = never
+    ) -> Iterator[Event]:
+        """Run jobs: see `run_jobs`."""
+        return run_jobs(jobs, workers, stop=stop, grace=self.grace)
+
+    def close(self) -> None:
+        """Nothing is kept between calls."""

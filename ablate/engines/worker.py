@@ -21,7 +21,7 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _serve(pipe: Connection) -> None:
-    from ablate.engines.job import Job
+    from ablate.engines.job import Job, Stopped
     from ablate.plugins import load_plugins
 
     job = pickle.loads(pipe.recv_bytes())
@@ -30,8 +30,16 @@ def _serve(pipe: Connection) -> None:
 
     torch.set_num_threads(job.threads)
     load_plugins(job.plugins)
+
+    def report(message: object) -> None:
+        pipe.send(("message", message))
+        if pipe.poll():  # all that the run ever says is that it wants its jobs to end
+            raise Stopped
+
     try:
-        result = job.call(lambda message: pipe.send(("message", message)))
+        result = job.call(report)
+    except Stopped:
+        pipe.send(("interrupted", None))
     except BrokenPipeError:
         os._exit(1)
     except Exception as error:  # a failed job is a result: the run goes on without it
