@@ -295,11 +295,11 @@ def test_a_wrong_size_is_one_clear_line():
 def test_the_forecast_adds_up_what_every_process_does():
     profile = Profile(rounds=10, processes=2)
     one = Rehearsed(seconds=0.5)  # 8 calls to warm up, then one untimed and one timed a round
-    assert forecast_seconds([one], profile, "cpu") == pytest.approx(2 * (5 + 14))
+    assert forecast_seconds([one], profile, "cpu") == pytest.approx(2 * (5 + 14.01))
     short = Rehearsed(seconds=0.0)  # is called until there is something to read off the clock
-    assert forecast_seconds([short], profile, "cpu") == pytest.approx(2 * (5 + 10 * 2e-3))
+    assert forecast_seconds([short], profile, "cpu") == pytest.approx(2 * (5 + 10 * 3e-3))
     compiled = replace(profile, run=("compiled",))
-    assert forecast_seconds([one], compiled, "cpu") == pytest.approx(2 * (5 + 14 + 20))
+    assert forecast_seconds([one], compiled, "cpu") == pytest.approx(2 * (5 + 14.01) + 40)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from ablate.mix import Profile
-from ablate.profiling.modes import modes_of, split
+from ablate.profiling.levelling import PROBE_SECONDS
+from ablate.profiling.modes import Mode, modes_of, split
 from ablate.profiling.timing import CpuTimer, CudaTimer
 
 _START_SECONDS = 5.0  # a fresh process: the interpreter, torch, building the networks
@@ -28,19 +31,31 @@ def forecast_seconds(
         candidates: Networks, the reference not counted.
         device: cpu or cuda.
     """
-    place = torch.device(device)
-    timer = CudaTimer if place.type == "cuda" else CpuTimer
-    networks = candidates + 1
-    visit = single_call_seconds * timer.untimed + max(single_call_seconds, timer.aim)
-    rounds = profile.processes * profile.rounds * networks * visit
+    modes, _ = split(modes_of(profile), torch.device(device))
+    calls = [single_call_seconds] * (candidates + 1)
+    return sum(forecast_calls(calls, profile, device, mode) for mode in modes)
+
+
+def forecast_calls(calls: Sequence[float], profile: Profile, device: str, mode: Mode) -> float:
+    """Seconds that timing anything in interleaved rounds takes at most, in one mode.
+
+    Args:
+        calls: Seconds of one call of each, the reference among them where it is timed.
+        profile: Rounds, processes, budget.
+        device: cpu or cuda.
+        mode: How they are run, each as slow as eagerly.
+    """
+    on_cuda = torch.device(device).type == "cuda"
+    timer = CudaTimer if on_cuda else CpuTimer  # made where there is a device to use
+    probing = 0.0 if on_cuda else PROBE_SECONDS
+    visits = sum(timer.untimed * call + max(call, timer.aim) + probing for call in calls)
+    rounds = profile.processes * profile.rounds * visits
     if profile.budget:
-        rounds = min(rounds, profile.budget + profile.processes * networks * visit)
-    once = networks * _WARM_UP_CALLS * single_call_seconds + _START_SECONDS
-    modes, _ = split(modes_of(profile), place)
-    compiled = sum(mode.run == "compiled" for mode in modes)
-    sittings = len(modes) * (rounds + profile.processes * once)
+        rounds = min(rounds, profile.budget + profile.processes * visits)
+    once = _START_SECONDS + _WARM_UP_CALLS * sum(calls)
     compiling = _COMPILE_SECONDS + (profile.processes - 1) * _REUSE_SECONDS
-    return sittings + compiled * networks * compiling
+    compiled = compiling * len(calls) if mode.run == "compiled" else 0.0
+    return rounds + profile.processes * once + compiled
 
 
 def protocol(profile: Profile, device: torch.device) -> str:

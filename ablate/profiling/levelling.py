@@ -28,6 +28,7 @@ CAP: Final = 3.0  # robust standard deviations beyond which a visit says no more
 
 _SIDE: Final = 128  # of the matrices that are multiplied
 _PRODUCTS: Final = 8  # about half a millisecond
+PROBE_SECONDS: Final = 1e-3  # before and after a visit together, for forecasts
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
