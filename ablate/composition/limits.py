@@ -59,9 +59,18 @@ class Limits:
         """Whether a mix is known to keep to all constraints: one without a price is not."""
         return bool(self._kept(self.grid.at([point]))[0])
 
+    def excess(self, point: Point) -> float:
+        """By how much a mix breaks its constraints, relative to each; 1 for an unknown price."""
+        values, total = self.grid.at([point]), 0.0
+        for one in self.study.constraints:
+            value = float(values[self._name(one)][0])
+            over = (value / one.bound - 1) * (1 if one.sign == "<=" else -1)
+            total += max(over, 0.0) if np.isfinite(value) else 1.0
+        return total
+
     def space(self) -> Constrained:
         """The study for a strategy, without what breaks a constraint."""
-        return Constrained(self.study, self.allows)
+        return Constrained(self.study, self.allows, self.excess)
 
     @cached_property
     def left(self) -> Left | None:

@@ -4,10 +4,15 @@ from ablate.searches import designs as designs
 from ablate.searches.space import (
     Axes,
     Constrained,
+    Goal,
+    NothingToTry,
     Point,
     Proposal,
     Seen,
     Space,
+    all_in_all,
+    check_search,
+    design_words,
     propose,
     strategies,
 )
@@ -15,10 +20,15 @@ from ablate.searches.space import (
 __all__ = [
     "Axes",
     "Constrained",
+    "Goal",
+    "NothingToTry",
     "Point",
     "Proposal",
     "Seen",
     "Space",
+    "all_in_all",
+    "check_search",
+    "design_words",
     "propose",
     "strategies",
 ]

@@ -11,18 +11,31 @@ from blocks import Registry
 
 Point = tuple[int, ...]  # a position on each axis of a study
 
+# A strategy takes (space, seen, *, knobs) and returns the next batch, empty when it is over. It is
+# a pure function: a search that was cut off is rebuilt by asking again. Facts it may register with:
+#   adaptive = True          what it proposes depends on what became of earlier mixes
+#   check(space, **knobs)    raises ValueError where its knobs cannot work for a study
+#   words(space, points, **knobs)    lines about a design, for whoever plans it
 strategies: Registry[Callable[..., list[Point]]] = Registry("strategy")
+
+
+class NothingToTry(ValueError):
+    """A search is over before it has begun."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """A mix that was tried, whatever became of it.
 
+    Rows stand in the order in which their mixes were proposed.
+
     Args:
         point: Where it lies in the study.
         key: The key of the mix.
         status: How its trials ended; partial where they stopped at a rung.
-        values: Mean over seeds of what was measured, by metric; empty for a failed mix.
+        values: Mean over the study's own seeds of what was measured, by metric; empty for a
+            failed mix. Seeds that were added afterwards, to confirm a front, are not in it: a
+            search that is gone through again must come to the same mixes.
         rung: The training step that the values are of; 0 for those of the whole training.
         n: How many seeds are behind the values.
     """
@@ -50,8 +63,25 @@ class Proposal:
     seeds: int = 0
 
 
+@dataclass(frozen=True)
+class Goal:
+    """An objective of the study.
+
+    Args:
+        name: The metric.
+        better: Which direction is better.
+    """
+
+    name: str
+    better: Literal["higher", "lower"]
+
+
 class Axes(Protocol):
-    """The alternatives of an axis, as far as a strategy needs them."""
+    """An axis, as far as a strategy needs it."""
+
+    @property
+    def name(self) -> str:
+        """What varies on it."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,6 +96,14 @@ class Space(Protocol):
         """What varies."""
 
     @property
+    def block_axes(self) -> tuple[int, ...]:
+        """Numbers of the axes that say which blocks fill a place of the network."""
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """What is to be good at once."""
+
+    @property
     def size(self) -> int:
         """How many points there are."""
 
@@ -78,8 +116,17 @@ class Space(Protocol):
     def mix(self, point: Point) -> Mix:
         """The mix at a point."""
 
+    def label(self, point: Point) -> str:
+        """A name for the mix, unique within the study."""
+
+    def point_of(self, label: str) -> Point | None:
+        """The point with a label; None where there is none."""
+
     def allows(self, point: Point) -> bool:
         """Whether the mix there may be tried at all."""
+
+    def excess(self, point: Point) -> float:
+        """How far the mix is beyond what it must keep to, relative to that; 0 where allowed."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +136,27 @@ class Constrained:
     Args:
         space: All of it.
         allowed: Which points may be tried.
+        beyond: How far a point is from being allowed; without it, all that are not are equally.
     """
 
     space: Space
     allowed: Callable[[Point], bool]
+    beyond: Callable[[Point], float] | None = None
 
     @property
     def axes(self) -> Sequence[Axes]:
         """What varies."""
         return self.space.axes
+
+    @property
+    def block_axes(self) -> tuple[int, ...]:
+        """Numbers of the axes that say which blocks fill a place of the network."""
+        return self.space.block_axes
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """What is to be good at once."""
+        return self.space.goals
 
     @property
     def size(self) -> int:
@@ -116,9 +175,24 @@ class Constrained:
         """The mix at a point."""
         return self.space.mix(point)
 
+    def label(self, point: Point) -> str:
+        """A name for the mix, unique within the study."""
+        return self.space.label(point)
+
+    def point_of(self, label: str) -> Point | None:
+        """The point with a label; None where there is none."""
+        return self.space.point_of(label)
+
     def allows(self, point: Point) -> bool:
         """Whether the mix there may be tried."""
         return self.space.allows(point) and self.allowed(point)
+
+    def excess(self, point: Point) -> float:
+        """How far the mix is beyond what it must keep to; 0 where allowed."""
+        if self.allows(point):
+            return 0.0
+        own = self.beyond(point) if self.beyond else 1.0
+        return (own if own > 0 else 1.0) + self.space.excess(point)
 
 
 def propose(study: Space, seen: Sequence[Seen], search: Choice) -> list[Point]:
@@ -126,6 +200,40 @@ def propose(study: Space, seen: Sequence[Seen], search: Choice) -> list[Point]:
 
     Raises:
         UnknownName: No such strategy.
+        NothingToTry: Nothing was tried yet, and nothing is proposed.
+        ValueError: The strategy cannot work for this study.
     """
     knobs: dict[str, Any] = search.settings
-    return strategies[search.name].make(study, seen, **knobs)
+    batch = strategies[search.name].make(study, seen, **knobs)
+    if not batch and not seen:
+        raise NothingToTry(
+            f"strategy '{search.name}' proposes no mix; of {study.size:,} points, none that it "
+            "looks at may be tried: loosen the constraints, or choose another strategy"
+        )
+    return batch
+
+
+def check_search(study: Space, search: Choice) -> None:
+    """See, without proposing anything, that a strategy and its knobs fit a study.
+
+    Raises:
+        ValueError: They don't; the message says why.
+    """
+    check: Any = strategies[search.name].facts.get("check")
+    if check:
+        check(study, **search.settings)
+
+
+def design_words(study: Space, points: Sequence[Point], search: Choice) -> tuple[str, ...]:
+    """What there is to say about a design before it is run, line by line; often nothing."""
+    words: Any = strategies[search.name].facts.get("words")
+    return tuple(words(study, points, **search.settings)) if words else ()
+
+
+def all_in_all(study: Space, first: Sequence[Point], search: Choice) -> int:
+    """How many mixes a search will try, of which the first batch is known."""
+    entry = strategies[search.name]
+    total = search.settings.get("n")
+    if not entry.facts.get("adaptive") or not isinstance(total, int):
+        return len(first)
+    return max(len(first), min(total, study.size))

@@ -9,11 +9,12 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ablate.constraints import Constraint
 from ablate.footing import Filling, Footing, FootingError, Solved, Solver, amount, network_of
 from ablate.footing.making import solver_for
+from ablate.metrics import metrics
 from ablate.mix import (
     Choice,
     Evaluation,
@@ -24,7 +25,8 @@ from ablate.mix import (
     Training,
     Value,
 )
-from ablate.searches import Point
+from ablate.searches import Goal, Point
+from ablate.study.rules import COSTS
 from ablate.widths import canonical_widths
 
 Place = tuple[str, ...]  # ("network", "stage2", "block"), ("task", "degradation", "sigma")
@@ -218,6 +220,28 @@ class Study:
         """Whether the mix at a point may be tried; constraints need costs, and are not asked."""
         return True
 
+    def excess(self, point: Point) -> float:
+        """How far the mix at a point is beyond its constraints, which are not asked."""
+        return 0.0
+
+    @cached_property
+    def goals(self) -> tuple[Goal, ...]:
+        """The objectives, each with its better direction."""
+        return tuple(
+            Goal(name, "lower" if name in COSTS else _better(name))
+            for name in self.report.objectives
+        )
+
+    @cached_property
+    def block_axes(self) -> tuple[int, ...]:
+        """Numbers of the axes that say which blocks fill a place of the network."""
+        places = [question.place for question in self._asked]
+        return tuple(
+            number
+            for number, place in enumerate(places)
+            if place[0] == "network" and place[-1] == "block"
+        )
+
     def data(self) -> tuple[Choice, ...]:
         """Every choice of images that a mix can have, each once."""
         asked = [q.place[:2] == ("task", "data") for q in self._asked]
@@ -302,6 +326,10 @@ class Study:
             for name, slot in _numbered(self.slots[topology.name], answers)
         )
         return topology, fillings
+
+
+def _better(metric: str) -> Literal["higher", "lower"]:
+    return "lower" if metrics[metric].facts["better"] == "lower" else "higher"
 
 
 def _task(answers: Mapping[Place, Any]) -> Task:
