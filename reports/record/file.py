@@ -9,7 +9,15 @@ from pathlib import Path
 from reports.record.rows import RecordError
 
 APPLICATION_ID = 0x61626C74  # "ablt": tells a record from any other SQLite file
-VERSION = 1
+VERSION = 2
+
+PARTIALS = """
+CREATE TABLE partials (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, trial TEXT NOT NULL,
+    mix TEXT NOT NULL REFERENCES mixes (key), seed INTEGER NOT NULL, step INTEGER NOT NULL,
+    seconds REAL NOT NULL
+) STRICT;
+"""  # since format 2
 
 TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -85,7 +93,7 @@ def make(path: Path, facts: dict[str, str]) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
             f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
+            f"PRAGMA user_version = {VERSION}; {TABLES} {PARTIALS} COMMIT;"
         )
         connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
     except sqlite3.Error as problem:
@@ -105,7 +113,9 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     _look(path)
     try:
         connection = _writable(path) if writable else _readable(path)
-        _check(path, connection)
+        version = _check(path, connection)
+        if writable and version < VERSION:
+            _upgrade(connection)
     except sqlite3.DatabaseError as problem:
         raise RecordError(f"{path}: not a readable record ({problem})") from problem
     return connection
@@ -147,7 +157,15 @@ def _readable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(path: Path, connection: sqlite3.Connection) -> None:
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Make an older record one of this format: what was added since, whole or not at all."""
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {PARTIALS} PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> int:
+    """The format of the record, which is one that can be read."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     problem = ""
@@ -158,6 +176,7 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
     if problem:
         connection.close()
         raise RecordError(f"{path}: {problem}")
+    return int(version)
 
 
 def _sync_folder(folder: Path) -> None:

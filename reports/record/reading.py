@@ -81,6 +81,16 @@ class Reading:
         """Columns key, mix, seed, status, reason, seconds."""
         return self._table("SELECT key, mix, seed, status, reason, seconds FROM trials ORDER BY id")
 
+    def partials(self) -> pd.DataFrame:
+        """Columns key, trial, mix, seed, step, seconds: what trials came to before their last step.
+
+        A record that is older than such rows has none.
+        """
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'partials'"
+        if self._connection.execute(query).fetchone() is None:
+            return pd.DataFrame(columns=["key", "trial", "mix", "seed", "step", "seconds"])
+        return self._table("SELECT key, trial, mix, seed, step, seconds FROM partials ORDER BY id")
+
     def trial_facts(self) -> pd.DataFrame:
         """Columns trial, name, value."""
         return self._table("SELECT trial, name, value FROM trial_facts ORDER BY rowid")

@@ -193,6 +193,35 @@ class TrialRow:
         _finite(f"seconds of trial {self.key}", self.seconds)
 
 
+@dataclass(frozen=True)
+class PartialRow:
+    """A trial that rested at a step before its last: its numbers are those of that step.
+
+    They never stand among those of whole trainings: what it measured has `key` as its subject,
+    and the trial itself has a row of its own once it went on to its end.
+
+    Args:
+        key: Of its own: the trial's key and the step.
+        trial: Key of the trial.
+        mix: Key of the mix, which must be in the record.
+        seed: As of the trial.
+        step: Steps done, from 1.
+        seconds: Wall time of what was trained for it.
+    """
+
+    key: str
+    trial: str
+    mix: str
+    seed: int
+    step: int
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.step < 1:
+            raise RecordError(f"partial {self.key}: step must be at least 1; got {self.step}")
+        _finite(f"seconds of partial {self.key}", self.seconds)
+
+
 def _finite(place: str, value: float) -> None:
     if not math.isfinite(value):
         raise RecordError(

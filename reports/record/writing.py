@@ -18,6 +18,7 @@ from reports.record.rows import (
     Metric,
     MixRow,
     Note,
+    PartialRow,
     Picture,
     RecordError,
     Sample,
@@ -123,6 +124,29 @@ class Record(Reading):
             )
             self._draw(pictures)
         return True
+
+    def add_partial(self, row: PartialRow, measurements: Iterable[Measurement] = ()) -> bool:
+        """Add what a trial came to at a step before its last; the first one of a key stays.
+
+        Args:
+            row: Which trial, and the step.
+            measurements: Their subject is the row's key.
+
+        Returns:
+            Whether it was written.
+
+        Raises:
+            RecordError: Its mix or a metric is unknown.
+        """
+        with self._transaction():
+            added = self._connection.execute(
+                "INSERT INTO partials (key, trial, mix, seed, step, seconds) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                (row.key, row.trial, row.mix, int(row.seed), int(row.step), float(row.seconds)),
+            )
+            if added.rowcount:
+                self._measure(measurements)
+        return bool(added.rowcount)
 
     def add_sitting(
         self,
