@@ -38,6 +38,8 @@ class Seen:
             search that is gone through again must come to the same mixes.
         rung: The training step that the values are of; 0 for those of the whole training.
         n: How many seeds are behind the values.
+        spread: Standard deviation between those seeds, by metric, where there are several; of a
+            cost, which belongs to the mix, the standard error of its value.
     """
 
     point: Point
@@ -46,6 +48,7 @@ class Seen:
     values: Mapping[str, float] = field(default_factory=dict)
     rung: int = 0
     n: int = 1
+    spread: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
