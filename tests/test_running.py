@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -295,7 +296,9 @@ def test_a_second_runner_is_told_who_holds_the_run(tiny: Path, undisturbed: Path
 
     with RunFolder(undisturbed).held(), pytest.raises(RunError) as error:
         run(load_study(tiny), undisturbed)
-    assert str(error.value) == f"{undisturbed}: process {os.getpid()} is running this study now"
+    holder = f"process {os.getpid()} on {socket.gethostname()} has been running this study since "
+    assert str(error.value).startswith(f"{undisturbed}: {holder}2")
+    assert str(error.value).endswith(f" UTC; wait for it, or look on: ablate watch {undisturbed}")
 
 
 def test_a_mix_that_diverges_is_recorded_with_its_step_and_not_on_the_front(tmp_path: Path):

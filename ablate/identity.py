@@ -1,0 +1,184 @@
+"""What makes a trial the same one: its mix, the source of what it is built of, data and seed.
+
+The source counts without comments and docstrings: to reword one makes no trial another.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import io
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ablate.importing import ROOT, imported, is_ours
+from ablate.mix import Choice, Evaluation, Mix, digest
+from ablate.tasks.degradations import degradations
+from ablate.topologies import topologies
+from ablate.training.losses import losses
+from blocks import Registry, blocks
+
+# What describes mixes and keeps names: its values stand in the key themselves.
+DESCRIBING: Final = ("ablate/mix.py", "blocks/_registry.py", "blocks/_register.py")
+TRAINING: Final = "ablate/trial.py"  # what trains and scores, with all that it imports
+
+
+def trial_key(mix: Mix, seed: int, data: str, evaluation: Evaluation, code: str = "") -> str:
+    """What defines a trial.
+
+    Args:
+        mix: What is trained, and how.
+        seed: Of the initial weights, the crops and the degradation.
+        data: Digest of the images.
+        evaluation: How restored images are scored.
+        code: Digest of the source of the mix; empty in runs that began before it was kept.
+    """
+    parts = [mix.key, str(seed), data, digest(evaluation)]
+    parts += [code] * bool(code)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+class Sources:
+    """The source files that things are made of; each file is read once, when it is asked for."""
+
+    def __init__(self) -> None:
+        self._digests: dict[Path, str] = {}
+        self._imports: dict[Path, tuple[Path, ...]] = {}
+        self._of: dict[Path, frozenset[Path]] = {}
+
+    def of(self, mix: Mix) -> dict[str, str]:
+        """The files of a mix and what they import of ours, each with its digest.
+
+        These are the files of its blocks, topology, losses and degradation; of a plug-in it is the
+        file itself, with what it imports of ours. Names are relative to the project's root.
+        """
+        return self._named(file for start in self._roots(mix) for file in self._reached(start))
+
+    def code_digest(self, mix: Mix) -> str:
+        """One digest of all files of a mix."""
+        return _hash(repr(sorted(self.of(mix).items())))
+
+    def training(self) -> str:
+        """One digest of the code that trains and scores, whatever the mix."""
+        return _hash(repr(sorted(self._named(self._reached(ROOT / TRAINING)).items())))
+
+    def changed(self, before: Mapping[str, str], plugins: Iterable[str]) -> list[str]:
+        """Files, of those that were used before, that are others now or are there no more."""
+        outside = {Path(plugin).name: Path(plugin) for plugin in plugins}
+        found = []
+        for name, was in before.items():
+            file = outside.get(name, ROOT / name)
+            if not file.is_file() or self._digest(file) != was:
+                found.append(name)
+        return found
+
+    def _named(self, files: Iterable[Path]) -> dict[str, str]:
+        named = {_name(file): self._digest(file) for file in sorted(set(files))}
+        return {name: found for name, found in named.items() if name not in DESCRIBING}
+
+    def _roots(self, mix: Mix) -> Iterator[Path]:
+        """Where the things are written that a mix names."""
+        filling = (block for stage in mix.network.stages for block in stage.blocks)
+        for choice in filling:
+            yield from _written(blocks, choice.name)
+        yield from _written(topologies, mix.network.topology.name)
+        for name, _ in mix.training.loss:
+            yield from _written(losses, name)
+        for choice in _inside(mix.task.degradation):
+            yield from _written(degradations, choice.name)
+
+    def _reached(self, start: Path) -> frozenset[Path]:
+        """A file and everything of ours that it imports, however far away."""
+        if start not in self._of:
+            found, ahead = {start}, [start]
+            while ahead:
+                new = set(self._imported(ahead.pop())) - found
+                found |= new
+                ahead += new
+            self._of[start] = frozenset(found)
+        return self._of[start]
+
+    def _imported(self, file: Path) -> tuple[Path, ...]:
+        if file not in self._imports:
+            self._imports[file] = tuple(imported(file))
+        return self._imports[file]
+
+    def _digest(self, file: Path) -> str:
+        if file not in self._digests:
+            text = file.read_text(encoding="utf-8", errors="replace")
+            self._digests[file] = _hash(running(text) if file.suffix == ".py" else text)
+        return self._digests[file]
+
+
+def code_digest(mix: Mix) -> str:
+    """A hash of the source of a mix: all that it names, and what that imports of ours."""
+    return Sources().code_digest(mix)
+
+
+def running(text: str) -> str:
+    """Python source without what does not run: comments, docstrings, blank lines."""
+    lines = text.splitlines()
+    try:
+        tree = ast.parse(text)
+        comments = _comments(text)
+    except (SyntaxError, tokenize.TokenError):  # of a newer Python: as it stands
+        return text
+    for row, column in comments:
+        lines[row] = lines[row][:column]
+    for docstring in _docstrings(tree):
+        assert docstring.end_lineno is not None
+        if not lines[docstring.lineno - 1][: docstring.col_offset].strip():
+            for row in range(docstring.lineno - 1, docstring.end_lineno):
+                lines[row] = ""
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _comments(text: str) -> list[tuple[int, int]]:
+    """Row and column, from 0, where each comment begins."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [(t.start[0] - 1, t.start[1]) for t in tokens if t.type == tokenize.COMMENT]
+
+
+def _docstrings(tree: ast.Module) -> Iterator[ast.Expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                yield first
+
+
+def _written(registry: Registry[Any], name: str) -> Iterator[Path]:
+    """The file of a registered thing; none for what is no entry, or was typed into a notebook."""
+    if name in registry:
+        try:
+            file = inspect.getsourcefile(inspect.unwrap(registry[name].make))
+        except (TypeError, OSError):
+            return
+        if file and Path(file).is_file():
+            yield Path(file).resolve()
+
+
+def _inside(value: object) -> Iterator[Choice]:
+    """A choice and those among its knobs."""
+    if isinstance(value, Choice):
+        yield value
+        for _, inner in value.knobs:
+            yield from _inside(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from _inside(inner)
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix() if is_ours(file) else file.name
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
