@@ -177,7 +177,7 @@ def test_a_process_that_dies_is_a_failure_with_its_reason(monkeypatch: pytest.Mo
     def die(jobs: list[Job], workers: int) -> Iterator[Failed]:
         yield Failed(jobs[0], "killed by signal 9", "")
 
-    monkeypatch.setattr(energy_sitting, "run_jobs", die)
+    monkeypatch.setattr("ablate.engines.single.run_jobs", die)
     counted = energy_together([mix()], size=(16, 16), profile=PROFILE, device="cpu", plugins=())
     assert counted == Energies(failure="killed by signal 9")
 

@@ -83,7 +83,7 @@ def test_a_process_that_dies_is_one_clear_line(monkeypatch: pytest.MonkeyPatch):
     def die(jobs, workers):
         yield Failed(jobs[0], "killed by signal 9", "")
 
-    monkeypatch.setattr("ablate.costs.placing.run_jobs", die)
+    monkeypatch.setattr("ablate.engines.single.run_jobs", die)
     with pytest.raises(PlacingError, match=r"^the stages cannot be placed: killed by signal 9$"):
         place_stages([mix("nafblock")], (3, 16, 16), profile=Profile(), device="cpu")
 

@@ -105,7 +105,7 @@ def test_a_process_that_fails_is_noted_with_the_reason(monkeypatch, tmp_path):
     def died(jobs, workers):
         yield Failed(jobs[0], "the process was ended by SIGKILL", "")
 
-    monkeypatch.setattr("ablate.costs.resident.run_jobs", died)
+    monkeypatch.setattr("ablate.engines.single.run_jobs", died)
     run = Run(tmp_path, "nafblock", "plain_block")
     assert run.measure() == {}
     notes = run.record.notes()

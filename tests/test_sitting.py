@@ -48,7 +48,7 @@ def sitting(
         part = next(left)
         yield Failed(job, part, "") if isinstance(part, str) else Done(job, part)
 
-    monkeypatch.setattr("ablate.costs.sitting.run_jobs", run_jobs)
+    monkeypatch.setattr("ablate.engines.single.run_jobs", run_jobs)
     found = time_together(
         [],
         size=(16, 16),

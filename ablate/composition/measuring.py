@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from ablate.composition.parts import Part
-from ablate.engines.job import Done, Failed, Job, Message, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import Network, Profile
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
+from ablate.profiling.inputs import cast, noise, placed
 from ablate.profiling.latency import (
     LatencySample,
     LatencySummary,
@@ -28,8 +30,6 @@ from ablate.profiling.stages import StageCall, stage_calls
 from ablate.topologies import Blocks
 
 Size = tuple[int, int]
-
-_AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,26 +113,21 @@ def measure(
     found, rounds = list[PartsTimed](), conditions.profile.rounds
     for process in range(conditions.profile.processes):
         payload = PartsJob(wholes=wholes, parts=parts, conditions=conditions, process=process)
-        job = Job(
-            name=f"parts {process}",
-            function="ablate.composition.measuring:time_parts",
-            payload=payload,
+
+        def heard(done: int, before: int = process * rounds) -> None:
+            report(before + done, conditions.profile.processes * rounds)
+
+        part = run_alone(
+            "ablate.composition.measuring:time_parts",
+            payload,
             threads=conditions.profile.threads,
             plugins=conditions.plugins,
-            fresh=True,
-            alone=True,
+            heard=heard,
         )
-        for event in run_jobs([job], workers=1):
-            if isinstance(event, Message):
-                report(
-                    process * rounds + int(str(event.content)),
-                    conditions.profile.processes * rounds,
-                )
-            elif isinstance(event, Failed):
-                raise MeasuringError(f"the parts could not be timed: {event.reason}")
-            elif isinstance(event, Done):
-                assert isinstance(event.result, PartsTimed)
-                found.append(event.result)
+        if isinstance(part, Failed):
+            raise MeasuringError(f"the parts could not be timed: {part.reason}")
+        assert isinstance(part, PartsTimed)
+        found.append(part)
     return PartsTimed(
         samples=tuple(levelled([sample for one in found for sample in one.samples])),
         relaid=found[0].relaid,
@@ -184,11 +179,15 @@ class PartModule(nn.Module):
 
     def __init__(self, part: Part, network: nn.Module, given: Conditions) -> None:
         super().__init__()
-        layout = torch.channels_last if given.profile.channels_last else torch.contiguous_format
-        network.eval().to(device=given.device, memory_format=layout)  # type: ignore[call-overload]
-        self._dtype = _AUTOCAST.get(given.mode.precision)
-        with self._cast(torch.device(given.device)):
-            call = stage_calls(network, _image(given).contiguous(memory_format=layout))[part.slot]
+        self._given = given
+        image = noise(
+            (given.profile.batch, given.channels, *given.size),
+            given.device,
+            given.profile.channels_last,
+        )
+        placed(network, given.device, given.profile.channels_last)
+        with self._cast():
+            call = stage_calls(network, image)[part.slot]
         self._call = _only_last(call, part)
         self.kept = nn.ModuleList(blocks for blocks, _, _ in self._call.visits)
 
@@ -200,14 +199,14 @@ class PartModule(nn.Module):
         """Elements that are handed on in another memory layout than they were given."""
         moved = 0
         for blocks, features, context in self._call.visits:
-            with self._cast(features.device):
+            with self._cast():
                 output = blocks(features, context) if context else blocks(features)
             if _channels_last(output) != _channels_last(features):
                 moved += output.numel()
         return moved
 
-    def _cast(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, dtype=self._dtype, enabled=self._dtype is not None)
+    def _cast(self) -> AbstractContextManager[object]:
+        return cast(torch.device(self._given.device).type, self._given.mode.precision)
 
 
 def _watch(device: torch.device) -> Callable[[], Mapping[str, float]]:
@@ -228,9 +227,3 @@ def _only_last(call: StageCall, part: Part) -> StageCall:
 
 def _channels_last(features: Tensor) -> bool:
     return features.is_contiguous(memory_format=torch.channels_last)
-
-
-def _image(given: Conditions) -> Tensor:
-    """Noise, not zeros: zeros can take short cuts and less power."""
-    shape = (given.profile.batch, given.channels, *given.size)
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(given.device)

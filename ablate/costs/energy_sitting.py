@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablate.engines.job import Done, Failed, Job, Message, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling._energy_windows import SECONDS, SETTLE
@@ -93,24 +93,11 @@ def energy_together(
         channels=channels,
     )
     function = "ablate.costs.energy_sitting:count_energy"
-    job = Job(
-        name="energy",
-        function=function,
-        payload=payload,
-        threads=profile.threads,
-        plugins=plugins,
-        fresh=True,
-        alone=True,
-    )
-    for event in run_jobs([job], workers=1):
-        if isinstance(event, Message):
-            report(int(str(event.content)))
-        elif isinstance(event, Failed):
-            return Energies(failure=event.reason)
-        elif isinstance(event, Done):
-            assert isinstance(event.result, Energies)
-            return event.result
-    raise AssertionError("a job ends in a result or a failure")
+    found = run_alone(function, payload, threads=profile.threads, plugins=plugins, heard=report)
+    if isinstance(found, Failed):
+        return Energies(failure=found.reason)
+    assert isinstance(found, Energies)
+    return found
 
 
 def count_energy(job: EnergyJob, report: Reporter) -> Energies:

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ablate.engines.job import Done, Failed, Job, Message, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import Mix, Precision, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling import ceilings as roofs
@@ -90,24 +90,16 @@ def place_stages(
     job = RooflineJob(
         mixes=tuple(mix.to_json() for mix in mixes), shape=shape, profile=profile, device=device
     )
-    work = Job(
-        name="roofline",
-        function="ablate.costs.placing:place_here",
-        payload=job,
+    total = roofs.ROUNDS + len(mixes) * profile.rounds
+    found = run_alone(
+        "ablate.costs.placing:place_here",
+        job,
         threads=profile.threads,
         plugins=plugins,
-        fresh=True,
-        alone=True,
+        heard=lambda done: report(done, total),
     )
-    total = roofs.ROUNDS + len(mixes) * profile.rounds
-    found: object = None
-    for event in run_jobs([work], workers=1):
-        if isinstance(event, Message):
-            report(int(str(event.content)), total)
-        elif isinstance(event, Failed):
-            raise PlacingError(f"the stages cannot be placed: {event.reason}")
-        elif isinstance(event, Done):
-            found = event.result
+    if isinstance(found, Failed):
+        raise PlacingError(f"the stages cannot be placed: {found.reason}")
     assert isinstance(found, dict)
     return found
 

@@ -9,8 +9,8 @@ import torch
 
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.memory_rows import resident_rows, training_mode, training_shape
-from ablate.engines.job import Done, Failed, Job, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.events import Listener, PhaseBegan, PhaseStep
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
@@ -107,22 +107,12 @@ def run_resident(
     work: ResidentJob, *, threads: int = 1, plugins: tuple[str, ...] = ()
 ) -> Resident | str:
     """Do one job in a fresh process; what it found, or why it failed."""
-    job = Job(
-        name=f"{work.metric} {work.shape}",
-        function="ablate.costs.resident:measure_resident",
-        payload=work,
-        threads=threads,
-        plugins=plugins,
-        fresh=True,
-        alone=True,
-    )
-    for event in run_jobs([job], workers=1):
-        if isinstance(event, Failed):
-            return f"was not measured: {event.reason}"
-        if isinstance(event, Done):
-            assert isinstance(event.result, Resident)
-            return event.result
-    raise AssertionError("a job ends with a result or a failure")
+    function = "ablate.costs.resident:measure_resident"
+    found = run_alone(function, work, threads=threads, plugins=plugins)
+    if isinstance(found, Failed):
+        return f"was not measured: {found.reason}"
+    assert isinstance(found, Resident)
+    return found
 
 
 def _work(mix: Mix, profile: Profile) -> dict[str, ResidentJob]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ablate.engines.job import Done, Failed, Job, Message, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
@@ -154,25 +154,19 @@ def _in_a_process(
 ) -> Timed:
     """One process' share of a sitting, or why there is none."""
     rounds = payload.profile.rounds
-    job = Job(
-        name=f"latency {payload.process}",
-        function="ablate.costs.sitting:time_networks",
-        payload=payload,
+    before = payload.process * rounds
+    found = run_alone(
+        "ablate.costs.sitting:time_networks",
+        payload,
         threads=payload.profile.threads,
         plugins=plugins,
-        fresh=True,
-        alone=True,
+        heard=lambda done: report(before + done),
     )
-    for event in run_jobs([job], workers=1):
-        if isinstance(event, Message):
-            report(payload.process * rounds + int(str(event.content)))
-        elif isinstance(event, Failed):
-            return Timed(failure=event.reason)
-        elif isinstance(event, Done):
-            assert isinstance(event.result, Timed)
-            report((payload.process + 1) * rounds)  # also where it ended sooner
-            return event.result
-    raise AssertionError("a job ends in a result or a failure")
+    if isinstance(found, Failed):
+        return Timed(failure=found.reason)
+    assert isinstance(found, Timed)
+    report(before + rounds)  # also where it ended sooner
+    return found
 
 
 def _merged(parts: Sequence[Timed]) -> Timed:

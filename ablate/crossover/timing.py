@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 import blocks
 from ablate.crossover.grid import Case, CrossoverError
-from ablate.engines.job import Done, Failed, Job, Message, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
+from ablate.profiling.inputs import layout, placed
 from ablate.profiling.latency_protocol import forecast_calls
 from ablate.profiling.levelling import levelled
 from ablate.profiling.memory import forecast_inference
@@ -145,7 +146,7 @@ def time_here(job: BlockJob, report: Reporter) -> tuple[LatencySample, ...]:
         with torch.inference_mode():
             calls: dict[str, Call] = {}
             for case in job.cases:
-                block = _placed(_built(case), profile, device)
+                block = placed(_built(case), device, profile.channels_last)
                 calls[case.key] = prepare(block, _features(case, job), mode).call
         done = run_rounds(
             calls,
@@ -165,7 +166,9 @@ def _rehearsed(case: Case, job: BlockJob) -> Rehearsed:
     try:
         memory = _memory(case, profile)
         with numbers_as(mode.precision), torch.inference_mode():
-            ready = prepare(_placed(_built(case), profile, device), _features(case, job), mode)
+            ready = prepare(
+                placed(_built(case), device, profile.channels_last), _features(case, job), mode
+            )
             seconds = ready.first.seconds
             if seconds < _LONG:  # the first call prepares things
                 seconds = timer_for(device, profile.threads).time(ready.call, 1).seconds
@@ -191,39 +194,23 @@ def _built(case: Case) -> nn.Module:
     return blocks.make(block.name, case.point.width, index, context, **block.settings).eval()
 
 
-def _placed(block: nn.Module, profile: Profile, device: torch.device) -> nn.Module:
-    return block.to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload,no-any-return]
-
-
 def _features(case: Case, job: BlockJob) -> Tensor:
     """Noise around 0, as normalised features are."""
-    noise = torch.randn(case.point.shape, generator=torch.Generator().manual_seed(0))
-    return noise.to(device=job.device, memory_format=_layout(job.profile))
-
-
-def _layout(profile: Profile) -> torch.memory_format:
-    return torch.channels_last if profile.channels_last else torch.contiguous_format
+    features = torch.randn(case.point.shape, generator=torch.Generator().manual_seed(0))
+    return features.to(device=job.device, memory_format=layout(job.profile.channels_last))
 
 
 def _result(
     payload: BlockJob, function: str, plugins: tuple[str, ...], heard: Callable[[int], None]
 ) -> object:
     """What a fresh process came to; told what it reports on the way."""
-    job = Job(
-        name=f"blocks {payload.process}",
-        function=f"ablate.crossover.timing:{function}",
-        payload=payload,
+    found = run_alone(
+        f"ablate.crossover.timing:{function}",
+        payload,
         threads=payload.profile.threads,
         plugins=plugins,
-        fresh=True,
-        alone=True,
+        heard=heard,
     )
-    result: object = None
-    for event in run_jobs([job], workers=1):
-        if isinstance(event, Message):
-            heard(int(str(event.content)))
-        elif isinstance(event, Failed):
-            raise CrossoverError(f"the blocks could not be timed: {event.reason}")
-        elif isinstance(event, Done):
-            result = event.result
-    return result
+    if isinstance(found, Failed):
+        raise CrossoverError(f"the blocks could not be timed: {found.reason}")
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from itertools import chain
 
 import torch
@@ -15,21 +14,9 @@ from torch.utils._pytree import tree_leaves
 from ablate.mix import Training
 from ablate.network import scale_of
 from ablate.profiling._storage import Phase
+from ablate.profiling.inputs import cast
 from ablate.training.losses import total_loss
 from ablate.training.optimizer import make_optimizer
-
-_HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def cast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Autocast where the precision is a half one; nothing otherwise."""
-    kind = _HALVES.get(precision)
-    return torch.autocast(device.type, dtype=kind or torch.bfloat16, enabled=kind is not None)
-
-
-def layout(channels_last: bool) -> torch.memory_format:
-    """The memory format of images."""
-    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def state(model: nn.Module) -> Iterator[Tensor]:
@@ -39,7 +26,7 @@ def state(model: nn.Module) -> Iterator[Tensor]:
 
 def infer(model: nn.Module, image: Tensor, precision: str) -> object:
     """One inference call; what the network returns."""
-    with torch.no_grad(), cast(image.device, precision):
+    with torch.no_grad(), cast(image.device.type, precision):
         return model(image)
 
 
@@ -78,7 +65,7 @@ class TrainingStep:
     def __call__(self, enter: Callable[[Phase], None]) -> None:
         """Do the step; `enter` is told when each phase begins."""
         enter("forward")
-        with cast(self._image.device, self._settings.precision):
+        with cast(self._image.device.type, self._settings.precision):
             outputs = self._outputs()
         loss = self._loss(outputs)
         enter("backward")

@@ -16,15 +16,15 @@ import torch
 
 from ablate.mix import Precision
 from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.inputs import HALVES
 from ablate.profiling.modes import numbers_as
 from ablate.profiling.timing import Call, Timer, calls_in_a_visit, timer_for
 
 ROUNDS: Final = 8
-PRECISIONS: Final[Mapping[Precision, torch.dtype]] = {
+PRECISIONS: Final[Mapping[str, torch.dtype]] = {
     "float32": torch.float32,
     "tf32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
+    **HALVES,
 }
 # Bytes that one copy touches, read and written together: from what caches hold to what none does.
 _TOUCHED: Final = {

@@ -10,8 +10,8 @@ from typing import Final
 import torch
 from torch import nn
 
-from ablate.engines.job import Done, Failed, Job, Reporter
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Failed, Reporter
+from ablate.engines.single import run_alone
 from ablate.mix import mix_from_json
 from ablate.network import build
 from ablate.profiling._fvcore import KINDS, Both, ByModule, count_both
@@ -106,20 +106,13 @@ def crosscheck(
         plugins: Files that are loaded first.
         threads: CPU threads.
     """
-    job = Job(
-        name="crosscheck",
-        function="ablate.profiling.crosscheck:check",
-        payload=CheckJob(maker=maker, argument=argument, shape=shape),
-        threads=threads,
-        plugins=plugins,
-    )
-    for event in run_jobs([job], workers=1):
-        if isinstance(event, Done):
-            assert isinstance(event.result, CrossCheck)
-            return event.result
-        if isinstance(event, Failed):
-            return CrossCheck(shape=shape, reason=event.reason)
-    return CrossCheck(shape=shape, reason="the process ended without a result")
+    function = "ablate.profiling.crosscheck:check"
+    payload = CheckJob(maker=maker, argument=argument, shape=shape)
+    found = run_alone(function, payload, threads=threads, plugins=plugins)
+    if isinstance(found, Failed):
+        return CrossCheck(shape=shape, reason=found.reason)
+    assert isinstance(found, CrossCheck)
+    return found
 
 
 def check(job: CheckJob, report: Reporter) -> CrossCheck:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ablate.mix import Training
 from ablate.profiling._following import MemoryProfile, follow_inference, follow_training
-from ablate.profiling._step import layout
 from ablate.profiling._storage import Stretch
+from ablate.profiling.inputs import layout
 from ablate.profiling.memory_flags import memory_flags
 from ablate.profiling.nvml import Absent, open_device
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ablate.mix import Profile
 from ablate.profiling.allocator import steady_allocator
+from ablate.profiling.inputs import noise, placed
 from ablate.profiling.latency_protocol import forecast_seconds, protocol
 from ablate.profiling.modes import (
     FirstCall,
@@ -214,8 +215,11 @@ def ready_networks(
     Raises:
         LatencyError: Not even the reference network runs.
     """
-    image, color = (_image(count, size, profile, device) for count in (channels, 3))
-    reference = _prepared(reference_network(), profile, device)
+    image, color = (
+        noise((profile.batch, count, *size), device, profile.channels_last)
+        for count in (channels, 3)
+    )
+    reference = placed(reference_network(), device, profile.channels_last)
     try:
         ready = {REFERENCE: prepare(reference, color, mode)}
     except Exception as error:
@@ -223,7 +227,8 @@ def ready_networks(
     dropped: dict[str, str] = {}
     for subject in np.random.default_rng(seed).permutation(sorted(models)).tolist():
         try:
-            ready[subject] = prepare(_prepared(models[subject], profile, device), image, mode)
+            model = placed(models[subject], device, profile.channels_last)
+            ready[subject] = prepare(model, image, mode)
         except Exception as error:  # a block from outside can raise anything
             dropped[subject] = one_line(error)
     return ready, dropped
@@ -231,18 +236,3 @@ def ready_networks(
 
 def _where(size: tuple[int, int]) -> str:
     return f" at {size[0]}x{size[1]}"
-
-
-def _prepared(model: nn.Module, profile: Profile, device: torch.device) -> nn.Module:
-    return model.eval().to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload,no-any-return]
-
-
-def _image(channels: int, size: tuple[int, int], profile: Profile, device: torch.device) -> Tensor:
-    """Noise, not zeros: zeros can take short cuts and less power."""
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand((profile.batch, channels, *size), generator=generator)
-    return image.to(device=device, memory_format=_layout(profile))
-
-
-def _layout(profile: Profile) -> torch.memory_format:
-    return torch.channels_last if profile.channels_last else torch.contiguous_format

@@ -14,8 +14,8 @@ from torch import nn
 from ablate.mix import Training
 from ablate.profiling._following import MemoryProfile, follow_inference, follow_training
 from ablate.profiling._replica import replica
-from ablate.profiling._step import layout
 from ablate.profiling._storage import Kind, StorageTracker, Stretch
+from ablate.profiling.inputs import layout
 
 __all__ = [
     "Kind",

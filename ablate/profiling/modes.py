@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from ablate.mix import Precision, Profile, Run
+from ablate.profiling.inputs import HALVES
 from ablate.profiling.timing import Call
 
-_AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _WARM_UP_CALLS = 3  # before a graph is captured, on a stream of their own
 _NETWORKS = 100_000  # compiled in one process, at most: they share the code of one forward
 
@@ -104,7 +104,7 @@ def prepare(
         mode: How it is run.
         clock: Of the host, in seconds.
     """
-    dtype = _AUTOCAST.get(mode.precision)
+    dtype = HALVES.get(mode.precision)
     module = torch.compile(model, dynamic=False) if mode.run == "compiled" else model
 
     def plain() -> object:

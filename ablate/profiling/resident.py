@@ -20,8 +20,9 @@ from torch import nn
 
 from ablate.mix import Training
 from ablate.profiling._allocations import most_allocated
-from ablate.profiling._step import TrainingStep, infer, layout
+from ablate.profiling._step import TrainingStep, infer
 from ablate.profiling.allocator import returning_allocator, steady_allocator
+from ablate.profiling.inputs import layout
 from ablate.profiling.memory_flags import memory_flags
 from blocks._routing import Routed, forcing
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from ablate.mix import Precision, Profile
 from ablate.profiling._launches import Launches
 from ablate.profiling._step import state
 from ablate.profiling.ceilings import Ceilings, measure_ceilings
+from ablate.profiling.inputs import HALVES, cast, noise, placed
 from ablate.profiling.latency import time_calls
 from ablate.profiling.ledger import Cost, ledger
 from ablate.profiling.levelling import levelled
@@ -32,8 +33,6 @@ from ablate.profiling.timing import Call, Timer, timer_for
 Label = Literal["memory-bound", "compute-bound", "launch-bound"]
 NETWORK = "network"
 """Under this name stands the network as a whole."""
-
-_AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,15 +169,15 @@ def roofline(
     roofs.product(precision)  # fails before anything is run where it was not measured
     costs = _costs(model, shape, precision)
     with numbers_as(precision), torch.inference_mode():
-        image = _image(shape, profile, device)
-        module = model.eval().to(device=device, memory_format=_layout(profile))  # type: ignore[call-overload]
-        with _cast(precision, device.type):  # what a stage is given is cast as inside the network
+        image = noise(tuple(shape), device, profile.channels_last)
+        module = placed(model, device, profile.channels_last)
+        with cast(device.type, precision):  # what a stage is given is cast as inside the network
             stages = stage_calls(module, image)
         calls: dict[str, Call] = {**stages, NETWORK: lambda: module(image)}
         given = {slot: _given(stage) for slot, stage in stages.items()}
         given[NETWORK] = [image, *state(module)]
         work = {
-            slot: _work(costs[slot], call, given[slot], _cast(precision, device.type))
+            slot: _work(costs[slot], call, given[slot], cast(device.type, precision))
             for slot, call in calls.items()
         }
         samples = time_calls(
@@ -216,7 +215,7 @@ def _placed(
 
 def _costs(model: nn.Module, shape: tuple[int, ...], precision: Precision) -> dict[str, Cost]:
     """By slot and for the network; what is cast to half moves half the bytes."""
-    with _cast(precision, "cpu"):
+    with cast("cpu", precision):
         found = ledger(model, shape)
     return {**found.by_stage, NETWORK: found.total}
 
@@ -227,11 +226,11 @@ def _given(stage: StageCall) -> list[Tensor]:
 
 
 def _work(
-    cost: Cost, call: Call, given: Sequence[Tensor], cast: AbstractContextManager[object]
+    cost: Cost, call: Call, given: Sequence[Tensor], how: AbstractContextManager[object]
 ) -> Work:
     """The cost that was counted, and what one real call shows."""
     launches, tracker = Launches(), StorageTracker(given)
-    with tracker, launches, cast:
+    with tracker, launches, how:
         call()
     return Work(
         flops=float(cost.flops),
@@ -242,25 +241,11 @@ def _work(
 
 
 def _within(call: Call, precision: Precision, device: torch.device) -> Call:
-    if precision not in _AUTOCAST:
+    if precision not in HALVES:
         return call
 
-    def cast() -> object:
-        with _cast(precision, device.type):
+    def within() -> object:
+        with cast(device.type, precision):
             return call()
 
-    return cast
-
-
-def _cast(precision: Precision, kind: str) -> AbstractContextManager[object]:
-    dtype = _AUTOCAST.get(precision)
-    return torch.autocast(kind, dtype=dtype) if dtype else nullcontext()
-
-
-def _image(shape: tuple[int, ...], profile: Profile, device: torch.device) -> Tensor:
-    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    return noise.to(device=device, memory_format=_layout(profile))
-
-
-def _layout(profile: Profile) -> torch.memory_format:
-    return torch.channels_last if profile.channels_last else torch.contiguous_format
+    return within
