@@ -118,6 +118,8 @@ def _add_plan(subparsers: Subparsers) -> None:
     text = "what a study would do: mixes, parameters, MACs, time and memory; trains nothing"
     parser = _add(subparsers, "plan", text)
     _add_study(parser)
+    out = "folder of the run, where its latency model may lie (default: runs/NAME)"
+    parser.add_argument("--out", type=Path, help=out)
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
 
 

@@ -54,7 +54,7 @@ def plan(options: argparse.Namespace, console: Console) -> None:
     prepare_data(study)
     with listening(options, console) as listener:
         report = phases(listener)
-        folders = model_folders(study)
+        folders = model_folders(study, options.out)
         bounds = limits(study, folders, device, report)
         if bounds:
             bounds.require_some()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ablate.cli import main
-from ablate.study import load_study
+from ablate.folder import RunError
+from ablate.study import Study, load_study
 from ablate.study.loading import load_study_to_time
 
 STUDY = """
@@ -73,7 +75,9 @@ def test_the_account_names_what_was_measured_and_how_well_it_predicts(
 ) -> None:
     assert call("latency-model", "bounded.toml", "--rounds", "1", "--out", "there") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "10 parts and 6 whole networks are timed together"
+    assert re.fullmatch(
+        r"10 parts and 6 whole networks are timed together, in about \d+ s", lines[0]
+    )
     assert "latency model of bounded at 16x16: 10 stages by themselves, 1 base and 6 whole " in (
         "\n".join(lines)
     )
@@ -130,3 +134,17 @@ def test_a_study_of_equal_latency_is_timed_as_it_is_written(place: Path) -> None
     assert level.footing is not None and level.footing.equal_by == "depth"
     assert replace(level, footing=None).mix((1, 0)) == plain.mix((1, 0))
     assert load_study_to_time("bounded.toml") == plain
+
+
+def test_a_plan_looks_for_the_model_where_the_run_will_lie(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[object]()
+
+    def look(study: Study, folders: object, *rest: object) -> None:
+        asked.append(folders)
+        raise RunError("enough is known")
+
+    monkeypatch.setattr("ablate.commands.limits", look)
+    assert call("plan", "bounded.toml", "--device", "cpu", "--out", "there") == 2
+    assert asked == [(Path("there"), Path("runs/bounded"))]

@@ -13,6 +13,8 @@ import pytest
 
 from ablate.composition import limits as limiting
 from ablate.composition.finding import load, model_folders, usable_model
+from ablate.composition.fingerprint import code_of
+from ablate.composition.forecasting import forecast, from_calls
 from ablate.composition.limits import limits
 from ablate.composition.making import Survey, compose, make_model, survey
 from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed
@@ -411,3 +413,47 @@ class BreaksAt16(nn.Module):
             raise ValueError("not at 16 pixels")
         return x
 '''
+
+
+def test_a_model_of_other_code_channels_or_cores_is_refused(bounded: Study) -> None:
+    model = model_of(bounded)
+    path = model_folders(bounded)[0] / file_name(model.mode)
+    save(model, path)
+    raw = json.loads(path.read_text())
+    facts = raw["fingerprint"]
+    assert {name for name in facts if name.startswith("code of")} == {
+        *(f"code of {kind}" for kind in KINDS),
+        "code of unet",
+    }
+    for name in ("ablate", "channels", "cores", "code of lama"):
+        path.write_text(json.dumps({**raw, "fingerprint": {**facts, name: "another"}}))
+        with pytest.raises(ModelError, match=f"{name} another, here {facts[name]}"):
+            load(bounded, (16, 16), model_folders(bounded), "cpu")
+
+
+def test_the_code_of_a_block_is_its_file_without_comments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "_entries", dict(blocks._entries))
+    plugin = tmp_path / "coded.py"
+    plugin.write_text(PLUGIN)
+    load_plugins([str(plugin)])
+    before = code_of("coded")
+    plugin.write_text(f"# said\n{PLUGIN}")
+    assert code_of("coded") == before
+    plugin.write_text(f"{PLUGIN}\nSIDE = 3\n")
+    assert code_of("coded") != before
+    assert code_of("nobody") == "not loaded"
+
+
+def test_a_forecast_adds_up_parts_and_wholes(bounded: Study) -> None:
+    surveyed, given = survey(bounded), conditions(bounded)
+    wholes = {one for _, _, one in surveyed.wholes} | set(surveyed.bases.values())
+    parts = len(surveyed.parts)
+    inside = [len(list(parts_of(one, surveyed.by))) for one in wholes]
+    part = 0.1 * len(inside) / sum(inside)
+    visits = (len(wholes) + 1) * (0.2 + 1e-3) + parts * (2 * part + 1e-3)
+    once = 5 + 8 * (0.1 * (len(wholes) + 1) + part * parts) + parts * (0.1 + part)
+    assert from_calls(surveyed, given, 0.1) == pytest.approx(2 * visits + once)
+    seconds = forecast(surveyed, given)
+    assert seconds is not None and seconds > from_calls(surveyed, given, 0.0)

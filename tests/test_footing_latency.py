@@ -9,10 +9,11 @@ import pytest
 
 from ablate.composition.fingerprint import fingerprint
 from ablate.composition.fitting import Fit
+from ablate.composition.limits import limits
 from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel, PartCost
 from ablate.composition.parts import frame_of, parts_of
-from ablate.composition.storage import save
+from ablate.composition.storage import ModelError, save
 from ablate.costs.footing_rows import footing_rows
 from ablate.profiling.modes import modes_of
 from ablate.study import Study, StudyError, load_study
@@ -54,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = LatencyModel(
         study="study",
         mode="32x32",
-        fingerprint=fingerprint(given),
+        fingerprint=fingerprint(given, {"nafblock", "rdcnn", "unet"}),
         by="block",
         frames=frames,
         parts=parts,
@@ -123,4 +124,26 @@ def test_a_model_that_is_not_there_or_of_other_conditions_is_refused(
     other = tmp_path / "other.json"
     other.write_text(model.read_text().replace('"threads": "1"', '"threads": "7"'))
     with pytest.raises(StudyError, match=r"other conditions: threads 7, here 1"):
+        study(other)
+
+
+def test_a_run_on_another_device_than_the_model_is_refused(model: Path) -> None:
+    level = study(model)
+    assert level.footing_device == "cpu"
+    assert limits(level, (), "cpu") is None
+    with pytest.raises(ModelError) as error:
+        limits(level, (), "cuda")
+    assert str(error.value) == (
+        "study: equal_model predicts latency on cpu, and the run is on cuda; add --device cpu, or "
+        "make one while nothing else runs: ablate latency-model study --device cuda"
+    )
+
+
+def test_a_model_of_a_device_that_is_not_here_is_refused(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    other = tmp_path / "other.json"
+    other.write_text(model.read_text().replace('"device": "cpu"', '"device": "cuda"'))
+    with pytest.raises(StudyError, match="was made on cuda, which is not here"):
         study(other)

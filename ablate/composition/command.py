@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ablate.command_parts import listening, phases, say, whole
 from ablate.composition import words
+from ablate.composition.forecasting import forecast
 from ablate.composition.making import make_model, survey
 from ablate.composition.measuring import Conditions
 from ablate.composition.model import LatencyModel
@@ -43,15 +44,10 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
         by=options.by or ("block" if solves_depth else None),
         widths=[whole("width", text) for text in options.width],
     )
-    if not options.json:
-        networks = len(
-            {network for _, _, network in surveyed.wholes} | set(surveyed.bases.values())
-        )
-        say(
-            console, f"{len(surveyed.parts)} parts and {networks} whole networks are timed together"
-        )
     folder = Path(options.out or Path("runs") / study.name)
     folder.mkdir(parents=True, exist_ok=True)  # now, so that nothing is timed in vain
+    if not options.json:
+        say(console, words.begun(surveyed, forecast(surveyed, given)))
     with listening(options, console) as listener:
         report = phases(listener)
         model = make_model(

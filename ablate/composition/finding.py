@@ -33,7 +33,7 @@ def load(study: Study, size: Size, folders: Sequence[Path], device: str) -> Late
         )
     model = read(paths[0])
     try:
-        require_here(model, fingerprint(given), paths[0])
+        require_here(model, fingerprint(given, model.names), paths[0])
     except ModelError as error:
         raise ModelError(f"{error}; {command(study, size, device)}") from error
     return model

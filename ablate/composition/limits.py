@@ -146,9 +146,11 @@ def limits(
         report: Told the phase, what is done of it and of how much.
 
     Raises:
-        ModelError: A latency model is missing, of another machine, or does not cover the study.
+        ModelError: A latency model is missing, of another machine or device, or does not cover
+            the study.
         CompositionError: The study joins stages in too many ways.
     """
+    _require_footing(study, device)
     if not study.constraints:
         return None
     found = skeletons(replace(study, footing=None))
@@ -167,6 +169,16 @@ def limits(
     for size in _sizes(study, COUNTED):
         quantities |= _counted(study, found, size, report)
     return Limits(study=study, grid=Grid(study, quantities), models=models)
+
+
+def _require_footing(study: Study, device: str) -> None:
+    """See that mixes are on equal footing on the device that the run is on."""
+    solved = study.footing_device
+    if solved and solved != device:
+        raise ModelError(
+            f"{study.name}: equal_model predicts latency on {solved}, and the run is on {device}; "
+            f"add --device {solved}, or {command(study, study.profile.size[0], device)}"
+        )
 
 
 def _pointwise(study: Study, models: Mapping[Size, LatencyModel]) -> Pointwise:

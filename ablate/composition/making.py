@@ -138,7 +138,7 @@ def compose(
     model = LatencyModel(
         study=study.name,
         mode=mode_name(conditions.size, conditions.profile, conditions.mode),
-        fingerprint=fingerprint(conditions),
+        fingerprint={},
         by=surveyed.by,
         frames=_frames(surveyed, parts, seconds),
         parts=parts,
@@ -148,7 +148,8 @@ def compose(
         wholes=(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return _corrected(model, surveyed, seconds)
+    here = fingerprint(conditions, model.names)
+    return _corrected(replace(model, fingerprint=here), surveyed, seconds)
 
 
 def _cost(summary: LatencySummary, relaid: int) -> PartCost:

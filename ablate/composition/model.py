@@ -82,6 +82,18 @@ class LatencyModel:
     made: str
 
     @property
+    def device(self) -> str:
+        """The device that it was measured on."""
+        return self.fingerprint.get("device", "cpu")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The blocks and topologies that it is made of."""
+        parts = (*self.parts, *self.dropped)
+        fillings = {choice.name for part in parts for choice in part.blocks}
+        return frozenset(fillings | {frame.topology.name for frame in self.frames})
+
+    @property
     def error(self) -> float:
         """Relative error to reckon with: the worst on unseen networks, the mean on left-out ones.
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablate.composition.fitting import CONSTANT, RELAID, REST, SUM, Interval
+from ablate.composition.making import Survey
 from ablate.composition.model import LatencyModel
 from ablate.composition.pointwise import Pointwise
 from ablate.composition.tables import Grid
+from ablate.console import duration
 
 _TERMS = {
     SUM: "{:.3f} x (stages and what is around them)",
@@ -50,6 +52,13 @@ def range_of(grid: Grid | Pointwise, name: str) -> Range:
         if len(known):
             least, most = min(least, known.min()), max(most, known.max())
     return Range(points=points, priced=priced, least=float(least), most=float(most))
+
+
+def begun(surveyed: Survey, seconds: float | None) -> str:
+    """What will be timed and how long that takes, before it is begun."""
+    networks = {network for _, _, network in surveyed.wholes} | set(surveyed.bases.values())
+    text = f"{len(surveyed.parts)} parts and {len(networks)} whole networks are timed together"
+    return text if seconds is None else f"{text}, in about {duration(seconds)}"
 
 
 def lines(model: LatencyModel, found: Range | None, path: str) -> Iterator[str]:

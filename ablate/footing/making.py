@@ -35,7 +35,7 @@ def solver_for(footing: Footing, profile: Profile, base: Path) -> Solver:
     """
     if footing.equal == "latency":
         model = _latency_model(profile, base / footing.equal_model)
-        return Solver(footing, lambda outline: _timed(outline, model))
+        return Solver(footing, lambda outline: _timed(outline, model), model.device)
     size = profile.size[0]
 
     def macs(model: nn.Module) -> float:
@@ -63,15 +63,17 @@ def _timed(outline: Outline, model: LatencyModel) -> Pricing:
 
 
 def _latency_model(profile: Profile, path: Path) -> LatencyModel:
-    """The latency model in a file, found to be for this machine and this profile."""
-    device = profile.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    """The latency model in a file, found to be for this machine and this profile.
+
+    It says itself for which device it is; a run is held against that when it begins.
+    """
     size, mode = profile.size[0], modes_of(profile)[0]
-    here = Conditions(size=size, profile=profile, mode=mode, device=device)
     try:
         model = read(path)
-        require_here(model, fingerprint(here), path)
+        if model.device == "cuda" and not torch.cuda.is_available():
+            raise ModelError(f"{path}: this latency model was made on cuda, which is not here")
+        here = Conditions(size=size, profile=profile, mode=mode, device=model.device)
+        require_here(model, fingerprint(here, model.names), path)
     except ModelError as error:
         raise FootingError(str(error)) from error
     return model

@@ -38,10 +38,13 @@ class Solver:
     Args:
         footing: What is asked for.
         pricing: Of a topology, what prices its networks by what fills them.
+        device: For which the prices hold; empty where they are the same on all.
     """
 
-    def __init__(self, footing: Footing, pricing: Callable[[Outline], Pricing]) -> None:
-        self.footing, self._pricing = footing, pricing
+    def __init__(
+        self, footing: Footing, pricing: Callable[[Outline], Pricing], device: str = ""
+    ) -> None:
+        self.footing, self.device, self._pricing = footing, device, pricing
         self._outlines: dict[tuple[Choice, tuple[str, ...]], Pricing] = {}
         self._solved: dict[tuple[Choice, Fillings, float], Solved] = {}
         self.costs: dict[Network, float] = {}  # of all that was solved

@@ -35,6 +35,13 @@ def describe() -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than there are, in a container
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def load() -> str:
     """Processes that wanted a core in the last 1, 5 and 15 minutes, or nothing where unknown."""
     try:

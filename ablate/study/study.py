@@ -200,6 +200,11 @@ class Study:
         except FootingError as error:
             raise FootingError(f"equal_to: {self.label(point)}: {error}") from error
 
+    @property
+    def footing_device(self) -> str:
+        """The device that mixes are on equal footing on; empty where that is all the same."""
+        return self._solver.device if self.footing else ""
+
     def predicted(self, network: Network) -> float:
         """What a network that was solved for costs by the prices that it was solved with."""
         return self._solver.costs[network]
