@@ -61,6 +61,12 @@ class Sources:
         """One digest of all files of a mix."""
         return _hash(repr(sorted(self.of(mix).items())))
 
+    def digest_of(self, name: str) -> str:
+        """One digest of a block or a topology and what it imports of ours; empty if unknown."""
+        written = [*_written(blocks, name), *_written(topologies, name)]
+        files = [file for start in written for file in self._reached(start)]
+        return _hash(repr(sorted(self._named(files).items()))) if files else ""
+
     def training(self) -> str:
         """One digest of the code that trains and scores, whatever the mix."""
         return _hash(repr(sorted(self._named(self._reached(ROOT / TRAINING)).items())))

@@ -13,7 +13,7 @@ import pytest
 
 from ablate.composition import limits as limiting
 from ablate.composition.finding import load, model_folders, usable_model
-from ablate.composition.fingerprint import code_of
+from ablate.composition.fingerprint import fingerprint as fingerprint_of
 from ablate.composition.forecasting import forecast, from_calls
 from ablate.composition.limits import limits
 from ablate.composition.making import Survey, compose, make_model, survey
@@ -438,12 +438,16 @@ def test_the_code_of_a_block_is_its_file_without_comments(
     plugin = tmp_path / "coded.py"
     plugin.write_text(PLUGIN)
     load_plugins([str(plugin)])
-    before = code_of("coded")
+
+    def sources(name: str) -> str:
+        return fingerprint_of(conditions(study()), [name])[f"code of {name}"]
+
+    before = sources("coded")
     plugin.write_text(f"# said\n{PLUGIN}")
-    assert code_of("coded") == before
+    assert sources("coded") == before
     plugin.write_text(f"{PLUGIN}\nSIDE = 3\n")
-    assert code_of("coded") != before
-    assert code_of("nobody") == "not loaded"
+    assert sources("coded") != before
+    assert sources("nobody") == "not loaded"
 
 
 def test_a_forecast_adds_up_parts_and_wholes(bounded: Study) -> None:

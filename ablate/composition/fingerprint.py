@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from ablate import __version__
 from ablate.composition.measuring import Conditions
+from ablate.identity import Sources
 from ablate.profiling.machine import cores, describe
-from ablate.topologies import topologies
-from blocks import blocks
 from blocks.scan import backend_for
 
 
@@ -25,10 +19,10 @@ def fingerprint(conditions: Conditions, names: Iterable[str] = ()) -> dict[str, 
     Args:
         conditions: Under which parts are timed.
         names: Of the blocks and topologies that the model is made of: their code is part of it,
-            whether it is ours or comes from a plug-in.
+            with what it imports of ours, comments and docstrings left out.
     """
     device, facts = torch.device(conditions.device), describe()
-    profile = conditions.profile
+    profile, sources = conditions.profile, Sources()
     on_gpu = device.type == "cuda"
     return {
         "device": device.type,
@@ -46,7 +40,7 @@ def fingerprint(conditions: Conditions, names: Iterable[str] = ()) -> dict[str, 
         "threads": str(profile.threads),
         "channels_last": str(profile.channels_last),
         "flush": str(profile.flush),
-        **{f"code of {name}": code_of(name) for name in sorted(set(names))},
+        **{f"code of {one}": sources.digest_of(one) or "not loaded" for one in sorted(set(names))},
     }
 
 
@@ -59,20 +53,3 @@ def difference(made: Mapping[str, str], here: Mapping[str, str]) -> str:
         if made.get(name) != here.get(name)
     ]
     return "; ".join(differing)
-
-
-def code_of(name: str) -> str:
-    """A hash of the file that a block or a topology is written in, comments and layout left out.
-
-    Of a name that nothing is registered under: that it is not loaded.
-    """
-    registered = [registry[name].make for registry in (blocks, topologies) if name in registry]
-    return _digest(registered[0]) if registered else "not loaded"
-
-
-def _digest(make: Callable[..., Any]) -> str:
-    try:
-        source = Path(inspect.getfile(make)).read_text(encoding="utf-8")
-    except (OSError, TypeError):  # typed into an interpreter
-        return "unknown"
-    return hashlib.sha256(ast.dump(ast.parse(source)).encode()).hexdigest()[:12]
