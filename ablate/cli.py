@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         add(subparsers)
     for add in (_add_restore, _add_evaluate, _add_profile, _add_latency_model, _add_crossover):
         add(subparsers)
-    _add_doctor(subparsers)
+    for add in (_add_doctor, _add_watch, _add_export):
+        add(subparsers)
     return parser
 
 
@@ -268,4 +269,27 @@ def _add_crossover(subparsers: Subparsers) -> None:
 def _add_doctor(subparsers: Subparsers) -> None:
     text = "what this installation can use, and the command that adds what it lacks"
     parser = _add(subparsers, "doctor", text)
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
+
+
+def _add_watch(subparsers: Subparsers) -> None:
+    text = "how a run goes on, from another terminal, at any time; changes nothing"
+    parser = _add(subparsers, "watch", text)
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    parser.add_argument("--once", action="store_true", help="show it once and end")
+    every = "seconds between two looks (default: 2)"
+    parser.add_argument("--every", default="2", metavar="SECONDS", help=every)
+    parser.add_argument("--json", action="store_true", help="one JSON object for each look")
+
+
+def _add_export(subparsers: Subparsers) -> None:
+    text = "a run for other programs: an Optuna study for optuna-dashboard, a table of trials"
+    parser = _add(subparsers, "export", text)
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    database = "write it as an Optuna study into this database, such as sqlite:///x.db"
+    parser.add_argument("--optuna", metavar="URL", help=database)
+    name = "name of the Optuna study (default: the study's)"
+    parser.add_argument("--name", default="", help=name)
+    csv = "write a table with a row for each trial"
+    parser.add_argument("--csv", type=Path, metavar="FILE", help=csv)
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")

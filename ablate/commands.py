@@ -21,6 +21,7 @@ from ablate.composition.finding import model_folders, usable_model
 from ablate.composition.limits import limits
 from ablate.console import duration, shown
 from ablate.crossover.command import crossover as crossover
+from ablate.exporting.command import export as export
 from ablate.folder import RunError
 from ablate.plan import Plan, PlannedMix, make_plan
 from ablate.plugins import load_plugins
@@ -29,6 +30,7 @@ from ablate.results import Run
 from ablate.running import Workers, choose_device, prepare_data, worker_count
 from ablate.study import load_study, shipped_studies
 from ablate.study.schema import schema as study_schema
+from ablate.watching.command import watch as watch
 
 
 def new(options: argparse.Namespace, console: Console) -> None:

@@ -42,8 +42,13 @@ def read(path: Path | str) -> Found:
         return collect(record)
 
 
-def collect(record: Reading) -> Found:
-    """Everything of an open record that a report needs."""
+def collect(record: Reading, draws: int = DRAWS) -> Found:
+    """Everything of an open record that a report needs.
+
+    Args:
+        record: Open for reading.
+        draws: Of the bootstrap behind `front_probability`; with 0 that is absent.
+    """
     mixes, trials, measurements = record.mixes(), record.trials(), record.measurements()
     metrics = {
         metric.name: metric
@@ -59,7 +64,7 @@ def collect(record: Reading) -> Found:
     parts = [table, levels, *_summaries(per_seed, table.index)]
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
     table = pd.concat(parts, axis=1)
-    table = _with_front(table, per_seed, objectives, metrics)
+    table = _with_front(table, per_seed, objectives, metrics, draws)
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
     table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
     table.attrs["objectives"] = objectives
@@ -164,6 +169,7 @@ def _with_front(
     per_seed: Mapping[str, pd.DataFrame],
     objectives: Sequence[str],
     metrics: Mapping[str, Metric],
+    number: int,
 ) -> pd.DataFrame:
     """Add on_front and front_probability; absent where an objective was not measured."""
     if not objectives:
@@ -178,13 +184,15 @@ def _with_front(
     probability = np.full(len(table), math.nan)
     seeds = [per_seed[o].shape[1] for o in objectives if o in per_seed]
     whole = ~np.isnan(points).any(axis=1)
-    if known and whole.any() and min(seeds, default=0) > 1:
-        draws = np.stack([_draws(table[whole], per_seed, o) for o in objectives], axis=2)
+    if number and known and whole.any() and min(seeds, default=0) > 1:
+        draws = np.stack([_draws(table[whole], per_seed, o, number) for o in objectives], axis=2)
         probability[whole] = front_probability(draws, directions)
     return table.assign(on_front=on_front, front_probability=probability)
 
 
-def _draws(table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective: str) -> Numbers:
+def _draws(
+    table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective: str, number: int
+) -> Numbers:
     """(draws, mixes) of one objective; the same seeds are drawn for every objective.
 
     Mixes that are the same network (only task or training differ) share one timing, and its error.
@@ -192,8 +200,8 @@ def _draws(table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective:
     rng = np.random.default_rng(SEED)
     if objective in per_seed:
         values = per_seed[objective].reindex(table.index).to_numpy(dtype=float)
-        return resampled_means(values, DRAWS, rng)
+        return resampled_means(values, number, rng)
     ends = table.reindex(columns=[objective, f"{objective}_low", f"{objective}_high"])
     timings, same = np.unique(ends.to_numpy(dtype=float), axis=0, return_inverse=True)
     value, low, high = timings.T
-    return jittered(value, low, high, DRAWS, rng)[:, same.ravel()]
+    return jittered(value, low, high, number, rng)[:, same.ravel()]

@@ -48,7 +48,7 @@ def csv(found: Found) -> str:
         extra = rows.assign(mix="", label=DEGRADED, status="input", baseline=True)
         table = pd.concat([table, extra.astype({"baseline": bool})], ignore_index=True)
     table["on_front"] = table["on_front"].eq(True)
-    return table.rename(columns=lambda name: _with_unit(found, str(name))).to_csv(index=False)
+    return table.rename(columns=lambda name: with_unit(found, str(name))).to_csv(index=False)
 
 
 def markdown(table: Table) -> str:
@@ -120,7 +120,7 @@ def _latex_cell(column: Column, text: str, spread: str) -> str:
     return f"{text} {spread}" if spread.startswith("±") else text.replace(ABSENT, "–")
 
 
-def _with_unit(found: Found, name: str) -> str:
+def with_unit(found: Found, name: str) -> str:
     """latency_low -> latency_low_s; latency@256x256 -> latency@256x256_s; counts as they are."""
     base = re.sub(r"_(low|high|sd)$", "", name).partition("@")[0]
     unit = found.metrics[base].unit if base in found.metrics else ""

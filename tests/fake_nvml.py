@@ -21,6 +21,7 @@ ANSWERS: dict[str, Any] = {
     "nvmlDeviceGetEnforcedPowerLimit": 700_000,
     "nvmlDeviceGetTotalEnergyConsumption": 5_000_250,
     "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=37, memory=5),
+    "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=12 * 2**30, total=80 * 2**30),
     "nvmlDeviceGetCurrentClocksEventReasons": 0,
     "nvmlDeviceGetCurrentClocksThrottleReasons": 0,
     "nvmlDeviceGetComputeRunningProcesses": [],

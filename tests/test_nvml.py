@@ -18,6 +18,7 @@ from ablate.profiling.nvml import (
     Absent,
     Device,
     Process,
+    devices,
     gpus,
     open_device,
     reasons_of,
@@ -70,6 +71,7 @@ def test_every_reading_has_its_unit() -> None:
     assert (found.power(), found.power_limit()) == (212.5, 700)
     assert found.energy() == 5000.25
     assert found.utilisation() == 0.37
+    assert found.memory() == (12 * 2**30, 80 * 2**30)
     assert found.throttle_bits() == 0
     assert (found.processes(), found.foreign()) == ((), ())
 
@@ -105,6 +107,14 @@ def test_a_library_that_lacks_a_function_is_read_without_it(call: str) -> None:
     for read in READINGS.values():
         read(opened)
     gpus(library)
+
+
+def test_every_gpu_of_the_machine_can_be_read_without_starting_cuda() -> None:
+    found = devices(FakeNvml({"nvmlDeviceGetCount": 2}))
+    assert not isinstance(found, Absent)
+    assert [device.name() for device in found] == ["NVIDIA H100"] * 2
+    broken = FakeNvml(fails="nvmlInit", error=ERRORS["runtime"])
+    assert devices(broken) == Absent("driver fell over")
 
 
 NO_NUMBERS = [None, "", "many", -1, float("nan"), 2**32 - 1, 2**64 - 1, True, object()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -39,6 +39,13 @@ class Process:
 
     pid: int
     memory: int | Absent
+
+
+class Memory(NamedTuple):
+    """Bytes of a device that are in use, and in all."""
+
+    used: int
+    total: int
 
 
 def reasons_of(bits: int) -> tuple[str, ...]:
@@ -92,6 +99,15 @@ def thousandth(value: object) -> float:
 def bits(value: object) -> int:
     """A set of flags."""
     return int(number(value))
+
+
+def memory(value: Any) -> Memory:
+    """Memory of a device.
+
+    Raises:
+        ValueError: It is no number, or one that stands for none.
+    """
+    return Memory(int(number(value.used)), int(number(value.total)))
 
 
 def processes(listed: Iterable[Any]) -> tuple[Process, ...]:

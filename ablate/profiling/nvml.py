@@ -18,9 +18,11 @@ from ablate.engines.job import PARENT_ON_CUDA
 from ablate.profiling._nvml_answers import (
     THROTTLES,
     Absent,
+    Memory,
     Process,
     attempt,
     bits,
+    memory,
     number,
     processes,
     reasons_of,
@@ -28,7 +30,18 @@ from ablate.profiling._nvml_answers import (
     thousandth,
 )
 
-__all__ = ["THROTTLES", "Absent", "Device", "Gpus", "Process", "gpus", "open_device", "reasons_of"]
+__all__ = [
+    "THROTTLES",
+    "Absent",
+    "Device",
+    "Gpus",
+    "Memory",
+    "Process",
+    "devices",
+    "gpus",
+    "open_device",
+    "reasons_of",
+]
 
 T = TypeVar("T")
 
@@ -109,6 +122,10 @@ class Device:
         return self._ask(
             "nvmlDeviceGetUtilizationRates", read=lambda rates: number(rates.gpu) / 100
         )
+
+    def memory(self) -> Memory | Absent:
+        """Bytes of the device that are in use by anyone, and in all."""
+        return self._ask("nvmlDeviceGetMemoryInfo", read=memory)
 
     def throttle_bits(self) -> int | Absent:
         """Why the clock is not the highest, as NVML's bits; `THROTTLES` are slow-downs."""
@@ -191,6 +208,17 @@ def gpus(library: Any = None) -> Gpus | Absent:
     return library if isinstance(library, Absent) else attempt(lambda: _look(library))
 
 
+def devices(library: Any = None) -> tuple[Device, ...] | Absent:
+    """Every GPU of the machine in NVML's order, without starting CUDA; or why none can be seen."""
+    library = library or _load()
+    if isinstance(library, Absent):
+        return library
+    handles = attempt(lambda: _handles(library))
+    if isinstance(handles, Absent):
+        return handles
+    return tuple(Device(library, handle) for handle in handles)
+
+
 def _holds_memory(device: torch.device) -> bool:
     started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return bool(started) and torch.cuda.memory_reserved(device) > 0
@@ -201,10 +229,13 @@ def _load() -> Any:
 
 
 def _look(library: Any) -> Gpus:
-    library.nvmlInit()
-    handles = map(library.nvmlDeviceGetHandleByIndex, range(library.nvmlDeviceGetCount()))
-    names = tuple(text(library.nvmlDeviceGetName(handle)) for handle in handles)
+    names = tuple(text(library.nvmlDeviceGetName(handle)) for handle in _handles(library))
     return Gpus(names, text(library.nvmlSystemGetDriverVersion()))
+
+
+def _handles(library: Any) -> list[Any]:
+    library.nvmlInit()
+    return [library.nvmlDeviceGetHandleByIndex(at) for at in range(library.nvmlDeviceGetCount())]
 
 
 def _handle(library: Any, device: torch.device, uuid: str) -> Any:

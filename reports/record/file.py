@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from reports.record.rows import RecordError
@@ -74,8 +75,13 @@ CREATE TABLE notes (
 """
 
 
-def make(path: Path, facts: dict[str, str]) -> None:
+def make(path: Path, facts: dict[str, str], passing: Callable[[str], None]) -> None:
     """Write a new, empty record; killed half-way it leaves no file of that name.
+
+    Args:
+        path: The file, which must not exist.
+        facts: Of the whole run, by name.
+        passing: Called at each point at which a test may end the process.
 
     Raises:
         RecordError: There is a file already, or the folder cannot be written.
@@ -100,8 +106,10 @@ def make(path: Path, facts: dict[str, str]) -> None:
         raise RecordError(f"{path}: cannot be created ({problem})") from problem
     finally:
         connection.close()
+    passing("record.drafted")
     draft.replace(path)
     _sync_folder(path.parent)
+    passing("record.created")
 
 
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:

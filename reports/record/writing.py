@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -25,9 +25,21 @@ from reports.record.rows import (
     TrialRow,
 )
 
+Passing = Callable[[str], None]
+
+
+def _unhindered(point: str) -> None:
+    """Nothing happens at a point, outside of tests."""
+
 
 class Record(Reading):
-    """The record of a run. What is written here once is the truth; all else can be rebuilt."""
+    """The record of a run. What is written here once is the truth; all else can be rebuilt.
+
+    Attributes:
+        passing: Called with the name of each point at which a test may end the process.
+    """
+
+    passing: Passing = staticmethod(_unhindered)
 
     @classmethod
     def create(
@@ -38,6 +50,7 @@ class Record(Reading):
         question: str,
         facts: Mapping[str, str],
         objectives: Sequence[str],
+        passing: Passing = _unhindered,
     ) -> Self:
         """Make a new record and open it for writing.
 
@@ -48,6 +61,7 @@ class Record(Reading):
             question: The question that the study asks.
             facts: Versions, machine, git commit and the like, by name.
             objectives: Names of the metrics that make the front, in order.
+            passing: Called at each point at which a test may end the process.
 
         Raises:
             RecordError: There is a file already, or it cannot be created.
@@ -58,8 +72,10 @@ class Record(Reading):
             "question": question,
             "objectives": json.dumps(list(objectives)),
         }
-        make(Path(path), {**own, **{name: str(value) for name, value in facts.items()}})
-        return cls.open(path, writable=True)
+        make(Path(path), {**own, **{name: str(value) for name, value in facts.items()}}, passing)
+        record = cls.open(path, writable=True)
+        record.passing = passing
+        return record
 
     def set_fact(self, name: str, value: str) -> None:
         """Add a fact of the whole run, or replace it."""
@@ -238,8 +254,11 @@ class Record(Reading):
     def _transaction(self) -> Iterator[None]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self.passing("record.begun")
             yield
+            self.passing("record.before_commit")
             self._connection.execute("COMMIT")
+            self.passing("record.after_commit")
         except sqlite3.Error as problem:
             self._roll_back()
             raise RecordError(f"{self.path}: cannot be written ({problem})") from problem
