@@ -71,22 +71,43 @@ def front_probability(draws: Numbers, directions: Sequence[str]) -> Numbers:
 
 
 def hypervolume(points: Numbers, directions: Sequence[str], reference: Sequence[float]) -> float:
-    """Area between the front of two objectives and a reference point that is worse than it.
+    """Volume between the front and a reference point that is worse than it; of two an area.
+
+    Source: Zitzler and Thiele 1998; with more than two objectives by slices along the last one
+    (While et al. 2006), which takes long where a front of many mixes has many objectives.
 
     Args:
-        points: (points, 2).
+        points: (points, objectives).
         directions: higher or lower, one for each objective.
-        reference: The corner the area is measured from; what is no better adds nothing.
+        reference: The corner the volume is measured from; what is no better adds nothing.
 
     Raises:
-        ValueError: There are not two objectives.
+        ValueError: The directions or the reference don't fit the points.
     """
-    if len(directions) != 2:
-        raise ValueError(f"hypervolume takes two objectives; got {len(directions)}")
     costs = _costs(points, directions)
     corner = _costs(np.asarray([reference], dtype=float), directions)[0]
     best = costs[front(points, directions)]
-    best = best[(best < corner).all(axis=1)]
+    return _volume(best[(best < corner).all(axis=1)], corner)
+
+
+def _volume(best: Numbers, corner: Numbers) -> float:
+    """Of undominated points, each better than the corner everywhere; lower is better."""
+    if not len(best):
+        return 0.0
+    if len(corner) == 1:
+        return float(corner[0] - best.min())
+    if len(corner) == 2:
+        return _area(best, corner)
+    total, order = 0.0, best[np.argsort(best[:, -1], kind="stable")]
+    ends = [*order[1:, -1], corner[-1]]
+    for at, end in enumerate(ends):
+        if depth := float(end - order[at, -1]):
+            below = order[: at + 1, :-1]
+            total += depth * _volume(below[_lowest(below)], corner[:-1])
+    return total
+
+
+def _area(best: Numbers, corner: Numbers) -> float:
     area, ceiling = 0.0, corner[1]
     for x, y in best[np.lexsort((best[:, 1], best[:, 0]))]:
         area += float((corner[0] - x) * max(ceiling - y, 0.0))

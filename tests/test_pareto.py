@@ -83,6 +83,25 @@ def test_hypervolume_is_the_area_of_the_staircase():
     assert hypervolume(points, ["lower", "lower"], (1.0, 1.0)) == 0.0
 
 
-def test_hypervolume_needs_two_objectives():
-    with pytest.raises(ValueError, match="hypervolume takes two objectives; got 3"):
-        hypervolume(np.zeros((1, 3)), ["lower"] * 3, (1, 1, 1))
+def test_hypervolume_of_boxes_counts_what_they_share_once():
+    # lower is better, corner (3, 3, 3): boxes of 8, of 3 x 1 x 1 and of 1 x 1 x 3
+    points = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 2.0], [2.0, 2.0, 0.0], [2.0, 2.0, 2.5]])
+    three, corner = ["lower"] * 3, (3.0, 3.0, 3.0)
+    assert hypervolume(points[:1], three, corner) == 8.0
+    assert hypervolume(points, three, corner) == 8.0 + 1.0 + 1.0
+    assert hypervolume(-points, ["higher"] * 3, (-3.0, -3.0, -3.0)) == 10.0
+    assert hypervolume(points[:, :1], ["lower"], (3.0,)) == 3.0
+    assert hypervolume(points[:0], three, corner) == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(np.float64, (6, 3), elements=some.integers(0, 3).map(float)))
+def test_hypervolume_counts_the_unit_cells_below_the_front(points):
+    cells = np.stack(np.meshgrid(*[np.arange(4)] * 3), axis=-1).reshape(-1, 3)
+    covered = (points[None, :, :] <= cells[:, None, :]).all(axis=2).any(axis=1)
+    assert hypervolume(points, ["lower"] * 3, (4.0, 4.0, 4.0)) == covered.sum()
+
+
+def test_a_reference_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"2 directions do not fit points of shape \(1, 3\)"):
+        hypervolume(np.zeros((1, 2)), ["lower"] * 2, (1, 1, 1))

@@ -21,6 +21,7 @@ from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
 from ablate.study.recipe import DEFAULT_SEEDS, read_seeds, read_task, read_training
+from ablate.study.scheduling import check_goals, read_schedule, read_stop
 from ablate.study.settings import (
     read_constraints,
     read_evaluation,
@@ -153,13 +154,16 @@ def _study(
         questions=_named_apart(questions),
         slots=slots,
         search=read_search(raw, problems),
-        seeds=read_seeds(training.get("seeds", DEFAULT_SEEDS), problems),
+        seeds=(seeds := read_seeds(training.get("seeds", DEFAULT_SEEDS), problems)),
         evaluation=read_evaluation(raw, problems),
         profile=(profile := read_profile(raw, problems)),
         constraints=read_constraints(raw, profile, problems),
         report=read_report(raw, problems),
         footing=read_footing(raw.get("network", {}), questions, problems),
+        schedule=read_schedule(raw, questions, seeds, problems),
+        stop=read_stop(raw, problems),
     )
+    check_goals(study.schedule, study.stop, study.report.objectives, problems)
     problems.raise_if_any()
     check_target(study, problems)
     problems.raise_if_any()

@@ -9,6 +9,8 @@ from ablate.footing import Footing
 from ablate.metrics import metrics
 from ablate.mix import Evaluation, Profile, Training
 from ablate.searches import strategies
+from ablate.searches.schedule import Schedule
+from ablate.searches.stopping import Stop
 from ablate.study.levelling import FOOTING
 from ablate.study.recipe import DEFAULT_SEEDS
 from ablate.study.rules import (
@@ -22,6 +24,7 @@ from ablate.study.rules import (
     WEIGHT,
     Bounds,
 )
+from ablate.study.scheduling import SCHEDULE, STOP
 from ablate.study.schema_parts import (
     Schema,
     asked,
@@ -149,7 +152,12 @@ def _search() -> Schema:
     """The strategy, its knobs, and what mixes must keep to."""
     text = "What a mix must keep to, to be tried, such as 'latency <= 5 ms' or 'params <= 2 M'."
     constraints = {**list_of({"type": "string"}), "description": text}
-    others = {"constraints": constraints}
+    stop = _settings(Stop, STOP)
+    others = {
+        "constraints": constraints,
+        **_settings(Schedule, SCHEDULE)["properties"],
+        "stop": {**stop, "description": "When to propose no more."},
+    }
     return named_schema(strategies, "strategy", asks=False, default="grid", others=others)
 
 

@@ -14,6 +14,7 @@ from ablate.study.alternatives import Reader
 from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import COSTS, EVALUATION, PROFILE, Bounds, evaluation_problems
+from ablate.study.scheduling import without_schedule
 from ablate.study.study import ReportSettings
 from ablate.study.tables import Table, as_table, named_settings, plain_table, unknown_key
 from ablate.study.values import show
@@ -25,6 +26,7 @@ def read_search(raw: Table, problems: Problems) -> Choice:
     path: Path = ("search",)
     table = {"strategy": "grid", **as_table(raw.get("search", {}), path, problems)}
     table.pop("constraints", None)
+    table = dict(without_schedule(table, problems))
     for key in [key for key in table if key.startswith("constrain")]:
         problems.add((*path, key), unknown_key(key, ("strategy", "constraints")))
         del table[key]

@@ -7,7 +7,7 @@ import math
 import pathlib
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
@@ -26,6 +26,8 @@ from ablate.mix import (
     Value,
 )
 from ablate.searches import Goal, Point
+from ablate.searches.schedule import Schedule
+from ablate.searches.stopping import Stop
 from ablate.study.rules import COSTS
 from ablate.widths import canonical_widths
 
@@ -111,6 +113,8 @@ class Study:
         report: What the report weighs.
         constraints: What a mix must keep to, to be tried.
         footing: What all mixes are to cost, where that is asked for.
+        schedule: How far mixes are trained before they are compared, and who is confirmed.
+        stop: When the search proposes no more.
     """
 
     name: str
@@ -126,6 +130,8 @@ class Study:
     report: ReportSettings
     constraints: tuple[Constraint, ...] = ()
     footing: Footing | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+    stop: Stop = field(default_factory=Stop)
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

@@ -1,0 +1,113 @@
+"""Which mixes others beat, and which with confidence, where only few seeds tell them apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from ablate.searches.schedule import SearchPlan
+from ablate.searches.space import Seen
+from reports.statistics import Numbers, t_quantile
+
+LEVEL = 0.95  # of the claim that a mix is beaten; one-sided
+
+
+def goals_of(rows: Sequence[Seen], plan: SearchPlan) -> Numbers:
+    """(rows, goals): the objectives, turned so that lower is better; NaN where one is unknown."""
+    signs = [-1.0 if goal.better == "higher" else 1.0 for goal in plan.goals]
+    values = [[row.values.get(goal.name, math.nan) for goal in plan.goals] for row in rows]
+    return np.array(values, dtype=float).reshape(len(rows), len(plan.goals)) * signs
+
+
+def beaten_by(costs: Numbers) -> list[int]:
+    """How many others dominate each: as good in every goal and better in one.
+
+    Source: Fonseca and Fleming 1993, Pareto rank less 1. What is unknown (NaN) beats nothing; a
+    row that lacks a value ranks behind all that lack none.
+
+    Args:
+        costs: (rows, goals), lower is better.
+    """
+    unknown = np.isnan(costs).any(axis=1)
+    counts = []
+    for at, cost in enumerate(costs):
+        better = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
+        counts.append(len(costs) if unknown[at] else int(better.sum()))
+    return counts
+
+
+def pooled(rows: Sequence[Seen], metric: str) -> tuple[float, int]:
+    """Standard deviation of one seed's value, over all mixes with several, and its degrees.
+
+    The squares of the mixes' own deviations, each weighted by its seeds less one: mixes are taken
+    to scatter alike. (nan, 0) where no mix has several seeds.
+    """
+    known = [(row.spread[metric], row.n - 1) for row in rows if row.n > 1 and metric in row.spread]
+    degrees = sum(weight for _, weight in known)
+    if not degrees:
+        return math.nan, 0
+    return math.sqrt(sum(sd * sd * weight for sd, weight in known) / degrees), degrees
+
+
+class Margins:
+    """By how much one mix must lead another for the lead to be claimed.
+
+    Means of n and m seeds with standard deviation s differ by chance by t s sqrt(1/n + 1/m), with
+    Student's t of the degrees of freedom behind s. Costs of mixes carry a standard error of their
+    own; where it is 0, counted costs, any lead counts. With k others to be beaten by, t is taken
+    at 1 - 0.05 / k (Bonferroni), so that a mix that nobody beats is called beaten in at most one
+    case of twenty.
+
+    Args:
+        rows: The mixes that are compared, at one rung.
+        plan: Goals, and which of them are measured by seed.
+        spread: For each of those the standard deviation between seeds and its degrees of freedom.
+    """
+
+    def __init__(
+        self, rows: Sequence[Seen], plan: SearchPlan, spread: dict[str, tuple[float, int]]
+    ) -> None:
+        self.n = np.array([max(row.n, 1) for row in rows], dtype=float)
+        self.tail = 1.0 - (1.0 - LEVEL) / max(len(rows) - 1, 1)
+        self.normal = NormalDist().inv_cdf(self.tail)
+        self.spread = [spread.get(g.name) if g.name in plan.by_seed else None for g in plan.goals]
+        self.errors = np.array(
+            [[row.spread.get(goal.name, 0.0) for goal in plan.goals] for row in rows], dtype=float
+        ).reshape(len(rows), len(plan.goals))
+        self.by_seed = [goal.name in plan.by_seed for goal in plan.goals]
+
+    def of(self, at: int) -> Numbers:
+        """(rows, goals): what every row must lead row `at` by; infinite where nobody can say."""
+        columns = [self._column(at, goal) for goal in range(len(self.by_seed))]
+        return np.stack(columns, axis=1)
+
+    def _column(self, at: int, goal: int) -> Numbers:
+        errors = self.errors[:, goal]
+        if not self.by_seed[goal]:
+            margins: Numbers = self.normal * np.hypot(errors, errors[at])
+            return margins
+        sd, degrees = self.spread[goal] or (math.nan, 0)
+        if not degrees:
+            return np.full(len(self.n), math.inf)
+        return t_quantile(self.tail, degrees) * sd * np.sqrt(1.0 / self.n + 1.0 / self.n[at])
+
+
+def surely_beaten(
+    rows: Sequence[Seen], plan: SearchPlan, spread: dict[str, tuple[float, int]]
+) -> list[bool]:
+    """Which rows another one dominates with confidence.
+
+    The other leads in every goal by the margin of `Margins`, which needs no correction for several
+    goals (each of them must be claimed), and really leads in one; equal costs of mixes are equal.
+    """
+    costs, margins = goals_of(rows, plan), Margins(rows, plan, spread)
+    by_seed = np.array(margins.by_seed)
+    beaten = []
+    for at, cost in enumerate(costs):
+        lead = cost - costs  # NaN where one is unknown: no lead
+        enough = (lead >= margins.of(at)) | (~by_seed & (lead == 0.0))
+        beaten.append(bool((enough.all(axis=1) & (lead > 0.0).any(axis=1)).any()))
+    return beaten

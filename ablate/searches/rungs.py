@@ -1,0 +1,121 @@
+"""Rungs: trainings rest at fixed steps, and what another mix beats with confidence goes no further.
+
+Synchronous successive halving (Jamieson and Talwalkar 2016) with two changes: mixes are ranked by
+Pareto dominance over all objectives, and one that would be cut is kept as long as nothing beats it
+with confidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ablate.searches.dominance import beaten_by, goals_of, pooled, surely_beaten
+from ablate.searches.schedule import WHOLE, Schedule, SearchPlan, furthest
+from ablate.searches.space import Proposal, Seen
+
+# Where each mix has one seed nothing says how far seeds scatter: the first few mixes show it.
+REPLICATED = 3  # mixes
+REPLICATES = 3  # seeds of each, at the first rung: 6 degrees of freedom
+
+
+def promotions(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
+    """The resting mixes that go on, each to its next rung or, after the last one, to its end.
+
+    A pure function of the rows: of the mixes that ever rested at a rung, `keep` at least go on,
+    and so does every other that is not beaten with confidence. A mix that was left behind may be
+    taken up later, when more mixes have come to its rung and more of them are kept.
+    """
+    now = {row.key: row for row in furthest(seen)}
+    found = []
+    for rung in plan.schedule.rungs:
+        rows = at_rung(seen, rung)
+        going = going_on(rows, plan, spread_at(seen, rung, plan))
+        found += [
+            Proposal(row.point, until=plan.schedule.after(rung))
+            for row in going
+            if now[row.key].rung == rung and now[row.key].status == "partial"
+        ]
+    return found
+
+
+def at_rung(seen: Sequence[Seen], rung: int) -> list[Seen]:
+    """What rested at a rung, wherever it is now: a row for each mix, the last of several."""
+    rows = {row.key: row for row in seen if row.rung == rung and row.status == "partial"}
+    return list(rows.values())
+
+
+def going_on(
+    rows: Sequence[Seen], plan: SearchPlan, spread: dict[str, tuple[float, int]]
+) -> list[Seen]:
+    """Those of the mixes at one rung that are good enough, or not surely worse than another."""
+    if not rows:
+        return []
+    ranks = beaten_by(goals_of(rows, plan))
+    fewest = math.ceil(plan.schedule.keep * len(rows) - 1e-9)
+    last = sorted(ranks)[max(fewest, 1) - 1]  # equals of the last one that is kept are kept too
+    beaten = surely_beaten(rows, plan, spread)
+    return [
+        row
+        for row, rank, surely in zip(rows, ranks, beaten, strict=True)
+        if rank <= last or not surely
+    ]
+
+
+def spread_at(seen: Sequence[Seen], rung: int, plan: SearchPlan) -> dict[str, tuple[float, int]]:
+    """Standard deviation between seeds of each goal, with its degrees of freedom.
+
+    Of the mixes at the rung itself, where some have several seeds there; else of the nearest rung
+    before it, where trainings were less far and as a rule scattered more.
+    """
+    before = [other for other in reversed(plan.schedule.rungs) if other <= rung]
+    known = [at_rung(seen, other) for other in before]
+    found: dict[str, tuple[float, int]] = {}
+    for name in plan.by_seed:
+        pools = (pooled(rows, name) for rows in known)
+        found[name] = next((pool for pool in pools if pool[1]), (math.nan, 0))
+    return found
+
+
+def seeds_of_new(at: int, plan: SearchPlan) -> int:
+    """Seeds of the mix that is proposed `at`-th (from 0); 0 for those of the study."""
+    lone = plan.seeds == 1 and bool(plan.schedule.rungs)
+    return REPLICATES if lone and at < REPLICATED else 0
+
+
+def least_steps(schedule: Schedule, steps: int) -> float:
+    """The part of all training steps that is done where only `keep` goes on from each rung."""
+    ends = [*(rung for rung in schedule.rungs if rung < steps), steps]
+    done, share, before = 0.0, 1.0, 0
+    for end in ends:
+        done += share * (end - before)
+        share, before = share * schedule.keep, end
+    return done / steps
+
+
+def rung_words(schedule: Schedule, mixes: int, seeds: int, steps: int) -> tuple[str, ...]:
+    """What rungs and confirmation mean for so many mixes, a line each; for `ablate plan`."""
+    lines = []
+    if schedule.rungs:
+        left, parts = float(mixes), []
+        for rung in schedule.rungs:
+            left *= schedule.keep
+            after = schedule.after(rung)
+            goal = f"step {after}" if after != WHOLE else f"the end (step {steps})"
+            parts.append(f"at least {max(math.ceil(left - 1e-9), 1)} go on to {goal}")
+        share = 100 * least_steps(schedule, steps)
+        lines.append(
+            f"rungs: all {mixes} mixes rest at step {schedule.first}, {', '.join(parts)}: "
+            f"{share:.0f} % of the training steps, and more where mixes cannot be told apart"
+        )
+        if seeds == 1:
+            lines.append(
+                f"the first {min(REPLICATED, mixes)} mixes have {REPLICATES} seeds at step "
+                f"{schedule.first}, to learn how far seeds scatter"
+            )
+    if schedule.confirm > seeds:
+        lines.append(
+            f"confirm: mixes on the front get {schedule.confirm} seeds in the end, "
+            f"{schedule.confirm - seeds} more each; that comes on top"
+        )
+    return tuple(lines)
