@@ -1,0 +1,201 @@
+"""Jobs on their way through a Ray cluster: sent, heard of, lost and sent again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ablate.engines.errand import Errand, News, Parcel, keep_files, pack
+from ablate.engines.host import run_errand
+from ablate.engines.job import Event, Failed, Interrupted, Job
+from ablate.engines.local import GRACE
+from ablate.engines.ray_cluster import TIDYING, Cluster, import_ray
+
+TICK = 0.2  # seconds between two looks at whether to stop
+MARGIN = 30.0  # seconds that jobs have, beyond the grace of their host, to say that they ended
+_EVIDENCE = 2000  # characters kept of what Ray says of a failure
+
+
+class Bell:
+    """Says whether the run wants its jobs to end; lives beside whoever started them."""
+
+    def __init__(self) -> None:
+        self.rung = False
+
+    def ring(self) -> None:
+        """They should end."""
+        self.rung = True
+
+    def heard(self) -> bool:
+        """Whether they should."""
+        return self.rung
+
+
+@dataclass
+class _Sent:
+    job: Job
+    lost: int = 0  # times
+    host: str = ""  # once it has begun
+
+
+class Course:
+    """One call of the engine: what waits, what runs where, and what becomes of it.
+
+    Args:
+        cluster: Where jobs run.
+        jobs: In the order in which they begin.
+        workers: Jobs at a time.
+        stop: Whether the run wants its jobs to end.
+        gpus: GPUs of a job.
+        again: How often a job is sent anew that was lost with its host.
+        tell: Told in a line what the user should know.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        jobs: Iterable[Job],
+        workers: int,
+        stop: Callable[[], bool],
+        *,
+        gpus: float,
+        again: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.cluster, self.ray, self.workers, self.stop = cluster, cluster.ray, workers, stop
+        self.again, self.tell, self.jobs = again, tell, iter(jobs)
+        self.anew: deque[_Sent] = deque()
+        self.running: dict[Any, _Sent] = {}  # by the stream of its news
+        self.deadline = 0.0  # once the jobs were told to end
+        actor = self.ray.remote(num_cpus=0)(Bell)
+        self.bell = actor.options(scheduling_strategy=cluster.only()).remote()
+        task = self.ray.remote(num_returns="streaming", max_retries=0)(errand_on_node)
+        self.task = task.options(num_gpus=gpus, scheduling_strategy="SPREAD")
+
+    def events(self) -> Iterator[Event]:
+        """What happens, until all is done; whoever leaves early ends the jobs."""
+        try:
+            while True:
+                yield from self._fill()
+                if not self.running:
+                    return
+                ready, _ = self.ray.wait(list(self.running), num_returns=1, timeout=TICK)
+                for stream in ready:
+                    if (event := self._hear(stream)) is not None:
+                        yield event
+                yield from self._end_if_asked()
+        finally:
+            for stream in self.running:
+                self.ray.cancel(stream, force=True)
+            self.ray.kill(self.bell)
+
+    def _fill(self) -> Iterator[Failed]:
+        """Send jobs until as many run as may; one whose files are missing has failed."""
+        while not self.deadline and len(self.running) < self.workers:
+            sent = self.anew.popleft() if self.anew else self._next()
+            if sent is None:
+                return
+            try:
+                stream = self._send(sent.job)
+            except OSError as error:
+                reason = f"{error.filename}: cannot be sent ({error.strerror})"
+                yield Failed(sent.job, reason, "", "environment")
+            else:
+                self.running[stream] = sent
+
+    def _next(self) -> _Sent | None:
+        job = next(self.jobs, None)
+        return None if job is None else _Sent(job)
+
+    def _send(self, job: Job) -> Any:
+        errand = pack(job, self.cluster.run, self.cluster.marks)
+        contents = {p.name: self.cluster.store(p) for p in errand.parcels.values()}
+        task = self.task.options(num_cpus=job.threads, name=job.name)
+        return task.remote(errand, contents, self.bell)
+
+    def _hear(self, stream: Any) -> Event | None:
+        """The next news of a job, as an event if it is one."""
+        sent = self.running.pop(stream)
+        try:
+            news: News = self.ray.get(next(stream))
+        except StopIteration:  # it was not begun, since the run wants to end
+            return None
+        except self.ray.exceptions.RayError as error:
+            return self._broken(sent, error)
+        if news.kind in ("began", "message"):
+            self.running[stream] = sent  # behind the others: each has its turn
+            sent.host = str(news.content) if news.kind == "began" else sent.host
+            return news.event(sent.job)
+        try:
+            keep_files(news.files)
+        except OSError as error:
+            reason = f"{error.filename}: cannot be written ({error.strerror})"
+            return Failed(sent.job, reason, "", "environment")
+        return news.event(sent.job)
+
+    def _broken(self, sent: _Sent, error: Exception) -> Event | None:
+        """What it means that Ray cannot say how a job ended."""
+        kinds, evidence = self.ray.exceptions, str(error)[-_EVIDENCE:]
+        if self.deadline:
+            return Interrupted(sent.job) if sent.host else None
+        if isinstance(error, kinds.OutOfMemoryError):
+            reason = f"host {sent.host}: Ray ended the job because the memory was nearly full"
+            return Failed(sent.job, reason, evidence, "out of memory")
+        if isinstance(error, kinds.RayTaskError | kinds.RuntimeEnvSetupError):
+            return Failed(sent.job, _told(error), evidence, "environment")
+        lost, where = sent.lost + 1, f"host {sent.host}" if sent.host else "a host"
+        if lost > self.again:
+            reason = f"lost with its host ({lost} times in all; last: {where})"
+            return Failed(sent.job, reason, evidence, "lost")
+        self.tell(f"{where} was lost; its job {sent.job.name} starts anew")
+        self.anew.append(_Sent(sent.job, lost))
+        return None
+
+    def _end_if_asked(self) -> Iterator[Interrupted]:
+        """Tell the jobs to end when the run wants that, and give up those that do not."""
+        if not self.deadline and self.stop():
+            self.deadline = time.monotonic() + GRACE + MARGIN
+            self.bell.ring.remote()
+            for stream, sent in self.running.items():
+                if not sent.host:
+                    self.ray.cancel(stream)
+        if self.deadline and time.monotonic() > self.deadline:
+            for stream in list(self.running):
+                self.ray.cancel(stream, force=True)
+                yield Interrupted(self.running.pop(stream).job)
+
+
+def errand_on_node(errand: Errand, contents: Mapping[str, Any], bell: Any) -> Iterator[News]:
+    """What Ray runs on a node: one job, with what comes from the store and the GPUs it was given.
+
+    Args:
+        errand: The job.
+        contents: References to what it reads, by the name of the parcel.
+        bell: Asked whether to end; gone with whoever started the job.
+    """
+    ray = import_ray()
+    devices = ",".join(str(number) for number in ray.get_gpu_ids())
+    if devices:
+        errand = replace(errand, job=replace(errand.job, devices=devices))
+
+    def fetch(parcel: Parcel) -> memoryview:
+        return memoryview(ray.get(contents[parcel.name]))
+
+    def stop() -> bool:
+        try:
+            return bool(ray.get(bell.heard.remote(), timeout=TIDYING))
+        except ray.exceptions.GetTimeoutError:  # busy: it will say so later
+            return False
+        except ray.exceptions.RayError:
+            return True
+
+    yield from run_errand(errand, fetch, stop)
+
+
+def _told(error: Exception) -> str:
+    """The last line of what Ray says, which is the exception on the other host."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
