@@ -212,6 +212,9 @@ def _plan_lines(planned: Plan) -> list[str]:
         lines[0] += f" ({len(planned.mixes)} of the mixes are shown)"
     if planned.size > planned.total:
         lines.append(f"out of {planned.size:,} possible mixes")
+    if planned.different not in (None, planned.size):
+        lines.append(f"{planned.size:,} points describe {planned.different:,} different mixes")
+    lines += planned.design
     lines += [words for words in (planned.constraints, planned.footing) if words]
     if planned.training_seconds is not None and planned.latency_seconds is not None:
         training, latency = planned.training_seconds, planned.latency_seconds

@@ -22,7 +22,9 @@ from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import forecast_seconds, modes_of, split
-from ablate.searches import Point, propose
+from ablate.searches import Point, Space, all_in_all, design_words, propose, strategies
+from ablate.searches.counting import different_mixes
+from ablate.searches.weighing import weighed_words
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train
@@ -59,7 +61,8 @@ class Plan:
 
     Args:
         mixes: The first batch that the strategy proposes, or a sample of it.
-        total: Mixes in that batch.
+        total: Mixes that are tried in all, at most: that batch, or for a search that learns its
+            whole budget.
         size: Points of the whole space.
         seeds: Trials per mix.
         workers: Processes that train at a time.
@@ -71,6 +74,9 @@ class Plan:
         not_timed: Why the device lacks modes that the profile asks for, a line for each.
         constraints: What the study's constraints leave of it, in words; empty without any.
         footing: What all mixes cost alike and how nearly, in words; empty where that is not asked.
+        different: How many different mixes all points describe; None where that is not known.
+        design: What there is to say of the search, line by line: what it cannot tell apart, what
+            it weighs.
     """
 
     mixes: tuple[PlannedMix, ...]
@@ -84,6 +90,8 @@ class Plan:
     not_timed: tuple[str, ...] = ()
     constraints: str = ""
     footing: str = ""
+    different: int | None = None
+    design: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +123,9 @@ def make_plan(
         limits: The study's constraints, where it has any.
         model: Predicts latency, where the study has a model of this machine.
     """
-    points = propose(limits.space() if limits else study, [], study.search)
+    space: Space = limits.space() if limits else study
+    points = propose(space, [], study.search)
+    total = all_in_all(space, points, study.search)
     shown = _spread(points, COUNTED)
     rehearsed = _spread(shown, REHEARSED)
     steps = _rehearse([study.mix(p) for p in rehearsed], workers, device, plugins, report)
@@ -127,9 +137,26 @@ def make_plan(
             )
         )
         report("costs", done, len(shown))
-    plan = _summed(study, mixes, len(points), workers, steps, device)
+    plan = _summed(study, mixes, total, workers, steps, device)
     footing = footing_words(study, [mix.footing for mix in mixes if mix.footing is not None])
-    return replace(plan, constraints=limits.words if limits else "", footing=footing)
+    return replace(
+        plan,
+        constraints=limits.words if limits else "",
+        footing=footing,
+        different=different_mixes(study) if study.footing is None else None,
+        design=_search_words(space, points, study, limits),
+    )
+
+
+def _search_words(
+    space: Space, points: Sequence[Point], study: Study, limits: Limits | None
+) -> tuple[str, ...]:
+    """What the strategy says of its design, and of a search that learns what it learns from."""
+    words = design_words(space, points, study.search)
+    if not strategies[study.search.name].facts.get("adaptive"):
+        return words
+    known = ["macs", *(["predicted_latency"] if limits and limits.models else [])]
+    return (*words, f"{len(points)} mixes at a time; {weighed_words(space, known)}")
 
 
 def _latency(model: LatencyModel | None, mix: Mix) -> float | None:

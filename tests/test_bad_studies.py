@@ -287,7 +287,8 @@ MISTAKES = {
         "[training]",
         '[search]\nstrategy = "gird"\n[training]',
         ":14: search: no strategy is named 'gird'; did you mean 'grid'?"
-        " (strategies: grid, one_at_a_time, random, uniform)",
+        " (strategies: d_optimal, factorial, grid, leave_one_out, nsga2, one_at_a_time, random,"
+        " swap, tpe, uniform)",
     ),
     "a knob that a strategy has not": (
         "[training]",

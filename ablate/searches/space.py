@@ -132,72 +132,6 @@ class Space(Protocol):
         """How far the mix is beyond what it must keep to, relative to that; 0 where allowed."""
 
 
-@dataclass(frozen=True)
-class Constrained:
-    """A space of which some points are not to be tried; strategies pass them over.
-
-    Args:
-        space: All of it.
-        allowed: Which points may be tried.
-        beyond: How far a point is from being allowed; without it, all that are not are equally.
-    """
-
-    space: Space
-    allowed: Callable[[Point], bool]
-    beyond: Callable[[Point], float] | None = None
-
-    @property
-    def axes(self) -> Sequence[Axes]:
-        """What varies."""
-        return self.space.axes
-
-    @property
-    def block_axes(self) -> tuple[int, ...]:
-        """Numbers of the axes that say which blocks fill a place of the network."""
-        return self.space.block_axes
-
-    @property
-    def goals(self) -> tuple[Goal, ...]:
-        """What is to be good at once."""
-        return self.space.goals
-
-    @property
-    def size(self) -> int:
-        """How many points there are, tried or not."""
-        return self.space.size
-
-    def points(self) -> Iterator[Point]:
-        """All points, in order."""
-        return self.space.points()
-
-    def at(self, index: int) -> Point:
-        """The point at a position of that order."""
-        return self.space.at(index)
-
-    def mix(self, point: Point) -> Mix:
-        """The mix at a point."""
-        return self.space.mix(point)
-
-    def label(self, point: Point) -> str:
-        """A name for the mix, unique within the study."""
-        return self.space.label(point)
-
-    def point_of(self, label: str) -> Point | None:
-        """The point with a label; None where there is none."""
-        return self.space.point_of(label)
-
-    def allows(self, point: Point) -> bool:
-        """Whether the mix there may be tried."""
-        return self.space.allows(point) and self.allowed(point)
-
-    def excess(self, point: Point) -> float:
-        """How far the mix is beyond what it must keep to; 0 where allowed."""
-        if self.allows(point):
-            return 0.0
-        own = self.beyond(point) if self.beyond else 1.0
-        return (own if own > 0 else 1.0) + self.space.excess(point)
-
-
 def propose(study: Space, seen: Sequence[Seen], search: Choice) -> list[Point]:
     """The next batch of points by a registered strategy; none when the search is over.
 
@@ -224,19 +158,24 @@ def check_search(study: Space, search: Choice) -> None:
     """
     check: Any = strategies[search.name].facts.get("check")
     if check:
-        check(study, **search.settings)
+        check(study, **_knobs(search))
 
 
 def design_words(study: Space, points: Sequence[Point], search: Choice) -> tuple[str, ...]:
     """What there is to say about a design before it is run, line by line; often nothing."""
     words: Any = strategies[search.name].facts.get("words")
-    return tuple(words(study, points, **search.settings)) if words else ()
+    return tuple(words(study, points, **_knobs(search))) if words else ()
 
 
 def all_in_all(study: Space, first: Sequence[Point], search: Choice) -> int:
     """How many mixes a search will try, of which the first batch is known."""
-    entry = strategies[search.name]
-    total = search.settings.get("n")
-    if not entry.facts.get("adaptive") or not isinstance(total, int):
+    total = _knobs(search).get("n")
+    if not strategies[search.name].facts.get("adaptive") or not isinstance(total, int):
         return len(first)
     return max(len(first), min(total, study.size))
+
+
+def _knobs(search: Choice) -> dict[str, Any]:
+    """All knobs of a strategy, those that were left out at their defaults."""
+    knobs = strategies[search.name].knobs.values()
+    return {knob.name: knob.default for knob in knobs} | search.settings

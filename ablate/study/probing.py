@@ -13,7 +13,7 @@ from torch import nn
 from ablate.footing import FootingError
 from ablate.mix import Choice, Mix, Network, Stage, Task
 from ablate.network import scale_of
-from ablate.searches import Point, propose
+from ablate.searches import Point, check_search, propose, strategies
 from ablate.study.lines import Path
 from ablate.study.places import Problems
 from ablate.study.rules import training_problems
@@ -208,12 +208,14 @@ def _probe_task(task: Task, problems: Problems) -> None:
 
 
 def _probe_search(study: Study, problems: Problems) -> None:
-    """A strategy rejects its knobs itself: let it propose for a study of one mix."""
+    """A strategy checks its knobs itself, or is asked for a study of one mix."""
     settled = tuple(
         replace(question, answers=question.answers[:1], labels=question.labels[:1])
         for question in study.questions
     )
     try:
-        propose(replace(study, questions=settled, footing=None), [], study.search)
+        check_search(study, study.search)
+        if "check" not in strategies[study.search.name].facts:
+            propose(replace(study, questions=settled, footing=None), [], study.search)
     except ValueError as error:
         problems.add(("search",), f"{study.search.name}: {error}")

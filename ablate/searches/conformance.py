@@ -1,0 +1,226 @@
+"""What every strategy must keep to, as questions that can be asked of any; plug-ins too.
+
+from ablate.searches.conformance import breaches
+assert not list(breaches("my_strategy"))
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ablate.mix import Choice, Mix, Network, Task
+from ablate.searches.constrained import Constrained
+from ablate.searches.space import (
+    Goal,
+    NothingToTry,
+    Point,
+    Seen,
+    Space,
+    propose,
+)
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """An axis of a bare space."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A space without networks: what a search sees of a study, and nothing else.
+
+    Args:
+        levels: How many alternatives each axis has; the last of each is called identity.
+        same: The point whose mix a point describes; without it, each its own.
+    """
+
+    levels: tuple[int, ...]
+    same: Callable[[Point], Point] = tuple
+
+    @property
+    def axes(self) -> tuple[Alternatives, ...]:
+        """What varies."""
+        return tuple(
+            Alternatives(f"stage{k}", (*(f"block{i}" for i in range(n - 1)), "identity"))
+            for k, n in enumerate(self.levels, 1)
+        )
+
+    @property
+    def block_axes(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(range(len(self.levels)))
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """One upwards, one downwards."""
+        return (Goal("psnr", "higher"), Goal("macs", "lower"))
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return math.prod(self.levels)
+
+    def points(self) -> Iterator[Point]:
+        """All points, the last axis fastest."""
+        return itertools.product(*(range(n) for n in self.levels))
+
+    def at(self, index: int) -> Point:
+        """The point at a position of that order."""
+        point = []
+        for n in reversed(self.levels):
+            index, position = divmod(index, n)
+            point.append(position)
+        return tuple(reversed(point))
+
+    def mix(self, point: Point) -> Mix:
+        """A mix that can be told from others, and no more."""
+        settings = {f"axis{axis}": position for axis, position in enumerate(self.same(point))}
+        network = Network(topology=Choice.of("bare", settings), stages=())
+        return Mix(task=Task(degradation=Choice(name="none")), network=network)
+
+    def label(self, point: Point) -> str:
+        """The alternatives in their order."""
+        return " | ".join(axis.labels[k] for axis, k in zip(self.axes, point, strict=True))
+
+    def point_of(self, label: str) -> Point | None:
+        """The point with a label."""
+        return next((point for point in self.points() if self.label(point) == label), None)
+
+    def allows(self, point: Point) -> bool:
+        """Everything may be tried."""
+        return True
+
+    def excess(self, point: Point) -> float:
+        """Nothing is beyond anything."""
+        return 0.0
+
+
+SPACES: Mapping[str, Space] = {
+    "two alternatives": Bare((2,) * 5),
+    "several alternatives": Bare((3, 2, 4)),
+    "points alike": Bare((2, 2, 2, 2), lambda point: (0, *point[1:])),
+    "constrained": Constrained(Bare((2,) * 5), lambda point: sum(point) < 4, lambda point: 0.5),
+}
+
+Rule = Callable[[Choice, Space], bool]
+Ended = Callable[[Space, Point], Seen]
+
+
+def breaches(name: str, settings: Mapping[str, int] | None = None) -> Iterator[str]:
+    """Which rules a strategy breaks, and in which space.
+
+    A strategy may refuse a space with a ValueError when it is first asked; one that refuses all
+    breaks the rule that it works at all.
+
+    Args:
+        name: Under which it is registered.
+        settings: Its knobs, where they are not to be at their defaults.
+    """
+    search = Choice.of(name, settings or {})
+    fitting = {words: space for words, space in SPACES.items() if _accepts(search, space)}
+    if not fitting:
+        yield "works: it refuses every space"
+    for words, space in fitting.items():
+        for rule, keeps in RULES.items():
+            if wrong := _asked(keeps, search, space):
+                yield f"{rule}: {words}: {wrong}"
+
+
+def trained(space: Space, point: Point) -> Seen:
+    """What becomes of a mix: the same each time; some fail, some diverge."""
+    key = space.mix(point).key
+    number = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16)
+    if number % 5 == 0:
+        return Seen(point=point, key=key, status="failed" if number % 2 else "diverged")
+    values = {"psnr": 25 + number % 997 / 200, "macs": 1e6 * (1 + sum(point))}
+    return Seen(point=point, key=key, status="done", values=values)
+
+
+def failed(space: Space, point: Point) -> Seen:
+    """What becomes of a mix where everything fails."""
+    return Seen(point=point, key=space.mix(point).key, status="failed")
+
+
+def search_through(
+    search: Choice, space: Space, begun: Sequence[Seen] = (), ended: Ended = trained
+) -> list[Seen]:
+    """Search to the end, batch by batch; or, where it doesn't end, a few mixes beyond all."""
+    seen = list(begun)
+    with suppress(NothingToTry):
+        while len(seen) <= space.size + 8 and (batch := propose(space, seen, search)):
+            seen += [ended(space, point) for point in batch]
+    return seen
+
+
+def _asked(keeps: Rule, search: Choice, space: Space) -> str | None:
+    """What is wrong, if anything is: an exception, or plainly the rule."""
+    try:
+        return None if keeps(search, space) else "it does not"
+    except Exception as error:
+        return f"it raises {type(error).__name__}: {error}"
+
+
+def _accepts(search: Choice, space: Space) -> bool:
+    try:
+        propose(space, [], search)
+    except NothingToTry:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _never_repeats(search: Choice, space: Space) -> bool:
+    keys = [row.key for row in search_through(search, space)]
+    return len(set(keys)) == len(keys)
+
+
+def _ends(search: Choice, space: Space) -> bool:
+    return 0 < len(search_through(search, space)) <= space.size
+
+
+def _stays_inside(search: Choice, space: Space) -> bool:
+    allowed = {point for point in space.points() if space.allows(point)}
+    return {row.point for row in search_through(search, space)} <= allowed
+
+
+def _same_rows_same_proposal(search: Choice, space: Space) -> bool:
+    seen = search_through(search, space)
+    cuts = range(0, len(seen), max(len(seen) // 6, 1))
+    return all(propose(space, seen[:k], search) == propose(space, seen[:k], search) for k in cuts)
+
+
+def _survives_failures(search: Choice, space: Space) -> bool:
+    keys = [row.key for row in search_through(search, space, ended=failed)]
+    return 0 < len(set(keys)) == len(keys) <= space.size
+
+
+def _resumes(search: Choice, space: Space) -> bool:
+    """Cut off anywhere, also within a batch, it comes to the same mixes."""
+    seen = search_through(search, space)
+    keys = {row.key for row in seen}
+    cuts = range(1, len(seen), max(len(seen) // 5, 1))
+    return all({row.key for row in search_through(search, space, seen[:k])} == keys for k in cuts)
+
+
+def _asks_nothing(search: Choice, space: Space) -> bool:
+    return propose(Bare(()), [], search) == [()]
+
+
+RULES: Mapping[str, Rule] = {
+    "never repeats a mix": _never_repeats,
+    "ends": _ends,
+    "proposes what may be tried": _stays_inside,
+    "the same rows, the same proposal": _same_rows_same_proposal,
+    "survives failed rows": _survives_failures,
+    "resumes where it was cut off": _resumes,
+    "a study that asks nothing has one mix": _asks_nothing,
+}
