@@ -3,7 +3,8 @@
 Outside such a test a point looks up one name in the environment and does nothing. In a test,
 `ABLATE_FAULT_FOLDER` is a folder in which every passing of every point is counted over all
 processes of the run, and `ABLATE_FAULT` says what happens where and when: "kill run.settled 2"
-ends the process that passes run.settled as the second of all with SIGKILL.
+ends the process that passes run.settled as the second of all with SIGKILL. The other deeds raise
+an error of ours or that of a full disk, send SIGINT, or pause the process with SIGSTOP.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import fcntl
 import os
 import signal
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, get_args
 
 FAULT = "ABLATE_FAULT"
 FOLDER = "ABLATE_FAULT_FOLDER"
 
-Deed = Literal["kill", "raise", "disk-full"]
-DEEDS: tuple[Deed, ...] = ("kill", "raise", "disk-full")
+Deed = Literal["kill", "raise", "disk-full", "interrupt", "pause"]
+DEEDS: tuple[Deed, ...] = get_args(Deed)
 
 POINTS = (
     # the process that holds the run
@@ -88,6 +89,8 @@ def passings(folder: Path) -> dict[str, int]:
 
 
 def _pass(point: str, folder: Path) -> None:
+    if point not in POINTS:
+        raise ValueError(f"no fault point is named '{point}'")
     number = _count(folder / point)
     deed, where, when = (os.environ.get(FAULT) or "none none 0").split()
     if where == point and int(when) == number:
@@ -107,9 +110,11 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _do(deed: str, point: str) -> NoReturn:
-    if deed == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if deed == "disk-full":
+def _do(deed: str, point: str) -> None:
+    signals = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "pause": signal.SIGSTOP}
+    if deed in signals:
+        os.kill(os.getpid(), signals[deed])
+    elif deed == "disk-full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    raise Broken(f"a test asked for a fault at {point}")
+    else:
+        raise Broken(f"a test asked for a fault at {point}")

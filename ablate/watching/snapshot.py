@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ablate.folder import RunError, RunFolder
+from ablate.folder import Owner, RunError, RunFolder
 from ablate.watching.standing import Standing, standing
 from ablate.watching.status import Status, read_status
 
@@ -66,7 +65,7 @@ class Watcher:
         self.folder, self._clock = RunFolder(folder), clock
         self._mark: tuple[object, ...] = ()
         self._standing: Standing | None = None
-        if not self.folder.record.exists() and not is_held(folder):
+        if not self.folder.record.exists() and self.folder.owner() is None:
             raise RunError(f"{folder}: no run is here (no record.sqlite); start one: ablate run")
 
     def look(self) -> Snapshot:
@@ -75,13 +74,15 @@ class Watcher:
         Raises:
             RecordError: Its record cannot be read.
         """
-        held, status = is_held(self.folder.path), read_status(self.folder.path)
+        owner = self.folder.owner()
+        status = read_status(self.folder.path)  # after the owner: who is gone has had its last word
+        held = owner is not None
         self._read()
         age = max(0.0, self._clock() - status.updated) if status else 0.0  # clocks are set back
         left = status.seconds_left if status and held else None
         return Snapshot(
             folder=str(self.folder.path),
-            state=_state(held, status, self._standing is not None),
+            state=_state(owner, status),
             standing=self._standing,
             status=status,
             age=age,
@@ -96,26 +97,14 @@ class Watcher:
             self._mark = mark
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a process runs the study in this folder now: the lock is free when it dies."""
-    try:
-        with (folder / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # none, or not ours to read
-        return False
-    return False
-
-
-def _state(held: bool, status: Status | None, recorded: bool) -> State:
-    said = status.state if status else None
-    if held:
-        return "running" if said == "running" and recorded else "starting"
-    if said is None:
-        return "idle"
-    ends: dict[str, State] = {"done": "finished", "running": "died"}
-    return ends.get(said, "interrupted" if said == "interrupted" else "failed")
+def _state(owner: Owner | None, status: Status | None) -> State:
+    if status is None:
+        return "idle" if owner is None else "starting"
+    if owner and owner.pid != status.pid:  # what is there to read is of the process before it
+        return "starting"
+    if status.state == "running":
+        return "running" if owner else "died"
+    return "finished" if status.state == "done" else status.state
 
 
 def _mark(record: Path) -> tuple[object, ...]:

@@ -1,0 +1,124 @@
+"""Runs that are killed anywhere: nothing finished is lost, nothing counts twice, nothing is left.
+
+`ABLATE_CHAOS=200 pytest tests/test_chaos.py` kills so often, and sweeps faults at more passings.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ablate.faults import POINTS, Deed
+from tests.chaos import Place, Started, Warm, fault
+
+KILLS = int(os.environ.get("ABLATE_CHAOS", "50"))
+SLOW = KILLS > 50
+CAMPAIGNS = 2  # tests that share the kills, so that two cores share them
+DEEDS: tuple[Deed, ...] = ("kill", "raise", "disk-full")
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="finds processes in /proc: Linux only"
+)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    with Warm() as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
+def undisturbed(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(warm, tmp_path_factory.mktemp("undisturbed") / "place")
+    place.finish()
+    place.require_like(place)
+    assert len(place.accepted) == 4
+    return place
+
+
+@pytest.fixture(scope="module")
+def usual_seconds(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long a whole run takes here, now that everything is warm."""
+    place = Place(warm, tmp_path_factory.mktemp("timed") / "place")
+    began = time.monotonic()
+    place.finish()
+    return time.monotonic() - began
+
+
+def strike(started: Started, chance: random.Random) -> str:
+    """Kill a worker, the runner, or all at once; says which."""
+    victim = chance.choice(("worker", "runner", "both"))
+    if victim == "worker" and (workers := started.workers()):
+        started.kill(chance.choice(workers))
+        return victim
+    if victim == "both":
+        for pid in chance.sample(order := started.processes(), len(order)):
+            started.kill(pid)
+        return victim
+    started.kill(started.pid)
+    return "runner"
+
+
+@pytest.mark.parametrize("campaign", range(CAMPAIGNS))
+def test_killed_at_random_a_run_comes_to_what_an_undisturbed_one_has(
+    campaign: int, warm: Warm, undisturbed: Place, usual_seconds: float, tmp_path: Path
+):
+    chance, kills, places = random.Random(campaign), 0, 0
+    while kills < KILLS // CAMPAIGNS:
+        place = Place(warm, tmp_path / str(places))
+        places += 1
+        while kills < KILLS // CAMPAIGNS:
+            started = place.start()
+            while started.ended() is None and kills < KILLS // CAMPAIGNS:
+                time.sleep(chance.uniform(0, usual_seconds))
+                if started.ended() is not None:
+                    break
+                if strike(started, chance) != "worker":
+                    kills += 1
+                    break
+                kills += 1
+            code = started.wait()
+            place.look()
+            if code == 0:
+                break
+        place.finish()
+        place.require_like(undisturbed)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_fault_at_any_point_loses_nothing(
+    deed: Deed, warm: Warm, undisturbed: Place, tmp_path: Path
+):
+    """One run goes from fault to fault, as long as it passes the next; else a new one begins."""
+    often = undisturbed.passings()
+    places = [Place(warm, tmp_path / "0")]
+    for point in POINTS:
+        for passing in sorted({1, often.get(point, 1)} if SLOW else {1}):
+            if not strikes(places[-1], deed, point, passing):
+                places.append(Place(warm, tmp_path / str(len(places))))
+                assert strikes(places[-1], deed, point, passing), f"{point} is never passed"
+    for place in places:
+        place.finish()
+        place.require_like(undisturbed)
+
+
+def strikes(place: Place, deed: Deed, point: str, passing: int) -> bool:
+    """Go on with a run that has a fault ahead; whether it came to it."""
+    started = place.start(fault(deed, point, passing))
+    started.wait()
+    place.look()
+    return place.passings().get(point, 0) >= passing
+
+
+def test_every_point_is_passed_by_an_undisturbed_run(
+    undisturbed: Place, warm: Warm, tmp_path: Path
+):
+    place = Place(warm, tmp_path / "counted")
+    started = place.start()
+    assert started.wait() == 0, started.said
+    assert set(place.passings()) == set(POINTS)
