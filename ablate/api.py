@@ -22,6 +22,8 @@ def run(
     device: str = "auto",
     plugins: Sequence[str] = (),
     listener: Listener = silence,
+    reuse: bool = True,
+    new_run: bool = False,
 ) -> Run:
     """Run a study, or go on with it where it was interrupted.
 
@@ -32,10 +34,21 @@ def run(
         device: cpu, cuda, or auto.
         plugins: Files with blocks of your own, for the workers to load.
         listener: Called with each event of `ablate.events`.
+        reuse: Take over trials that runs beside this one finished.
+        new_run: Where the folder holds another study, begin or go on beside it.
 
     Raises:
         RunError: The folder holds another study, is in use, or the device is not there.
         DataError: The images cannot be used.
     """
-    settings = {"workers": workers, "device": device, "plugins": plugins, "listener": listener}
-    return Run(running.run(study, folder, **settings).path)  # type: ignore[arg-type]
+    place = running.run(
+        study,
+        folder,
+        workers=workers,
+        device=device,
+        plugins=plugins,
+        listener=listener,
+        reuse=reuse,
+        new_run=new_run,
+    )
+    return Run(place.path)

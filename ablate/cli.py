@@ -15,11 +15,11 @@ from typing import NoReturn, TypeAlias
 from rich.console import Console
 
 from ablate import __version__
+from ablate.interrupting import INTERRUPTED, TERMINATED
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 BAD_INPUT = 2
-INTERRUPTED, TERMINATED = 130, 143  # 128 + the number of the signal, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -40,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 0
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not spoil the end
-        goes_on = "; the same command goes on from here" if options.command == "run" else ""
-        _complain(f"interrupted{goes_on}")
+        _complain(f"interrupted{_goes_on(options)}")
         code = INTERRUPTED
+    except SystemExit as ended:
+        if ended.code == TERMINATED:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _complain(f"terminated{_goes_on(options)}")
+        raise
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         code = 0
@@ -55,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _complain(f"{place}{error.strerror or error}")
         code = BAD_INPUT
     raise SystemExit(code)
+
+
+def _goes_on(options: argparse.Namespace) -> str:
+    """What becomes of what was done, where a command keeps it."""
+    return "; the same command goes on from here" if options.command == "run" else ""
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
@@ -79,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         add(subparsers)
     for add in (_add_restore, _add_evaluate, _add_profile, _add_latency_model, _add_crossover):
         add(subparsers)
-    for add in (_add_doctor, _add_watch, _add_export):
+    for add in (_add_doctor, _add_compare, _add_watch, _add_export):
         add(subparsers)
     return parser
 
@@ -130,6 +139,12 @@ def _add_run(subparsers: Subparsers) -> None:
     _add_study(parser)
     _add_output(parser)
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+    reuse = "train also what runs in the same folder have finished already"
+    parser.add_argument("--no-reuse", action="store_true", help=reuse)
+    beside = "where the folder holds another study, start or go on beside it: NAME-2, NAME-3 ..."
+    parser.add_argument("--new-run", action="store_true", help=beside)
+    every = "seconds between two saved states of a trial in progress (default: 60)"
+    parser.add_argument("--save-every", default="60", metavar="SECONDS", help=every)
 
 
 def _add_report(subparsers: Subparsers) -> None:
@@ -264,6 +279,15 @@ def _add_crossover(subparsers: Subparsers) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
     _add_plugins(parser)
+
+
+def _add_compare(subparsers: Subparsers) -> None:
+    text = "which mixes became slower or faster from one run to another, as far as it can be told"
+    parser = _add(subparsers, "compare", text)
+    parser.add_argument("before", type=Path, metavar="RUN", help="the folder of a run")
+    after = "the folder of a later run (default: the last two sittings of the first are compared)"
+    parser.add_argument("after", type=Path, nargs="?", metavar="LATER", help=after)
+    parser.add_argument("--json", action="store_true", help="speak JSON, for programs")
 
 
 def _add_doctor(subparsers: Subparsers) -> None:

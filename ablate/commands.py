@@ -15,7 +15,8 @@ from ablate import doctor as examiner
 from ablate import running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
-from ablate.command_parts import listening, make_table, phases, say
+from ablate.command_parts import listening, make_table, phases, say, whole
+from ablate.comparing import compare as compare
 from ablate.composition.command import latency_model as latency_model
 from ablate.composition.finding import model_folders, usable_model
 from ablate.composition.limits import limits
@@ -87,6 +88,9 @@ def run(options: argparse.Namespace, console: Console) -> None:
             device=options.device,
             plugins=plugins,
             listener=listener,
+            reuse=not options.no_reuse,
+            new_run=options.new_run,
+            save_every=whole("save-every", options.save_every),
         )
 
 

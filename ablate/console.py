@@ -21,6 +21,7 @@ from ablate.events import (
     Event,
     PhaseBegan,
     PhaseStep,
+    TakenOver,
     TrialEnded,
     TrialStep,
     Warned,
@@ -228,6 +229,8 @@ def common_line(event: Event) -> str:
     """What every console says in the same words; "" for events that it does not."""
     if isinstance(event, Warned):
         return f"warning: {event.text}"
+    if isinstance(event, TakenOver):
+        return f"{event.trials} finished trials are taken over from {shown(event.folder)}"
     if isinstance(event, Ended):
         return f"\n{event.answer}\n\nreport: {shown(event.report)}"
     return ""

@@ -69,11 +69,12 @@ class TrialEnded:
         trial: Its key.
         label: Label of its mix.
         seed: Its seed.
-        status: done, diverged or failed.
+        status: done, diverged, failed, or partial where it rests at a step before its last.
         reason: Why, where it is not done.
         psnr: In dB, absent where it is not done.
         gain: PSNR over that of the degraded input, in dB.
         seconds: Wall time.
+        kind: Of a failed one: build, data, out of memory, crash ...
     """
 
     trial: str
@@ -84,6 +85,15 @@ class TrialEnded:
     psnr: float | None
     gain: float | None
     seconds: float
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """Trials that another run finished are in the record, and are not trained again."""
+
+    trials: int
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class Ended:
     answer: str
 
 
-Event = Began | PhaseBegan | PhaseStep | TrialStep | TrialEnded | Warned | Ended
+Event = Began | PhaseBegan | PhaseStep | TrialStep | TrialEnded | TakenOver | Warned | Ended
 Listener = Callable[[Event], None]
 
 

@@ -20,7 +20,13 @@ from ablate.study.levelling import (
 from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
-from ablate.study.recipe import DEFAULT_SEEDS, read_seeds, read_task, read_training
+from ablate.study.recipe import (
+    DEFAULT_SEEDS,
+    read_seeds,
+    read_task,
+    read_timeout,
+    read_training,
+)
 from ablate.study.scheduling import check_goals, read_schedule, read_stop
 from ablate.study.settings import (
     read_constraints,
@@ -155,6 +161,7 @@ def _study(
         slots=slots,
         search=read_search(raw, problems),
         seeds=(seeds := read_seeds(training.get("seeds", DEFAULT_SEEDS), problems)),
+        timeout=read_timeout(training.get("timeout", 0.0), problems),
         evaluation=read_evaluation(raw, problems),
         profile=(profile := read_profile(raw, problems)),
         constraints=read_constraints(raw, profile, problems),

@@ -10,7 +10,7 @@ from ablate.study.alternatives import Reader
 from ablate.study.labels import loss_label, value_label
 from ablate.study.lines import Path
 from ablate.study.places import Problems
-from ablate.study.rules import SEEDS, TRAINING, WEIGHT
+from ablate.study.rules import SEEDS, TIMEOUT, TRAINING, WEIGHT
 from ablate.study.study import Question
 from ablate.study.tables import (
     as_table,
@@ -69,6 +69,19 @@ def read_seeds(raw: object, problems: Problems) -> int:
     return int(str(values[0])) if values else DEFAULT_SEEDS
 
 
+def read_timeout(raw: object, problems: Problems) -> float:
+    """Seconds that a trial may take; 0 for as long as it needs."""
+    path: Path = ("training", "timeout")
+    if isinstance(raw, list):
+        text = f"timeout is one number of seconds for all trials; got {show(raw)}"
+        problems.add(path, text)
+        return 0.0
+    values = Reader(Registry("value"), problems).values(raw, float, "timeout", path)
+    for value in values:
+        check_bounds("timeout", value, {"timeout": TIMEOUT}, path, problems)
+    return float(str(values[0])) if values else 0.0
+
+
 def read_training(raw: object, problems: Problems) -> list[Question]:
     """Every field that the table gives; the others keep their defaults."""
     table = as_table(raw, ("training",), problems)
@@ -79,7 +92,7 @@ def read_training(raw: object, problems: Problems) -> list[Question]:
     for key, value in table.items():
         if key == "loss":
             questions += _loss(value, problems)
-        elif key != "seeds":
+        elif key not in ("seeds", "timeout"):
             questions += _field(key, value, problems)
     return questions
 
@@ -88,7 +101,7 @@ def _field(key: str, raw: object, problems: Problems) -> list[Question]:
     path: Path = ("training", key)
     knobs = settings_of(Training).knobs
     if key not in knobs:
-        problems.add(path, unknown_key(key, [*knobs, "seeds"]))
+        problems.add(path, unknown_key(key, [*knobs, "seeds", "timeout"]))
         return []
     values = Reader(Registry("value"), problems).values(raw, knobs[key].type, key, path)
     for value in values:

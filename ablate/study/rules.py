@@ -51,6 +51,7 @@ class Bounds:
 
 
 SEEDS = Bounds(low=1)
+TIMEOUT = Bounds(low=0)
 DEPTH = Bounds(low=0, high=1000)
 REPEAT = Bounds(low=1, high=100)
 WEIGHT = Bounds(above=0)

@@ -20,6 +20,7 @@ from ablate.study.rules import (
     PROFILE,
     REPEAT,
     SEEDS,
+    TIMEOUT,
     TRAINING,
     WEIGHT,
     Bounds,
@@ -170,6 +171,9 @@ def _training() -> Schema:
     table["properties"]["loss"] = {**loss, "description": described, "default": "l1"}
     seeds = {"type": "integer", **limits_of(SEEDS), "default": DEFAULT_SEEDS}
     table["properties"]["seeds"] = {**seeds, "description": "How many seeds train each mix."}
+    timeout = {"type": "number", **limits_of(TIMEOUT), "default": 0}
+    text = "Seconds that a trial may take; 0 for as long as it needs."
+    table["properties"]["timeout"] = {**timeout, "description": text}
     return table
 
 

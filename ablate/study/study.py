@@ -115,6 +115,7 @@ class Study:
         footing: What all mixes are to cost, where that is asked for.
         schedule: How far mixes are trained before they are compared, and who is confirmed.
         stop: When the search proposes no more.
+        timeout: Seconds that a trial may take; 0 for as long as it needs.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Study:
     footing: Footing | None = None
     schedule: Schedule = field(default_factory=Schedule)
     stop: Stop = field(default_factory=Stop)
+    timeout: float = 0.0
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:

@@ -122,6 +122,8 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     try:
         connection = _writable(path) if writable else _readable(path)
         version = _check(path, connection)
+        if writable:
+            _require_whole(path, connection)
         if writable and version < VERSION:
             _upgrade(connection)
     except sqlite3.DatabaseError as problem:
@@ -163,6 +165,18 @@ def _readable(path: Path) -> sqlite3.Connection:
             raise
         connection = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
     return connection
+
+
+def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """See that no page is damaged, before anything is written on top of it."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        connection.close()
+        reason = " ".join(str(found).split())
+        raise RecordError(
+            f"{path}: is damaged ({reason}); keep it for what can still be read, and start beside "
+            "it, where finished trials are taken over: ablate run ... --new-run"
+        )
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:

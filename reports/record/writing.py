@@ -122,7 +122,10 @@ class Record(Reading):
         with self._transaction():
             if self._settled(row.key):
                 return False
-            self._many("DELETE FROM trials WHERE key = ?", [(row.key,)])
+            self._many(  # also one that failed with another source of its mix
+                "DELETE FROM trials WHERE key = ? OR (mix = ? AND seed = ? AND status = 'failed')",
+                [(row.key, row.mix, int(row.seed))],
+            )
             self._many("DELETE FROM measurements WHERE subject = ?", [(row.key,)])
             self._many(
                 "INSERT INTO trials (key, mix, seed, status, reason, seconds) "
@@ -140,6 +143,12 @@ class Record(Reading):
             )
             self._draw(pictures)
         return True
+
+    def forget(self, trial: str) -> None:
+        """Take a trial out with all that it measured: its row is not what was written."""
+        with self._transaction():
+            self._many("DELETE FROM trials WHERE key = ?", [(trial,)])
+            self._many("DELETE FROM measurements WHERE subject = ?", [(trial,)])
 
     def add_partial(self, row: PartialRow, measurements: Iterable[Measurement] = ()) -> bool:
         """Add what a trial came to at a step before its last; the first one of a key stays.

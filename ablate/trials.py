@@ -1,0 +1,239 @@
+"""Trains what a run lacks, in worker processes, and puts every end into the record at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ablate.context import SOURCES, Context, Trial
+from ablate.engines.job import Done, Failed, Interrupted, Job, Message
+from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
+from ablate.failures import Again, Failures, StudyStopped
+from ablate.faults import fault
+from ablate.plan import forecast_training
+from ablate.rows import failed_row, trial_rows
+from ablate.sealing import sealed
+from ablate.training.loop import Progress
+from ablate.trial import TrialJob, TrialResult
+from reports.record import Measurement, PartialRow
+
+FORECAST_FROM = 10  # trials
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A trial that is about to be trained, perhaps not for the first time."""
+
+    trial: Trial
+    micro: int = 0  # images that pass the network at a time; 0 for whole batches
+
+
+class Trainer:
+    """Trains the trials of a run, batch after batch."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.failures = Failures()
+        self.stopped: StudyStopped | None = None
+        self.kept = set[str]()  # source files that the record knows
+
+    def train(self, trials: Sequence[Trial], workers: int, mixes: int) -> None:
+        """Train those of the trials that are not in the record; failed ones are tried again.
+
+        Args:
+            trials: In the order in which they are to start.
+            workers: Processes at a time.
+            mixes: How many the run has so far.
+
+        Raises:
+            StudyStopped: They fail, and so would the others.
+            KeyboardInterrupt, SystemExit: A signal asked for the end of the run.
+        """
+        lacking = self._lacking(trials)
+        todo = self._take_over(lacking)
+        self.context.listener(
+            Began(
+                study=self.context.study.name,
+                folder=self.context.place.path,
+                mixes=mixes,
+                trials=len(todo),
+                finished=len(trials) - len(todo),
+                workers=workers,
+                device=self.context.device,
+                seconds=self._forecast(todo, workers),
+            )
+        )
+        with self.context.stop.gently():
+            attempts = [Attempt(trial) for trial in todo]
+            while attempts and not self.context.stop():
+                attempts = self._round(attempts, workers)
+        if self.stopped:
+            raise self.stopped
+
+    def _lacking(self, trials: Sequence[Trial]) -> list[Trial]:
+        table = self.context.record.trials()
+        settled = set(table[table["status"] != "failed"]["key"])
+        settled |= set(self.context.record.partials()["key"])
+        return [trial for trial in trials if not {trial.key, trial.row} & settled]
+
+    def _take_over(self, trials: Sequence[Trial]) -> list[Trial]:
+        """What is left after other runs were asked."""
+        if not self.context.library:
+            return list(trials)
+        keys = [trial.key for trial in trials]
+        found = self.context.library.take(keys, self.context.record)
+        for taken in found:
+            self.context.listener(TakenOver(len(taken.keys), taken.folder))
+        there = {key for taken in found for key in taken.keys}
+        return [trial for trial in trials if trial.key not in there]
+
+    def _forecast(self, trials: Sequence[Trial], workers: int) -> float | None:
+        """What training will take, where it is long enough to ask."""
+        if len(trials) < FORECAST_FROM:
+            return None
+        return forecast_training(
+            self.context.study,
+            [trial.mix for trial in trials],
+            workers=workers,
+            device=self.context.device,
+            plugins=self.context.plugins,
+        )
+
+    def _round(self, attempts: Sequence[Attempt], workers: int) -> list[Attempt]:
+        """Make an attempt at each trial; returns the attempts to make next."""
+        by_name = {attempt.trial.row: attempt for attempt in attempts}
+        jobs = [self._job(attempt) for attempt in attempts]
+        later = list[Attempt]()
+        events = self.context.engine(jobs, workers, stop=self.context.stop)
+        with contextlib.closing(events):  # type: ignore[type-var]
+            for event in events:
+                attempt = by_name[event.job.name]
+                if isinstance(event, Message):
+                    assert isinstance(event.content, Progress)
+                    self._progress(attempt.trial, event.content)
+                elif not isinstance(event, Interrupted):
+                    later += self._end(attempt, event)
+        return later
+
+    def _end(self, attempt: Attempt, event: Done | Failed) -> list[Attempt]:
+        """Put the end of an attempt into the record, or return the next one."""
+        fault("run.heard")
+        again = None
+        if isinstance(event, Done):
+            self._settle(attempt, event)
+        else:
+            again = self._failed(attempt, event)
+        fault("run.settled")
+        return [Attempt(attempt.trial, again.micro)] if again else []
+
+    def _job(self, attempt: Attempt) -> Job:
+        context, trial = self.context, attempt.trial
+        payload = TrialJob(
+            key=trial.key,
+            mix=trial.mix.to_json(),
+            seed=trial.seed,
+            evaluation=context.study.evaluation,
+            data=str(context.place.data(trial.mix.task.data).resolve()),
+            checkpoint=str(context.place.checkpoint(trial.key).resolve()),
+            device=context.device,
+            pictures=trial.seed == 0,
+            state=str(context.place.state(trial.key).resolve()),
+            every=context.save_every,
+            until=trial.until,
+            micro=attempt.micro,
+            code=context.sources.training(),
+        )
+        return Job(
+            name=trial.row,
+            function="ablate.trial:run_trial",
+            payload=payload,
+            plugins=context.plugins,
+            seconds=context.study.timeout,
+        )
+
+    def _progress(self, trial: Trial, progress: Progress) -> None:
+        step = TrialStep(
+            trial.key, trial.label, trial.seed, progress.step, progress.steps, progress.loss
+        )
+        self.context.listener(step)
+
+    def _settle(self, attempt: Attempt, event: Done) -> None:
+        """One transaction per trial: killed now, at most the trials in flight are lost."""
+        assert isinstance(event.result, TrialResult)
+        trial, result, record = attempt.trial, event.result, self.context.record
+        if warning := result.facts.get("warning"):
+            self.context.listener(Warned(f"{trial.label}, seed {trial.seed}: {warning}"))
+        self._keep_sources(trial)
+        if result.status == "partial":
+            partial = PartialRow(
+                trial.row, trial.key, trial.mix.key, trial.seed, trial.until, result.seconds
+            )
+            values = [Measurement(trial.row, name, v) for name, v in result.values.items()]
+            record.add_partial(partial, values)
+        else:
+            row, values, curve, pictures = trial_rows(
+                trial.key, trial.mix.key, trial.seed, result, self.context.device
+            )
+            row = replace(row, facts={**row.facts, **self._made(attempt)})
+            record.add_trial(sealed(row, values, curve), values, curve, pictures)
+            self.context.place.state(trial.key).unlink(missing_ok=True)
+        self.context.listener(_ended(trial, result))
+
+    def _keep_sources(self, trial: Trial) -> None:
+        """The files that a trial is made of, so that a change of them is found when it goes on.
+
+        Before its row: to know of a file too many does no harm.
+        """
+        context = self.context
+        files = context.sources.of(trial.mix)
+        if context.coded and not set(files) <= self.kept:
+            known = json.loads(context.record.facts().get(SOURCES, "{}"))
+            self.kept |= {*known, *files}
+            context.record.set_fact(SOURCES, json.dumps({**known, **files}))
+
+    def _failed(self, attempt: Attempt, event: Failed) -> Again | None:
+        """Record a failure for good, or say how to try again."""
+        trial = attempt.trial
+        again = self.failures.again(event, trial.mix.training.batch, attempt.micro)
+        if again:
+            once_more = f"tried again {again.words}".strip()
+            said = f"{trial.label}, seed {trial.seed}: {event.kind}: {event.reason}; {once_more}"
+            self.context.listener(Warned(said))
+            return again
+        row = failed_row(trial.key, trial.mix.key, trial.seed, event.reason, event.evidence)
+        facts = {**row.facts, "kind": event.kind, **self._made(attempt)}
+        self.context.record.add_trial(replace(row, facts=facts))
+        self.context.listener(
+            TrialEnded(
+                trial.key,
+                trial.label,
+                trial.seed,
+                "failed",
+                event.reason,
+                None,
+                None,
+                0.0,
+                kind=event.kind,
+            )
+        )
+        if stopped := self.failures.stop(event):
+            self.stopped = self.stopped or stopped
+            self.context.stop.ask()
+        return None
+
+    def _made(self, attempt: Attempt) -> dict[str, str]:
+        """What a trial was made with, for its row."""
+        context, trial = self.context, attempt.trial
+        made = {**context.made, "code": context.sources.code_digest(trial.mix)}
+        failed = self.failures.attempts(trial.row)
+        return {**made, "failed_attempts": str(failed)} if failed else made
+
+
+def _ended(trial: Trial, result: TrialResult) -> TrialEnded:
+    psnr, before = result.values.get("psnr"), result.values.get("input_psnr")
+    gain = psnr - before if psnr is not None and before is not None else None
+    return TrialEnded(
+        trial.key, trial.label, trial.seed, result.status, result.reason, psnr, gain, result.seconds
+    )
