@@ -22,7 +22,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, NoReturn
 
-
 LOADED = ("ablate.commands", "ablate.trial", "ablate.engines.server", "ablate.engines.worker")
 
 
