@@ -11,7 +11,7 @@ from ablate.context import Context
 from ablate.costs.energy_phase import count_energies
 from ablate.costs.latency_rows import latency_rows, mode_name
 from ablate.costs.resident import measure_residents
-from ablate.costs.sitting import sitting_name, time_together
+from ablate.costs.sitting import called, sitting_name, time_together
 from ablate.costs.stage_phase import place_run
 from ablate.events import PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix
@@ -91,7 +91,8 @@ def _time(
         mode=mode,
     )
     if timed.failure:
-        _not_timed(context, "", "all mixes", timed.failure, mode)
+        by_network = {mix.network.key: labels[key] for key, mix in mixes.items()}
+        _not_timed(context, "", "all mixes", called(timed.failure, by_network), mode)
         return
     for mix in mixes.values():
         if reason := timed.dropped.get(mix.network.key):

@@ -10,8 +10,8 @@ import pandas as pd
 from reports.effects import Effect, Effects, cost_effects, seed_effects
 from reports.found import Found
 from reports.quality import comparable, several_tasks
-from reports.sections.ranks import METRIC as LATENCY
 from reports.sections.ranks import not_separable
+from reports.sittings import METRIC as LATENCY
 from reports.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.units import Scale, count, percent, plain, share, spoken
 

@@ -45,15 +45,19 @@ class Comparison:
 
         Its upper end is infinite where nothing can be said.
         """
-        gap, half = float(self.level[one] - self.level[other]), float(self.half[one, other])
-        most = math.exp(gap + half) if gap + half < LARGEST else math.inf
-        return math.exp(gap), math.exp(gap - half), most
+        return ratio_of(float(self.level[one] - self.level[other]), float(self.half[one, other]))
 
     @property
     def slower(self) -> Truths:
         """Whether the first of a pair is slower beyond doubt: (subjects, subjects)."""
         beyond: Truths = self.level[:, None] - self.level[None, :] > self.half
         return beyond
+
+
+def ratio_of(gap: float, half: float) -> tuple[float, float, float]:
+    """A ratio with its interval, from its logarithm and half the interval of that."""
+    most = math.exp(gap + half) if gap + half < LARGEST else math.inf
+    return math.exp(gap), math.exp(gap - half), most
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ def compare(samples: pd.DataFrame) -> Comparison:
     Raises:
         ValueError: No round has all subjects, or a value is not positive.
     """
-    shares = _shares(samples)
-    tables = [table.to_numpy(dtype=float) for _, table in shares.groupby(level="process")]
+    logs = shares(samples)
+    tables = [table.to_numpy(dtype=float) for _, table in logs.groupby(level="process")]
     medians = np.stack([np.median(table, axis=0) for table in tables])  # (processes, subjects)
     spread, counts, degrees = _over_processes(medians)
     if len(tables) == 1:
@@ -106,11 +110,11 @@ def compare(samples: pd.DataFrame) -> Comparison:
     half = quantile * spread / math.sqrt(counts)
     np.fill_diagonal(half, 0.0)
     return Comparison(
-        subjects=tuple(map(str, shares.columns)),
+        subjects=tuple(map(str, logs.columns)),
         level=medians.mean(axis=0),
         half=half,
         processes=len(tables),
-        rounds=len(shares),
+        rounds=len(logs),
     )
 
 
@@ -163,8 +167,12 @@ def _places(
     return tuple(rows)
 
 
-def _shares(samples: pd.DataFrame) -> pd.DataFrame:
-    """Logarithms of shares: a row per process and round, a column per subject."""
+def shares(samples: pd.DataFrame) -> pd.DataFrame:
+    """Logarithms of shares of the round: a row per process and round, a column per subject.
+
+    Raises:
+        ValueError: No round has all subjects, or a value is not positive.
+    """
     wide = samples.pivot_table(
         index=["process", "round"], columns="subject", values="value", aggfunc="last"
     ).dropna()

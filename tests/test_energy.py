@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ import torch
 from ablate.profiling import energy
 from ablate.profiling._energy_meter import Lost, Meter, meter_for
 from ablate.profiling.conditions import watcher
-from ablate.profiling.energy import Energy, energies, energy_per_image, protocol
+from ablate.profiling.energy import Energy, energies, protocol
 from ablate.profiling.nvml import Absent, Device
 from tests.fake_nvml import ANSWERS, FakeNvml
 
@@ -59,6 +60,13 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     look = watcher(torch.device("cuda"), nvml=Device(library, "handle"))
     monkeypatch.setattr("ablate.profiling._processor.CpuWatch.look", lambda self: Absent("held"))
     monkeypatch.setattr(energy, "watcher", lambda device: look)
+
+
+def energy_per_image(
+    call: Callable[[], object], images: int, device: torch.device, **how: Any
+) -> Energy | Absent:
+    """Of one network alone."""
+    return energies({"": call}, images, device, **how)[""]
 
 
 def measured(found: Energy | Absent) -> Energy:

@@ -22,9 +22,8 @@ from ablate.profiling.latency import (
     LatencyError,
     LatencySample,
     forecast_seconds,
-    measure_process,
+    measure_networks,
     protocol,
-    separable,
     summarise,
 )
 from ablate.profiling.reference import reference_network
@@ -67,9 +66,11 @@ class Counting(nn.Module):
 def measure(
     models: dict[str, nn.Module], clock: HeldClock, profile: Profile = PROFILE, process: int = 0
 ) -> list[LatencySample]:
-    return measure_process(
+    found = measure_networks(
         models, size=(4, 6), profile=profile, process=process, seed=1, device=CPU, timer=clock
     )
+    assert not found.dropped
+    return list(found.rounds.samples)
 
 
 def test_every_round_visits_every_network_and_the_reference_once():
@@ -130,7 +131,7 @@ def test_warm_up_ends_at_last_where_calls_never_agree():
 
 def test_progress_is_reported_after_each_round():
     told: list[tuple[int, int]] = []
-    measure_process(
+    measure_networks(
         {},
         size=(4, 4),
         profile=PROFILE,
@@ -189,10 +190,13 @@ def test_networks_run_in_evaluation_mode_and_in_the_profiles_precision():
     assert set(seen) == {(False, torch.float32), (False, torch.bfloat16)}
 
 
-def test_a_network_that_cannot_run_is_named():
-    model = nn.Conv2d(4, 4, 1)
-    with pytest.raises(LatencyError, match=r"^'wide' cannot be timed at 4x6: .* 4 channels"):
-        measure({"wide": model}, HeldClock(1.0))
+def test_a_network_that_cannot_run_is_named_and_costs_the_others_nothing():
+    models = {"wide": nn.Conv2d(4, 4, 1), "a": nn.Identity()}
+    found = measure_networks(
+        models, size=(4, 6), profile=PROFILE, process=0, seed=0, device=CPU, timer=HeldClock(1.0)
+    )
+    assert list(found.dropped) == ["wide"] and "4 channels" in found.dropped["wide"]
+    assert {sample.subject for sample in found.rounds.samples} == {"a", REFERENCE}
 
 
 def test_a_network_may_not_take_the_references_name():
@@ -461,21 +465,6 @@ def test_a_fifth_of_disturbed_visits_is_still_believed():
     assert summarise(samples)["a"].note == ""
 
 
-def test_networks_are_separable_when_their_ratio_surely_is_not_one():
-    near = {REFERENCE: 0.010, "a": 0.0200, "b": 0.0201, "c": 0.0300}
-    samples = samples_of(near, noise=0.05)
-    assert separable(samples, "a", "c")
-    assert not separable(samples, "a", "b")
-    assert not separable(samples, "a", "a")
-
-
-def test_an_unknown_subject_is_not_separable_from_anything():
-    with pytest.raises(
-        ValueError, match=r"^no latency samples of 'z' \(subjects: a, b, reference\)$"
-    ):
-        separable(samples_of(TRUE), "a", "z")
-
-
 def test_without_samples_there_is_nothing_to_summarise():
     with pytest.raises(ValueError, match="no latency samples to summarise"):
         summarise([])
@@ -554,7 +543,7 @@ def test_profiling_in_a_worker_needs_only_torch_and_numpy():
 
 def test_real_networks_are_timed_by_the_real_clock():
     models: Sequence[int] = (2, 4)
-    samples = measure_process(
+    measured = measure_networks(
         {str(width): nn.Conv2d(3, width, 3) for width in models},
         size=(16, 16),
         profile=Profile(rounds=3),
@@ -562,6 +551,7 @@ def test_real_networks_are_timed_by_the_real_clock():
         seed=0,
         device=CPU,
     )
+    samples = measured.rounds.samples
     assert len(samples) == 3 * 3
     assert all(0 < s.seconds < 10 and 0 <= s.cpu_seconds < 10 for s in samples)
     found = summarise(samples)

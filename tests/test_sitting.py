@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ablate.costs.sitting import LatencyJob, Timed, time_together
+from ablate.costs.sitting import LatencyJob, Timed, called, time_together
 from ablate.engines.job import Done, Event, Failed, Job, Message
 from ablate.mix import Profile
 from ablate.profiling.latency import FirstCall, LatencySample, Mode, RoundConditions
@@ -96,3 +96,10 @@ def test_only_compiled_sittings_have_a_folder_of_their_own_for_code(monkeypatch)
     _, _, jobs = sitting(monkeypatch, PARTS, Mode("compiled"))
     (folder,) = {job.compiled for job in jobs}
     assert "ablate-compiled-" in folder
+
+
+def test_a_network_that_fails_while_it_is_timed_is_called_by_its_label():
+    reason = "LatencyError: '0a1b' cannot be timed at 16x16: out of memory"
+    assert called(reason, {"ffff": "other", "0a1b": "mwsa | lama"}) == (
+        "LatencyError: 'mwsa | lama' cannot be timed at 16x16: out of memory"
+    )

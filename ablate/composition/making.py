@@ -17,6 +17,7 @@ from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
 from ablate.composition.parts import By, Frame, Part, holding, parts_of
 from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
 from ablate.costs.latency_rows import mode_name
+from ablate.costs.sitting import called
 from ablate.mix import Network
 from ablate.profiling.summary import LatencySummary
 from ablate.study import Study
@@ -110,9 +111,13 @@ def make_model(
     """
     wholes = {network.key: network for _, _, network in surveyed.wholes}
     wholes |= {base.key: base for base in surveyed.bases.values()}
-    names = {part: f"part {number}" for number, part in enumerate(surveyed.parts)}
+    names = {part: f"part {n} ({part.words})" for n, part in enumerate(surveyed.parts, 1)}
     parts = {names[part]: (part, network) for part, network in surveyed.parts.items()}
-    timed = measure(wholes, parts, conditions, report)
+    labels = {network.key: label for label, _, network in surveyed.wholes}
+    try:
+        timed = measure(wholes, parts, conditions, report)
+    except MeasuringError as error:
+        raise MeasuringError(called(str(error), labels)) from error
     return compose(study, surveyed, conditions, names, timed)
 
 

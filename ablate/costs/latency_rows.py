@@ -20,6 +20,7 @@ from ablate.profiling.latency import (
     modes_of,
     summarise,
 )
+from ablate.profiling.samples import tables
 from ablate.profiling.summary import LAUNCH_BOUND
 from blocks.scan import backend_for
 from reports.record import Measurement, Metric, Note, Sample
@@ -55,6 +56,7 @@ def latency_metrics(profile: Profile, device: str) -> tuple[Metric, ...]:
         Metric("latency_issued", "s", "none", "samples only: the host's time to issue one call"),
         Metric("latency_beside", "s", "none", "samples only: fixed work around the call, on a CPU"),
         Metric("disturbed", "", "none", "samples only: 1 for each visit that was disturbed"),
+        Metric("latency_by_cpu", "", "none", "samples only: 1 where CPU time stands for latency"),
         *(
             Metric(name, unit, "none", f"samples only, one a round: {words}")
             for name, (unit, words) in MEANINGS.items()
@@ -132,6 +134,8 @@ def latency_rows(
         for row in conditions
         for metric, value in row.values.items()
     ]
+    if tables(samples).by_cpu:
+        raw.append(Sample(MACHINE, "latency_by_cpu", name, sitting, 0, 0, 1.0))
     notes += _launch_bound(summaries, name, mode)
     notes += [*_on_conditions(conditions, name), *_unread(absent or {})]
     return measurements, raw, notes

@@ -72,6 +72,13 @@ def sitting_name(networks: Sequence[Mix], profile: Profile, device: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def called(reason: str, labels: Mapping[str, str]) -> str:
+    """A reason that speaks of networks, by their labels instead of their keys."""
+    for key, label in labels.items():
+        reason = reason.replace(f"'{key}'", f"'{label}'")
+    return reason
+
+
 def time_together(
     networks: Sequence[Mix],
     *,

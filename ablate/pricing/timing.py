@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import torch
 
-from ablate.costs.sitting import Timed, time_together
+from ablate.costs.sitting import Timed, called, time_together
 from ablate.foreign.files import one_line
 from ablate.foreign.outputs import first_tensor
 from ablate.mix import Mix, Profile
@@ -130,7 +130,8 @@ def time_alone(
     )
     if reason := timed.failure or timed.dropped.get(mix.network.key):
         way = f" {mode.words}" if mode.words else ""
-        raise PriceError(f"latency{way} at {height}x{width} cannot be measured: {reason}")
+        why = called(reason, {mix.network.key: "the network"})
+        raise PriceError(f"latency{way} at {height}x{width} cannot be measured: {why}")
     return _timing(timed, mix, profile, device, mode)
 
 

@@ -26,7 +26,7 @@ from ablate.profiling._energy_windows import (
 from ablate.profiling._nvml_answers import Absent
 from ablate.profiling.conditions import Conditions, disturbed, usual, watcher
 
-__all__ = ["Absent", "Energy", "Meter", "energies", "energy_per_image", "meter_for", "protocol"]
+__all__ = ["Absent", "Energy", "Meter", "energies", "meter_for", "protocol"]
 
 _UNSTEADY = 0.1  # of the work's own power, from which on a drift of the idle power is said
 
@@ -60,26 +60,6 @@ class Energy:
     period: float
     counter: str
     note: str = ""
-
-
-def energy_per_image(
-    call: Call,
-    images: int,
-    device: torch.device,
-    *,
-    meter: Meter | None = None,
-    repeats: int = 3,
-) -> Energy | Absent:
-    """Joules that one image costs, or why that cannot be said.
-
-    Args:
-        call: One pass; run without gradients.
-        images: In one call.
-        device: What runs it.
-        meter: What counts; none for the device's own counter.
-        repeats: Windows.
-    """
-    return energies({"": call}, images, device, meter=meter, repeats=repeats)[""]
 
 
 def energies(

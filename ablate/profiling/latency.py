@@ -41,10 +41,6 @@ from ablate.profiling.rounds import (
 from ablate.profiling.summary import (
     LatencySample,
     LatencySummary,
-    Rank,
-    changes,
-    ranks,
-    separable,
     summarise,
 )
 from ablate.profiling.timing import Timer, timer_for
@@ -57,17 +53,12 @@ __all__ = [
     "LatencySummary",
     "Measured",
     "Mode",
-    "Rank",
     "RoundConditions",
-    "changes",
     "forecast_seconds",
     "measure_networks",
-    "measure_process",
     "modes_of",
     "protocol",
-    "ranks",
     "ready_networks",
-    "separable",
     "split",
     "summarise",
     "time_calls",
@@ -153,43 +144,6 @@ def measure_networks(
         )
     first = {subject: prepared.first for subject, prepared in ready.items()}
     return Measured(rounds=rounds, first=first, dropped=dropped)
-
-
-def measure_process(
-    models: Mapping[str, nn.Module],
-    *,
-    size: tuple[int, int],
-    profile: Profile,
-    process: int,
-    seed: int,
-    device: torch.device,
-    mode: Mode | None = None,
-    report: Callable[[int, int], None] = lambda done, rounds: None,
-    timer: Timer | None = None,
-    channels: int = 3,
-    watch: Watch | None = None,
-) -> list[LatencySample]:
-    """The samples of `measure_networks`, where every network must run.
-
-    Raises:
-        LatencyError: A network is called as the reference is, or raises when it is run.
-    """
-    found = measure_networks(
-        models,
-        size=size,
-        profile=profile,
-        process=process,
-        seed=seed,
-        device=device,
-        mode=mode,
-        report=report,
-        timer=timer,
-        channels=channels,
-        watch=watch,
-    )
-    for subject, reason in found.dropped.items():
-        raise LatencyError(f"'{subject}' cannot be timed{_where(size)}: {reason}")
-    return list(found.rounds.samples)
 
 
 def ready_networks(

@@ -9,18 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from ablate.profiling.ranks import Change, Rank, changes, ranks, separable
 from ablate.profiling.reference import REFERENCE
 from ablate.profiling.samples import Array, LatencySample, Tables, round_means, shares, tables
 
 __all__ = [
-    "Change",
     "LatencySample",
     "LatencySummary",
-    "Rank",
-    "changes",
-    "ranks",
-    "separable",
     "summarise",
 ]
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from reports.answer import quality_metric, scale
 from reports.found import Found
-from reports.sections.ranks import METRIC, rank_texts, ranks
+from reports.sections.ranks import rank_texts, ranks
+from reports.sittings import METRIC
 from reports.statistics import FEWEST_SEEDS
 from reports.units import ABSENT, TIE, Scale, percent
 

@@ -12,13 +12,11 @@ from reports.axes import Axis, axis, wants_log
 from reports.found import Found
 from reports.ranking import Comparison, Place, compare, overlapping, places
 from reports.results import main_mode
+from reports.sittings import METRIC, rounds_of
 from reports.units import count, percent, spoken, title
 
-METRIC = "latency"
-CPU = "latency_cpu"  # samples of CPU time
 ROOM = 1.2  # how far beyond the ratios their intervals are drawn, as a factor
 NAMED = 3  # mixes that are named among those that another is not separable from
-BY_CPU = "CPU time is given"  # in the remark on a sitting whose wall time is not believed
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,8 @@ def _placed(
     found: Found, mode: str, sitting: str, together: pd.DataFrame
 ) -> tuple[tuple[Place, ...], str]:
     """Places of mixes of one sitting, and what they rest on."""
-    samples = found.samples[found.samples["subject"].isin(together.index)]
-    samples = samples[(samples["mode"] == mode) & (samples["sitting"] == sitting)]
-    busy = _busy(found, mode, together)
-    rounds = _least(samples) if busy else samples[samples["metric"] == METRIC]
+    rounds, busy = rounds_of(found.samples, found.notes, mode, sitting)
+    rounds = rounds[rounds["subject"].isin(together.index)]
     if set(rounds["subject"]) == set(together.index):
         try:
             compared = compare(rounds)
@@ -150,20 +146,6 @@ def _placed(
     why = "the machine was busy" if busy else "their rounds can't be paired"
     how = f"Held apart where their {percent(0.95)} intervals do not overlap, as {why}."
     return overlapping(list(map(str, together.index)), *ends), how
-
-
-def _busy(found: Found, mode: str, together: pd.DataFrame) -> bool:
-    """Whether wall time was not believed when these were timed in this mode."""
-    notes = found.notes[found.notes["topic"] == METRIC]
-    texts = notes["text"][notes["subject"].isin(together.index)]
-    return any(BY_CPU in text for text in texts if str(text).startswith(f"{mode}: "))
-
-
-def _least(samples: pd.DataFrame) -> pd.DataFrame:
-    """The least CPU time of each mix in each process, as one round."""
-    rows = samples[samples["metric"] == CPU]
-    least = rows.groupby(["subject", "process"])["value"].min().reset_index()
-    return least.assign(round=0)
 
 
 def _how(compared: Comparison, busy: bool) -> str:
