@@ -48,14 +48,13 @@ class _Generations(NSGAIISampler):
 
     def __init__(self, current: int, *, population_size: int, seed: int) -> None:
         super().__init__(population_size=population_size, seed=seed)
-        self._current = current
+        self._current, self._members = current, dict[int, list[FrozenTrial]]()
 
     def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return self._current
 
     def get_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        trials = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-        return [trial for trial in trials if trial.user_attrs.get(GENERATION) == generation]
+        return self._members.get(generation, [])
 
     def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         parents: list[FrozenTrial] = super().select_parent(study, generation)
@@ -63,6 +62,8 @@ class _Generations(NSGAIISampler):
 
     def select(self, study: optuna.Study) -> None:
         """Select the parents of each generation in turn: they follow from those before."""
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
+            self._members.setdefault(trial.user_attrs[GENERATION], []).append(trial)
         for generation in range(1, self._current + 1):
             self.get_parent_population(study, generation)
 
