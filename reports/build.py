@@ -20,6 +20,7 @@ from reports.sections.method import method
 from reports.sections.mixes import mixes
 from reports.sections.pictures import pictures
 from reports.sections.ranks import ranks
+from reports.sections.rungs import rungs
 from reports.sections.scatter import scatter
 from reports.sections.stages import stages
 
@@ -84,6 +85,7 @@ def sections(record_path: Path | str) -> Parts:
         method=method(found),
         ranks=ranks(found),
         stages=stages(found),
+        rungs=rungs(found),
     )
 
 

@@ -26,6 +26,7 @@ class Found:
         levels: Rows mixes, columns axes.
         stages: Columns mix, slot, blocks, family, depth.
         trials: Columns key, mix, seed, status, reason, seconds.
+        partials: Columns key, trial, mix, seed, step, seconds: trials at rungs, before their end.
         trial_facts: Columns trial, name, value.
         measurements: As recorded, for what is not in the table.
         samples: Columns subject, metric, mode, sitting, process, round, value: round by round.
@@ -41,6 +42,7 @@ class Found:
     levels: pd.DataFrame
     stages: pd.DataFrame
     trials: pd.DataFrame
+    partials: pd.DataFrame
     trial_facts: pd.DataFrame
     measurements: pd.DataFrame
     samples: pd.DataFrame
@@ -70,8 +72,10 @@ class Found:
         return str(self.table["label"].to_numpy()[self._row[mix]])
 
     def status(self, mix: str) -> str:
-        """How its trials ended; see `results`."""
-        return str(self.table["status"].to_numpy()[self._row[mix]])
+        """How its trials ended, see `results`; of a stopped one with the step."""
+        status = str(self.table["status"].to_numpy()[self._row[mix]])
+        at = self.number(mix, "stopped_at")
+        return status if math.isnan(at) else f"{status} at step {at:.0f}"
 
     @cached_property
     def scales(self) -> dict[str, Scale]:

@@ -49,12 +49,27 @@ def unfinished(found: Found) -> list[Finding]:
             Finding("bad", f"{count(waiting, 'mix')} of {len(found.table)} not trained yet.")
         )
     seeds = found.trials.groupby("mix")["seed"].nunique()
-    fewer = int((seeds < seeds.max()).sum())
+    asked = min(int(found.facts.get("seeds", seeds.max())), seeds.max())  # fronts may have more
+    fewer = int((seeds < asked).sum())
     if fewer:
         findings.append(
             Finding("bad", f"{count(fewer, 'mix')} with fewer seeds than the others so far.")
         )
     return findings
+
+
+def stopped(found: Found) -> list[Finding]:
+    """Mixes that were left at a rung, because others beat them there."""
+    table = found.table[found.table["status"] == "stopped"]
+    if table.empty:
+        return []
+    steps = table["stopped_at"].value_counts().sort_index()
+    where = ", ".join(f"{number} at step {step:.0f}" for step, number in steps.items())
+    text = (
+        f"{len(table)} of {count(len(found.table), 'mix')} stopped at a rung ({where}): they count "
+        "nowhere but in the section on rungs."
+    )
+    return [Finding("note", text)]
 
 
 def broken_trials(found: Found) -> list[Finding]:
@@ -107,7 +122,7 @@ def few_seeds(found: Found) -> list[Finding]:
 def several_sittings(found: Found) -> list[Finding]:
     """Latencies that were not measured side by side."""
     rows = found.measurements[found.measurements["metric"] == "latency"]
-    rows = rows[rows["subject"].isin(found.table.index)]
+    rows = rows[rows["subject"].isin(found.ranked.index)]  # stopped ones were timed before
     last = rows.drop_duplicates(["subject", "mode"], keep="last")
     sittings = last.groupby("mode")["sitting"].nunique()
     if (sittings > 1).any():
@@ -179,6 +194,7 @@ def standing(found: Found) -> list[Finding]:
 
 CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     unfinished,
+    stopped,
     broken_trials,
     missing_costs,
     few_seeds,

@@ -6,6 +6,7 @@ from reports import tables
 from reports.page import Parts, baselines, explained, table_intro
 from reports.sections.method import Method
 from reports.sections.ranks import Ranks
+from reports.sections.rungs import Rungs
 from reports.sections.stages import Stages
 
 
@@ -25,7 +26,7 @@ def markdown(parts: Parts) -> str:
     lines += ["![Accuracy against cost](figures/accuracy_vs_latency.png)", ""]
     lines += [f"Not shown: {escape(baselines(parts.found))}.", ""] if baselines(parts.found) else []
     lines += [table_intro(parts.found), "", tables.markdown(parts.table)]
-    lines += _ranks(parts.ranks) + _stages(parts.stages)
+    lines += _rungs(parts.rungs) + _ranks(parts.ranks) + _stages(parts.stages)
     lines += ["## What each choice does on average", ""]
     lines += ["![Mean effect of each choice](figures/effects.png)", ""]
     lines += _effects(parts)
@@ -50,6 +51,28 @@ def _method(shown: Method) -> list[str]:
         said = f"{escape(value)}; {escape(seen.meaning)}"
         lines.append(f"- While timing, {escape(seen.name)}: {said}")
     return lines
+
+
+def _rungs(shown: Rungs) -> list[str]:
+    """Where mixes rested, and which were left there."""
+    if not shown.rungs:
+        return []
+    escape = tables.escape_markdown
+    lines = ["## Left at a rung", "", escape(shown.sentence), ""]
+    lines += ["| Step | Mixes | Went on | Order there and at the end |", "|---:|---:|---:|---|"]
+    for rung in shown.rungs:
+        lines.append(f"| {rung.step} | {rung.mixes} | {rung.went_on} | {escape(rung.agreement)} |")
+    if shown.rows:
+        lines += [
+            "",
+            f"| Mix | Stopped at | {escape(shown.heading)} | Seeds |",
+            "|---|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {escape(row.label)} | step {row.step} | {row.quality} | {row.seeds} |"
+            for row in shown.rows
+        ]
+    return [*lines, ""]
 
 
 def _ranks(shown: tuple[Ranks, ...]) -> list[str]:

@@ -22,6 +22,7 @@ from reports.sections.method import Method
 from reports.sections.mixes import Table, numbers
 from reports.sections.pictures import Strip
 from reports.sections.ranks import Ranks
+from reports.sections.rungs import Rungs
 from reports.sections.scatter import Scatter
 from reports.sections.stages import REST_WORDS, Stages
 from reports.units import TIE, count, plain, share, spoken, title
@@ -45,6 +46,7 @@ class Parts:
     method: Method
     ranks: tuple[Ranks, ...]
     stages: Stages
+    rungs: Rungs
 
 
 def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
@@ -86,6 +88,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
             method=parts.method,
             ranks=parts.ranks,
             stages=parts.stages,
+            rungs=parts.rungs,
             rest_words=REST_WORDS,
             draws=DRAWS,
             count=count,
@@ -191,7 +194,9 @@ def explained(choices: Choices) -> str:
 def table_intro(found: Found) -> str:
     """What the numbers of the table are."""
     seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    text = f"Means over {count(seeds, 'seed')}. " if seeds else "Nothing has been trained yet. "
+    fewest = min((int(v.notna().sum(axis=1).min()) for v in found.per_seed.values()), default=0)
+    over = f"{fewest} to {seeds} seeds" if 0 < fewest < seeds else count(seeds, "seed")
+    text = f"Means over {over}. " if seeds else "Nothing has been trained yet. "
     if seeds > 2:
         text += "± is half the 95\u00a0% interval over seeds. "
     if "latency" in found.table:

@@ -22,12 +22,12 @@ SEED = 20240229  # of the bootstrap, so that a report can be written twice
 def results(record: Reading) -> pd.DataFrame:
     """One row per mix, ready for pandas.
 
-    Columns: label, baseline, status (done; partial: a trial failed; diverged; failed; waiting),
-    one per axis, and for each metric its value in its raw unit, with _low, _high (95 %) and _n
-    where there are; `psnr_sd` over seeds; `gain` over the degraded input; `on_front`,
-    `front_probability`. What was not measured is NaN. Units are in `attrs["units"]`, directions in
-    `attrs["better"]`, objectives in `attrs["objectives"]`: gains over the degraded input in place
-    of PSNR and SSIM where mixes restored different inputs.
+    Columns: label, baseline, status (done; partial: a trial failed; diverged; failed; stopped: left
+    at a rung, its step in `stopped_at`; waiting), one per axis, and for each metric its value in
+    its raw unit, with _low, _high (95 %) and _n where there are; `psnr_sd` over seeds; `gain` over
+    the degraded input; `on_front`, `front_probability`. What was not measured is NaN. Units are in
+    `attrs["units"]`, directions in `attrs["better"]`, objectives in `attrs["objectives"]`: gains
+    over the degraded input in place of PSNR and SSIM where mixes restored different inputs.
     """
     return collect(record).table
 
@@ -50,6 +50,7 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         draws: Of the bootstrap behind `front_probability`; with 0 that is absent.
     """
     mixes, trials, measurements = record.mixes(), record.trials(), record.measurements()
+    partials = record.partials()
     metrics = {
         metric.name: metric
         for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
@@ -58,7 +59,12 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = mixes.set_index("key")[["label", "baseline"]]
-    table.insert(2, "status", _status(trials).reindex(table.index).fillna("waiting"))
+    rested = partials.groupby("mix")["step"].max().reindex(table.index)
+    status = _status(trials).reindex(table.index)
+    status = status.mask(status.isna() & rested.notna(), "stopped").fillna("waiting")
+    table.insert(2, "status", status)
+    if (status == "stopped").any():
+        table.insert(3, "stopped_at", rested.where(status == "stopped").astype(float))
     levels = record.levels().pivot(index="mix", columns="axis", values="level")
     levels = levels.reindex(index=table.index, columns=list(record.levels()["axis"].unique()))
     parts = [table, levels, *_summaries(per_seed, table.index)]
@@ -77,6 +83,7 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         levels=levels,
         stages=record.stages(),
         trials=trials,
+        partials=partials,
         trial_facts=record.trial_facts(),
         measurements=measurements,
         samples=record.samples(),

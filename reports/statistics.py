@@ -137,6 +137,21 @@ def _continued_fraction(a: float, b: float, x: float, terms: int = 200) -> float
     return value
 
 
+def kendall(first: Sequence[float], second: Sequence[float]) -> float:
+    """Kendall's rank correlation tau-b of pairs: 1 in the same order, -1 in the opposite one.
+
+    Pairs that tie in one of the two count as neither; NaN where all do, or there are fewer than
+    two.
+
+    Source: Kendall 1945.
+    """
+    a, b = (np.asarray(values, dtype=float) for values in (first, second))
+    upper = np.triu_indices(len(a), 1)
+    signs = [np.sign(values[upper[0]] - values[upper[1]]) for values in (a, b)]
+    untied = math.sqrt(float(np.abs(signs[0]).sum()) * float(np.abs(signs[1]).sum()))
+    return float((signs[0] * signs[1]).sum()) / untied if untied else math.nan
+
+
 def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Numbers:
     """Means over seeds drawn with replacement, the same draw of seeds for every mix.
 

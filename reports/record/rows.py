@@ -206,7 +206,7 @@ class PartialRow:
         mix: Key of the mix, which must be in the record.
         seed: As of the trial.
         step: Steps done, from 1.
-        seconds: Wall time of what was trained for it.
+        seconds: Wall time of the trial so far.
     """
 
     key: str
