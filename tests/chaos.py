@@ -143,11 +143,11 @@ class Place:
         self._numbers = itertools.count()
         self.accepted: Rows = {}
 
-    def start(self, fault: str = "", *options: str) -> Started:
-        """Start or go on with the run; with a fault, its passings are counted from nothing."""
-        if self.counted.exists():
+    def start(self, fault: str = "", *options: str, keep: bool = False) -> Started:
+        """Start or go on with the run; passings are counted from nothing, unless they are kept."""
+        if self.counted.exists() and not keep:
             shutil.rmtree(self.counted)
-        self.counted.mkdir()
+        self.counted.mkdir(exist_ok=True)
         log = self.folder / f"log{next(self._numbers)}"
         arguments = ("run", str(self.study), "--out", str(self.run), "--workers", "2", "--quiet")
         environment = {FAULT: fault, FOLDER: str(self.counted)}

@@ -116,7 +116,7 @@ def _become(
 
 def _run(order: Order, connection: Connection) -> NoReturn:
     """Be the run: in a session of its own, so that all that it starts can be found."""
-    from ablate import context, running
+    from ablate import running
     from ablate.cli import main
     from ablate.engines import processes
 
@@ -130,7 +130,8 @@ def _run(order: Order, connection: Connection) -> NoReturn:
         Popen=Forked, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
     )
     running.write_report = _plain_report
-    context.SAVE_EVERY = order.save_every
+    whole, often = running.run, {"save_every": order.save_every}
+    running.run = lambda *given, **named: whole(*given, **{**named, **often})
     main(order.arguments)
 
 
