@@ -39,7 +39,7 @@ class Held:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ceilings, "_TOUCHED", {"cpu": (2**16, 2**20)})
+    monkeypatch.setattr(ceilings, "_touched", lambda kind: (2**16, 2**20))
 
 
 def test_between_measured_sizes_the_bandwidth_is_interpolated_on_logarithms():
@@ -102,3 +102,14 @@ def test_a_precision_that_the_device_lacks_is_one_clear_line(name: str):
     assert str(raised.value) == (
         f"no ceiling in '{name}' can be measured on cpu; expected one of float32, bfloat16, float16"
     )
+
+
+def test_the_largest_copy_is_several_times_what_the_largest_cache_holds(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    largest = {}
+    for cache in (0, 32 << 20, 100 << 20, 504 << 20, 64 << 30):
+        monkeypatch.setattr(ceilings, "cache_bytes", lambda cache=cache: cache)
+        largest[cache >> 20] = ceilings._touched("cpu")[-1] >> 20
+    assert largest == {0: 256, 32: 256, 100: 512, 504: 2048, 65536: 2048}
+    assert ceilings._touched("cuda")[-1] == 2**30

@@ -79,11 +79,12 @@ def test_work_that_took_no_time_or_did_nothing_has_no_place():
         place(Work(flops=0, bytes_moved=0), 1, MACHINE)
 
 
-def test_operators_are_counted_and_views_are_not():
+def test_operators_are_counted_and_views_and_allocations_are_not():
     with torch.inference_mode(), Launches() as seen:
         x = torch.ones(4, 6)  # 1
         (x.view(2, 12).relu() + 1).transpose(0, 1)  # 2
         torch.einsum("ij,kj->ik", x, x)  # a product, whatever it is spelt with
+        x.new_empty(3), torch.empty_like(x)  # memory alone
     assert seen.count == 4
 
 

@@ -13,6 +13,8 @@ from torch.utils.checkpoint import checkpoint
 
 import blocks
 from ablate.network import build
+from ablate.profiling._gradients import GRADIENTS
+from ablate.profiling._operators import ATTENTION
 from ablate.profiling.ledger import REST, Cost, CountError, ledger
 from ablate.profiling.training_ledger import TrainingLedger, training_ledger
 from blocks.scan import selective_scan
@@ -244,3 +246,8 @@ def test_training_normalises_over_the_batch_at_the_cost_of_a_norm():
     evaluated = ledger(model, IMAGE, strict=True).total
     assert found.forward.total.norm == evaluated.norm == 5 * ELEMENTS
     assert found.backward.total.norm == 10 * ELEMENTS
+
+
+def test_every_fused_attention_has_a_rule_for_its_backward_pass_and_no_other_is_claimed():
+    claimed = {name for name in GRADIENTS if "attention" in name}
+    assert claimed == {f"{name}_backward" for name in ATTENTION}

@@ -77,10 +77,7 @@ def _index_add(call: Mapping[str, Any], output: Any) -> Work:
     return {"elementwise": call["source"].numel()}
 
 
-BACKWARD_ATTENTION: Final = [
-    *(f"{name}_backward" for name in ATTENTION),
-    *aten("_flash_attention_backward _efficient_attention_backward"),
-]
+BACKWARD_ATTENTION: Final = [f"{name}_backward" for name in ATTENTION]  # (B, heads, N, E)
 _NORMS = aten("""
     native_layer_norm_backward native_group_norm_backward _fused_rms_norm_backward
     native_batch_norm_backward cudnn_batch_norm_backward batch_norm_backward

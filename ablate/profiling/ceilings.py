@@ -18,7 +18,13 @@ from ablate.mix import Precision
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.inputs import HALVES
 from ablate.profiling.modes import numbers_as
-from ablate.profiling.timing import Call, Timer, calls_in_a_visit, timer_for
+from ablate.profiling.timing import (
+    Call,
+    Timer,
+    cache_bytes,
+    calls_in_a_visit,
+    timer_for,
+)
 
 ROUNDS: Final = 8
 PRECISIONS: Final[Mapping[str, torch.dtype]] = {
@@ -31,6 +37,8 @@ _TOUCHED: Final = {
     "cpu": tuple(2**exponent for exponent in (18, 20, 22, 24, 26, 28)),
     "cuda": tuple(2**exponent for exponent in (22, 24, 26, 28, 30)),
 }
+_BEYOND: Final = 4  # times as much as the largest cache holds, so that none helps the largest copy
+_MOST_TOUCHED: Final = 2**31
 _LARGEST_SIDE: Final = {"cpu": 1024, "cuda": 8192}  # of a product of two square matrices
 _WORTH_TIMING = 10e-3  # seconds: a larger product would not be faster by much
 
@@ -106,7 +114,7 @@ def measure_ceilings(
     timer: Timer | None = None,
     report: Report = lambda done, rounds: None,
 ) -> Ceilings:
-    """Measure a device; takes seconds and up to 1 GiB. Best in a process that does little else.
+    """Measure a device; takes seconds and up to 2 GiB. Best in a process that does little else.
 
     Args:
         device: Which.
@@ -121,9 +129,9 @@ def measure_ceilings(
     """
     _check(precisions, device)
     steady_allocator()
-    clock = timer or timer_for(device, threads)
+    clock, sizes = timer or timer_for(device, threads), _touched(device.type)
     with _threads(threads), numbers_as("float32"), torch.inference_mode():
-        trials = {f"copy {size}": _copy(size, device) for size in _TOUCHED[device.type]}
+        trials = {f"copy {size}": _copy(size, device) for size in sizes}
         trials |= {str(name): _product(name, device, clock) for name in precisions}
         trials["launch"] = _smallest(device)
         best = _best(clock, {name: call for name, (call, _) in trials.items()}, rounds, report)
@@ -131,7 +139,7 @@ def measure_ceilings(
     return Ceilings(
         device=device.type,
         threads=threads,
-        copies=tuple((size, rates[f"copy {size}"]) for size in _TOUCHED[device.type]),
+        copies=tuple((size, rates[f"copy {size}"]) for size in sizes),
         products=tuple((name, rates[name]) for name in precisions),
         launch=best["launch"],
     )
@@ -162,6 +170,14 @@ def _best(timer: Timer, calls: Mapping[str, Call], rounds: int, report: Report) 
 def _shortest(timer: Timer, call: Call) -> float:
     """Two calls, of which the first prepares things."""
     return min(timer.time(call, 1).seconds for _ in range(2))
+
+
+def _touched(kind: str) -> tuple[int, ...]:
+    """Bytes that copies touch; on a CPU up to several times its largest cache."""
+    sizes = _TOUCHED[kind]
+    while kind == "cpu" and sizes[-1] < min(_BEYOND * cache_bytes(), _MOST_TOUCHED):
+        sizes = (*sizes, 2 * sizes[-1])
+    return sizes
 
 
 def _copy(touched: int, device: torch.device) -> tuple[Call, float]:

@@ -19,6 +19,7 @@ BUSY: float = 1.1  # wall over CPU time, from which on another process took the 
 
 _CACHES: int = 2  # how many times as much as the cache holds is written to empty it
 _CACHE_BYTES: int = 64 << 20  # of a device that does not say how large its cache is
+_CACHE_FILES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 Call = Callable[[], object]
 
@@ -96,14 +97,19 @@ class CpuTimer:
         )
 
 
-def largest_cache(root: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+def largest_cache(root: Path = _CACHE_FILES) -> int:
     """Bytes of the processor's largest cache, at most 256 MiB; 64 MiB where it does not say."""
+    return min(cache_bytes(root) or _CACHE_BYTES, 4 * _CACHE_BYTES)
+
+
+def cache_bytes(root: Path = _CACHE_FILES) -> int:
+    """Bytes of the processor's largest cache; 0 where it does not say."""
     sizes = []
     for file in root.glob("index*/size"):
         text = file.read_text().strip()  # "512K"; "32M" on some systems
         scale = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:], 1)
         sizes.append(int(text.rstrip("KM") or 0) * scale)
-    return min(max(sizes, default=0) or _CACHE_BYTES, 4 * _CACHE_BYTES)
+    return max(sizes, default=0)
 
 
 class CudaTimer:
