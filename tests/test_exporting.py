@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from ablate.exporting.database import ExportError, export_optuna
 from ablate.exporting.table import export_csv
 from ablate.folder import RunError
-from reports.record import Measurement, Metric, MixRow, Record, TrialRow
+from reports.record import Measurement, Metric, MixRow, PartialRow, Record, TrialRow
 from reports.results import results
 from tests.simulated_run import simulate
 from tests.test_watching import Cli, cli
@@ -223,3 +223,20 @@ def test_export_asks_where_to_and_what(cli: Cli, run: Path, tmp_path: Path):
     assert errors.count("\n") == 1
     with pytest.raises(RunError):
         export_csv(tmp_path, tmp_path / "x.csv")
+
+
+def test_a_mix_that_was_left_at_a_rung_is_pruned_with_what_it_had_there(tmp_path: Path):
+    path = tmp_path / "record.sqlite"
+    with Record.create(path, "demo", "", "?", {}, ("psnr", "params")) as record:
+        record.define([Metric("psnr", "dB", "higher"), Metric("params", "", "lower")])
+        record.add_mixes([MixRow("m", "m", "{}", {"depth": "1"})])
+        for seed, value in enumerate((20.0, 22.0)):
+            row = PartialRow(f"t{seed}@25", f"t{seed}", "m", seed, 25, 1.0)
+            record.add_partial(row, [Measurement(row.key, "psnr", value)])
+    url = f"sqlite:///{tmp_path}/x.db"
+    assert export_optuna(tmp_path, url).states == {"PRUNED": 1}
+    (trial,) = loaded(url, "demo").trials
+    assert trial.intermediate_values == {25: 21.0}
+    export_csv(tmp_path, tmp_path / "x.csv")
+    (row,) = pd.read_csv(tmp_path / "x.csv").to_dict("records")
+    assert (row["status"], row["stopped_at"]) == ("stopped", 25)

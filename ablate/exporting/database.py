@@ -46,9 +46,8 @@ class Exported:
 def export_optuna(run: Path | str, url: str, name: str = "") -> Exported:
     """Write a run as an Optuna study: each mix a trial, each axis a categorical parameter.
 
-    A mix that has every objective is COMPLETE, one that failed or diverged FAIL, one that was
-    trained and lacks a cost RUNNING, one that was not trained WAITING. All else that is known of
-    it is in the trial's attributes. A study that was exported from this run before is replaced.
+    All that is known of a mix is in the attributes of its trial; see `optuna_trials` for states. A
+    study that was exported from this run before is replaced.
 
     Args:
         run: The folder of the run; its record is only read.

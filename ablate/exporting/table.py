@@ -41,7 +41,7 @@ def export_csv(run: Path | str, file: Path | str) -> int:
 
 
 def trial_table(found: Found) -> pd.DataFrame:
-    """One row for each trial and each mix without one.
+    """One row for each trial and each mix without one, which is waiting or was stopped at a rung.
 
     Columns: mix (key), label, one for each axis, trial (key), seed, status, kind (of failure),
     reason, seconds, the metrics of the trial, the costs of its mix; named with their units.
@@ -54,7 +54,7 @@ def trial_table(found: Found) -> pd.DataFrame:
     ]
     mixes = found.table[["label", *axes, *costs]].rename_axis("mix").reset_index()
     table = mixes[["mix", "label", *axes]].merge(_trials(found), on="mix", how="left")
-    table["status"] = table["status"].fillna("waiting")
+    table["status"] = table["status"].fillna(table["mix"].map(found.table["status"]))
     table["seed"] = table["seed"].astype("Int64")
     table = table.merge(mixes[["mix", *costs]], on="mix", how="left")
     return table.rename(columns=lambda name: with_unit(found, str(name)))

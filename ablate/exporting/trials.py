@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def optuna_trials(found: Found) -> Iterator[FrozenTrial]:
     """Every mix of a run as a trial of Optuna's, in the order in which they were proposed.
 
-    A mix that has every objective is COMPLETE, one that failed or diverged FAIL, one that was
-    trained and lacks a cost RUNNING, one that was not trained WAITING.
+    A mix that has every objective is COMPLETE, one that failed or diverged FAIL, one that was left
+    at a rung PRUNED, one that was trained and lacks a cost RUNNING, one that was not WAITING.
     """
     from optuna.distributions import CategoricalDistribution
     from optuna.trial import create_trial
@@ -57,8 +57,8 @@ def _state(found: Found, row: pd.Series) -> tuple[Any, list[float] | None]:
     values = [float(row.get(objective, math.nan)) for objective in found.objectives]
     if row["status"] in ("failed", "diverged"):
         return TrialState.FAIL, None
-    if row["status"] == "waiting":
-        return TrialState.WAITING, None
+    if row["status"] in ("waiting", "stopped"):
+        return TrialState.WAITING if row["status"] == "waiting" else TrialState.PRUNED, None
     if all(math.isfinite(value) for value in values):
         return TrialState.COMPLETE, values
     return TrialState.RUNNING, None
@@ -102,10 +102,12 @@ def _plain(value: object) -> bool | int | float | str | None:
 
 def _curve(found: Found, key: str) -> dict[int, float]:
     """The first objective over the steps of training where it was followed, the mean over seeds."""
-    names = [name for name in (*found.objectives, "psnr") if name in set(found.curve["name"])]
+    followed = {*found.curve["name"], "psnr"}
+    name = next(name for name in (*found.objectives, "psnr") if name in followed)
     trials = found.trials[found.trials["mix"] == key]["key"]
-    points = found.curve[found.curve["trial"].isin(trials)]
-    if not names or points.empty:
-        return {}
-    means = points[points["name"] == names[0]].groupby("step")["value"].mean()
+    points = found.curve[found.curve["trial"].isin(trials) & (found.curve["name"] == name)]
+    rested = found.partials[found.partials["mix"] == key].set_index("key")["step"]
+    values = found.measurements[found.measurements["metric"] == name].set_index("subject")["value"]
+    at_rungs = pd.DataFrame({"step": rested, "value": values.reindex(rested.index)}).dropna()
+    means = pd.concat([at_rungs, points[["step", "value"]]]).groupby("step")["value"].mean()
     return {int(step): float(value) for step, value in means.items()}

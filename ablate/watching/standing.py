@@ -53,7 +53,7 @@ class Standing:
         device: Where it trains.
         started: When its record was made, as written there.
         mixes: How many were proposed so far.
-        statuses: How many trials ended how.
+        statuses: How many trials ended how; "resting" are those that are at a rung.
         kinds: How many of those that failed did so by which kind of failure.
         failures: The last ones first.
         metrics: What the front so far is drawn over.
@@ -94,7 +94,7 @@ def standing(record: Reading) -> Standing:
         device=found.facts.get("device", ""),
         started=found.facts.get("started", ""),
         mixes=len(found.table),
-        statuses=_counted(found.trials["status"]),
+        statuses=_counted(found.trials["status"]) | _resting(found),
         kinds=_counted(pd.Series([f.kind for f in failures if f.kind], dtype=object)),
         failures=failures,
         metrics=metrics,
@@ -107,6 +107,12 @@ def standing(record: Reading) -> Standing:
 
 def _counted(words: pd.Series) -> dict[str, int]:
     return {str(word): int(count) for word, count in words.value_counts().items()}
+
+
+def _resting(found: Found) -> dict[str, int]:
+    """Trials that were left at a rung, or are to go on from there."""
+    number = len(set(found.partials["trial"]) - set(found.trials["key"]))
+    return {"resting": number} if number else {}
 
 
 def _judged_by(found: Found) -> tuple[tuple[str, ...], str]:

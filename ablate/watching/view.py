@@ -21,7 +21,7 @@ BAR = 24  # columns
 ROWS = 15  # of the front
 FAILURES = 5  # the last ones
 QUIET = 60.0  # seconds without a word after which that is said
-WORDS = {"done": "done", "diverged": "diverged", "failed": "failed", "partial": "stopped at a rung"}
+WORDS = {"done": "done", "diverged": "diverged", "failed": "failed", "resting": "at a rung"}
 
 
 def view(now: Snapshot, devices: Sequence[str] = ()) -> RenderableType:
