@@ -391,3 +391,8 @@ def test_all_points_are_never_held_at_once() -> None:
     large = Bare((10,) * 9)
     assert isinstance(large.points(), Iterator)
     assert large.at(123_456_789) == (1, 2, 3, 4, 5, 6, 7, 8, 9)
+
+
+def test_a_grid_of_a_thousand_million_mixes_is_refused_before_it_is_listed() -> None:
+    with pytest.raises(ValueError, match=r"grid is every one of 1,000,000,000 points, and more"):
+        propose(Bare((10,) * 9), [], Choice.of("grid"))

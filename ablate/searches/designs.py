@@ -10,10 +10,17 @@ from ablate.searches.drawing import Fresh, counted, drawn, unseen
 from ablate.searches.space import Point, Seen, Space, strategies
 from blocks import nearest
 
+LISTED = 1_000_000  # points of a grid; a longer one was surely not meant
+
 
 @strategies.register()
 def grid(study: Space, seen: Sequence[Seen]) -> list[Point]:
     """Every mix, in one batch; points that describe the same mix count once."""
+    if study.size > LISTED:
+        raise ValueError(
+            f"grid is every one of {study.size:,} points, and more than {LISTED:,} are not tried; "
+            "use random, d_optimal, tpe or nsga2 with n"
+        )
     return unseen(study, seen, study.points())
 
 
