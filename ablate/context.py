@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ablate.collection.sharing import Share
 from ablate.composition.limits import Limits
 from ablate.engines.job import Event
 from ablate.engines.local import run_jobs
@@ -67,6 +68,7 @@ class Context:
         made: What every trial of this session is made with, for its row: torch, commit ...
         library: Finished trials of other runs; none takes none over.
         save_every: Seconds between two states of a trial in progress.
+        share: The part of all trials that this run trains; none trains all.
     """
 
     study: Study
@@ -84,6 +86,7 @@ class Context:
     made: Mapping[str, str] = field(default_factory=dict)
     library: Library | None = None
     save_every: float = SAVE_EVERY
+    share: Share | None = None
 
     @property
     def space(self) -> Space:

@@ -15,6 +15,7 @@ from ablate.faults import fault
 from ablate.plan import forecast_training
 from ablate.rows import failed_row, trial_rows
 from ablate.sealing import sealed
+from ablate.sharing import memory_needs
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult
 from reports.record import Measurement, PartialRow
@@ -51,6 +52,8 @@ class Trainer:
             StudyStopped: They fail, and so would the others.
             KeyboardInterrupt, SystemExit: A signal asked for the end of the run.
         """
+        share = self.context.share
+        trials = share.part(trials) if share else trials
         lacking = self._lacking(trials)
         todo = self._take_over(lacking)
         self.context.listener(
@@ -104,7 +107,12 @@ class Trainer:
     def _round(self, attempts: Sequence[Attempt], workers: int) -> list[Attempt]:
         """Make an attempt at each trial; returns the attempts to make next."""
         by_name = {attempt.trial.row: attempt for attempt in attempts}
-        jobs = [self._job(attempt) for attempt in attempts]
+        on_gpu = self.context.device == "cuda"
+        memory = memory_needs(self.context.record) if on_gpu else {}
+        jobs = [
+            replace(self._job(attempt), memory=memory.get(attempt.trial.mix.key, 0))
+            for attempt in attempts
+        ]
         later = list[Attempt]()
         events = self.context.engine(jobs, workers, stop=self.context.stop)
         with contextlib.closing(events):  # type: ignore[type-var]

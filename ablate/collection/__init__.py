@@ -1,0 +1,1 @@
+"""Several runs together: a study shared out over hosts; runs joined, listed and made smaller."""

@@ -1,0 +1,77 @@
+"""Rows and files of one run, as another takes them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablate.collection.fitting import Part
+from reports.record import Measurement, MixRow, StageRow
+
+
+def mix_rows(part: Part) -> list[MixRow]:
+    """The mixes of a run with their levels and stages."""
+    levels = part.record.levels().groupby("mix", sort=False)
+    stages = part.record.stages().groupby("mix", sort=False)
+    of_levels = {key: dict(zip(t["axis"], t["level"], strict=True)) for key, t in levels}
+    of_stages = {
+        key: tuple(StageRow(*row[1:]) for row in table.to_numpy().tolist()) for key, table in stages
+    }
+    return [
+        MixRow(
+            key=row["key"],
+            label=row["label"],
+            spec=row["spec"],
+            levels=of_levels.get(row["key"], {}),
+            stages=of_stages.get(row["key"], ()),
+            baseline=bool(row["baseline"]),
+        )
+        for row in part.mixes.to_dict("records")
+    ]
+
+
+def counted(part: Part) -> list[Measurement]:
+    """What is known of mixes wherever they run: all that no sitting measured and no trial."""
+    measured = part.record.measurements()
+    trials = {*part.trials["key"], *part.record.partials()["key"]}
+    kept = measured[(measured["sitting"] == "") & ~measured["subject"].isin(trials)]
+    return measurements(kept)
+
+
+def measurements(table: pd.DataFrame) -> list[Measurement]:
+    """The rows of a table of measurements as `Measurement`s; an end that is not there is none."""
+    return [
+        Measurement(
+            **{n: None if n in ("low", "high") and pd.isna(v) else v for n, v in row.items()}
+        )
+        for row in named(table)
+    ]
+
+
+def _end(name: str, value: Any) -> Any:
+    return None if name in ("low", "high") and pd.isna(value) else value
+
+
+def named(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as arguments by name."""
+    return [{str(n): v for n, v in row.items()} for row in table.to_dict("records")]
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where the disk has no links.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        return
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
