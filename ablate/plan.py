@@ -25,6 +25,7 @@ from ablate.profiling.latency import forecast_seconds, modes_of, split
 from ablate.searches import Point, Space, all_in_all, design_words, propose, strategies
 from ablate.searches.counting import different_mixes
 from ablate.searches.weighing import weighed_words
+from ablate.searches.words import least_steps, schedule_words, within_budget
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train
@@ -76,7 +77,9 @@ class Plan:
         footing: What all mixes cost alike and how nearly, in words; empty where that is not asked.
         different: How many different mixes all points describe; None where that is not known.
         design: What there is to say of the search, line by line: what it cannot tell apart, what
-            it weighs.
+            it weighs, where mixes rest and when it ends.
+        least_training_seconds: The same as `training_seconds`, where every rung leaves all the
+            mixes behind that it may; None without rungs.
     """
 
     mixes: tuple[PlannedMix, ...]
@@ -92,6 +95,7 @@ class Plan:
     footing: str = ""
     different: int | None = None
     design: tuple[str, ...] = ()
+    least_training_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +141,7 @@ def make_plan(
             )
         )
         report("costs", done, len(shown))
+    total = within_budget(study.stop, total, study.seeds)
     plan = _summed(study, mixes, total, workers, steps, device)
     footing = footing_words(study, [mix.footing for mix in mixes if mix.footing is not None])
     return replace(
@@ -144,8 +149,21 @@ def make_plan(
         constraints=limits.words if limits else "",
         footing=footing,
         different=different_mixes(study) if study.footing is None else None,
-        design=_search_words(space, points, study, limits),
+        design=(*_search_words(space, points, study, limits), *_schedule_words(study, plan.total)),
+        least_training_seconds=_at_least(study, plan.training_seconds),
     )
+
+
+def _schedule_words(study: Study, mixes: int) -> tuple[str, ...]:
+    steps = study.mix(study.at(0)).training.steps
+    return schedule_words(study.schedule, study.stop, mixes, study.seeds, steps)
+
+
+def _at_least(study: Study, seconds: float | None) -> float | None:
+    """Of training in full what is left where only `keep` goes on from every rung."""
+    if seconds is None or not study.schedule.rungs:
+        return None
+    return seconds * least_steps(study.schedule, study.mix(study.at(0)).training.steps)
 
 
 def _search_words(

@@ -11,7 +11,7 @@ from ablate.events import Warned
 from ablate.faults import fault
 from ablate.metrics import metrics
 from ablate.mix import Mix
-from ablate.searches import Point, Proposal, Seen, strategies
+from ablate.searches import Point, Proposal, Seen
 from ablate.searches.confirm import confirmations
 from ablate.searches.proposing import cut_short, search_on
 from ablate.searches.schedule import SearchPlan, furthest
@@ -133,11 +133,12 @@ class Searching:
 
     @property
     def _weighs_latency(self) -> bool:
-        """Whether a decision before the end asks for a latency that nobody predicts."""
-        decides = self.plan.schedule.rungs or self.plan.stop.flat
-        learns = strategies[self.study.search.name].facts.get("adaptive")
-        named = LATENCY in (goal.name for goal in self.plan.goals)
-        return named and not self.predicted and bool(decides or learns)
+        """Whether a decision before the end asks for a latency that nobody predicts.
+
+        Strategies never do: what they propose must not depend on how fast the machine was.
+        """
+        decides = bool(self.plan.schedule.rungs or self.plan.stop.flat)
+        return decides and not self.predicted and LATENCY in (g.name for g in self.plan.goals)
 
     def _spent(self) -> Spent:
         stop = self.plan.stop

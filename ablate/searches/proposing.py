@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from ablate.searches.confirm import confirmations
 from ablate.searches.rungs import promotions, seeds_of_new
 from ablate.searches.schedule import SearchPlan, furthest
 from ablate.searches.space import Point, Proposal, Seen, Space, propose
-from ablate.searches.stopping import Spent, time_is_up, trials_begun, why_to_stop
-
-FEWEST = 8  # mixes of a batch that was cut up
+from ablate.searches.stopping import (
+    Spent,
+    most_at_once,
+    time_is_up,
+    trials_begun,
+    why_to_stop,
+)
 
 
 def proposals(
@@ -47,7 +50,7 @@ def search_on(
     if why_over(seen, plan, spent):
         return []
     points = propose(space, furthest(seen), plan.search)
-    return list(_affordable(points[: most_at_once(plan)], seen, plan))
+    return list(_affordable(points[: most_at_once(plan.stop, plan.seeds)], seen, plan))
 
 
 def why_over(seen: Sequence[Seen], plan: SearchPlan, spent: Spent | None = None) -> str:
@@ -55,11 +58,10 @@ def why_over(seen: Sequence[Seen], plan: SearchPlan, spent: Spent | None = None)
     return why_to_stop(seen, plan.stop, spent or Spent(), plan.goals, plan.seeds)
 
 
-def most_at_once(plan: SearchPlan) -> int | None:
-    """Mixes of a batch, where rules are looked at between batches; None for all of them."""
-    if not plan.stop.looks:
-        return None
-    return max(FEWEST, math.ceil(plan.stop.flat / max(plan.seeds, 1)))
+def cut_short(space: Space, seen: Sequence[Seen], plan: SearchPlan) -> str:
+    """Which rule ended the search before its strategy was through; empty where it was."""
+    reason = why_over(seen, plan)
+    return reason if reason and propose(space, furthest(seen), plan.search) else ""
 
 
 def _affordable(

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from ablate.searches.dominance import beaten_by, goals_of, pooled, surely_beaten
-from ablate.searches.schedule import WHOLE, Schedule, SearchPlan, furthest
+from ablate.searches.schedule import SearchPlan, furthest
 from ablate.searches.space import Proposal, Seen
 
 # Where each mix has one seed nothing says how far seeds scatter: the first few mixes show it.
@@ -81,41 +81,3 @@ def seeds_of_new(at: int, plan: SearchPlan) -> int:
     """Seeds of the mix that is proposed `at`-th (from 0); 0 for those of the study."""
     lone = plan.seeds == 1 and bool(plan.schedule.rungs)
     return REPLICATES if lone and at < REPLICATED else 0
-
-
-def least_steps(schedule: Schedule, steps: int) -> float:
-    """The part of all training steps that is done where only `keep` goes on from each rung."""
-    ends = [*(rung for rung in schedule.rungs if rung < steps), steps]
-    done, share, before = 0.0, 1.0, 0
-    for end in ends:
-        done += share * (end - before)
-        share, before = share * schedule.keep, end
-    return done / steps
-
-
-def rung_words(schedule: Schedule, mixes: int, seeds: int, steps: int) -> tuple[str, ...]:
-    """What rungs and confirmation mean for so many mixes, a line each; for `ablate plan`."""
-    lines = []
-    if schedule.rungs:
-        left, parts = float(mixes), []
-        for rung in schedule.rungs:
-            left *= schedule.keep
-            after = schedule.after(rung)
-            goal = f"step {after}" if after != WHOLE else f"the end (step {steps})"
-            parts.append(f"at least {max(math.ceil(left - 1e-9), 1)} go on to {goal}")
-        share = 100 * least_steps(schedule, steps)
-        lines.append(
-            f"rungs: all {mixes} mixes rest at step {schedule.first}, {', '.join(parts)}: "
-            f"{share:.0f} % of the training steps, and more where mixes cannot be told apart"
-        )
-        if seeds == 1:
-            lines.append(
-                f"the first {min(REPLICATED, mixes)} mixes have {REPLICATES} seeds at step "
-                f"{schedule.first}, to learn how far seeds scatter"
-            )
-    if schedule.confirm > seeds:
-        lines.append(
-            f"confirm: mixes on the front get {schedule.confirm} seeds in the end, "
-            f"{schedule.confirm - seeds} more each; that comes on top"
-        )
-    return tuple(lines)

@@ -14,6 +14,7 @@ from reports.statistics import Numbers
 
 GROWN = 1e-3  # relative: a hypervolume that grows by less has not changed
 BEYOND = 0.1  # of each goal's range, from its worst value to the corner that volumes are taken from
+FEWEST = 8  # mixes of a batch that is cut up, so that there is something to look at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,18 @@ def why_to_stop(
     if stop.flat and is_flat(seen, stop.flat, goals, seeds):
         return f"the hypervolume has not grown in the last {stop.flat} trials"
     return ""
+
+
+def most_at_once(stop: Stop, seeds: int) -> int | None:
+    """Mixes of a batch, where rules are looked at between batches; None for all of them.
+
+    Args:
+        stop: The rules.
+        seeds: Trials of each mix.
+    """
+    if not stop.looks:
+        return None
+    return max(FEWEST, math.ceil(stop.flat / max(seeds, 1)))
 
 
 def trials_begun(seen: Sequence[Seen], seeds: int) -> int:

@@ -152,8 +152,8 @@ def _sentence(stopped: int, mixes: int) -> str:
     return (
         f"{said}. Whoever stopped there was not among the best by Pareto rank, and another mix "
         "beat it with confidence in every objective; its numbers are of a shorter training and "
-        "stand nowhere else. Whether the short training judged fairly can be seen only of those that "
-        "went on: tau is 1 where their order stayed, 0 where it was by chance."
+        "stand nowhere else. Whether the short training judged fairly can be seen only of those "
+        "that went on: tau is 1 where their order stayed, 0 where it was by chance."
     )
 
 
