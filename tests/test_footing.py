@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from ablate.costs.footing_rows import footing_facts, footing_metrics, footing_rows, footing_words
+from ablate.costs.footing_rows import (
+    footing_facts,
+    footing_metrics,
+    footing_rows,
+    footing_words,
+    note_left_out,
+)
+from ablate.events import Warned
 from ablate.footing import Filling, Footing, FootingError, Solver, amount, amount_words
 from ablate.footing.making import counted
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted
+from ablate.footing.searching import MOST_DEPTHS, _depths_around
 from ablate.footing.sums import CountedSums
 from ablate.mix import Choice, Mix
 from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.running import fingerprint
+from ablate.searches import propose
 from ablate.study import Study, StudyError, load_study
 from ablate.widths import canonical_widths, with_widths
-from reports.record import Measurement
+from reports.record import Measurement, Record
 
 SIZE = (32, 32)
 
@@ -290,3 +302,42 @@ def test_a_plan_says_what_all_mixes_cost_and_the_largest_mismatch() -> None:
         "the largest mismatch is -1.4 %"
     )
     assert footing_words(study(), []) == ""
+
+
+def test_what_is_tried_does_not_grow_without_end_with_resolutions_and_places() -> None:
+    for places in range(1, 40):
+        tried = math.prod(len(around) for around in _depths_around([3.4] * places))
+        assert tried <= MOST_DEPTHS
+    assert _depths_around([3.4, 1.2]) == [[2, 3, 4, 5], [1, 2, 3]]
+    assert _depths_around([5.6] * 7) == [[5, 6]] * 7
+    many = _depths_around([2.2] * 3 + [9.5] * 12)
+    assert many == [[2]] * 3 + [[9, 10]] * 12
+
+
+def test_a_mix_that_cannot_cost_what_all_do_is_left_out_and_told() -> None:
+    level = study(equal="params")
+    tight = replace(level, footing=replace(level.footing, equal_within=1e-9))
+    assert tight.allows((0, 0)) and not tight.allows((1, 1)) and not tight.allows((1, 1))
+    (reason,) = tight.left_out
+    assert reason == tight.refusal((1, 1))
+    assert reason.startswith("equal params: rdcnn | lama: no width brings it within 1e-07 % of ")
+    assert propose(tight, [], tight.search) == [p for p in tight.points() if tight.allows(p)]
+    words = footing_words(tight, [])
+    left = len(tight.left_out)
+    end = "mixes were left out: no width or depth gives the cost that all have"
+    assert words.endswith(f"; {left} {end}")
+    assert study().left_out == () and study().allows((1, 1))
+
+
+def test_mixes_that_were_left_out_are_written_down(tmp_path: Path) -> None:
+    level = study(equal="params")
+    tight = replace(level, footing=replace(level.footing, equal_within=1e-9))
+    told: list[object] = []
+    with Record.create(tmp_path / "record.sqlite", "s", "", "", {}, ()) as record:
+        note_left_out(tight, record, told.append)
+        assert told == [] and record.notes().empty
+        tight.allows((1, 1))
+        note_left_out(tight, record, told.append)
+        (text,) = record.notes()["text"]
+    assert text.startswith("1 mix was left out: no width or depth gives the cost that all have; ")
+    assert told == [Warned(text)]

@@ -12,6 +12,7 @@ from ablate.searches import Point
 from ablate.study import Study
 
 POOL = 400  # points that are drawn to choose from
+SOLVED = 48  # the same where each must first be brought to one cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,12 @@ def choose(study: Study, calibration: int, held_out: int, seed: int = 0) -> Chos
         seed: Fixes which.
     """
     generator = random.Random(seed)
-    if study.size <= POOL:
+    most = SOLVED if study.footing else POOL
+    if study.size <= most:
         points = list(study.points())
     else:
-        points = [study.at(generator.randrange(study.size)) for _ in range(POOL)]
+        points = [study.at(generator.randrange(study.size)) for _ in range(most)]
+    points = [point for point in points if study.allows(point)]
     generator.shuffle(points)
     pool = list({study.mix(point).network: point for point in points}.items())
     fitted, met = list[Point](), Counter[object]()

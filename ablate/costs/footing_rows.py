@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ablate.events import Listener, Warned
 from ablate.footing import amount_words
 from ablate.mix import Network
 from ablate.study import Study
 from ablate.widths import widths_of
-from reports.record import Measurement, Metric
+from reports.record import Measurement, Metric, Record
 
 CHOSEN_RATE = Metric(
     "chosen_rate",
@@ -43,7 +44,8 @@ def footing_words(study: Study, mismatches: Sequence[float]) -> str:
     by = asked.equal_by.replace("_", " ")
     words = f"equal footing: {cost}{size}{predicted} each, within {100 * asked.equal_within:g} %"
     worst = max(mismatches, key=abs, default=0.0)
-    return f"{words}, by {by}; the largest mismatch is {100 * worst:+.1f} %"
+    left_out = f"; {left_out_words(study)}" if study.left_out else ""
+    return f"{words}, by {by}; the largest mismatch is {100 * worst:+.1f} %{left_out}"
 
 
 def footing_facts(study: Study) -> dict[str, str]:
@@ -87,3 +89,21 @@ def footing_rows(
         depth = sum(len(stage.blocks) for stage in network.stages)
         rows.append(Measurement(key, "solved_depth", depth))
     return rows
+
+
+def note_left_out(study: Study, record: Record, listener: Listener) -> None:
+    """Say, and write down, which mixes were passed over because they cannot cost what all do."""
+    reasons = study.left_out
+    if reasons:
+        text = f"{left_out_words(study)}; the first: {reasons[0]}"
+        listener(Warned(text))
+        record.note("", "warning", text)
+
+
+def left_out_words(study: Study) -> str:
+    """How many of the mixes that were looked at were passed over; empty where none was."""
+    count = len(study.left_out)
+    if not count:
+        return ""
+    mixes = "1 mix was" if count == 1 else f"{count} mixes were"
+    return f"{mixes} left out: no width or depth gives the cost that all have"

@@ -14,6 +14,8 @@ from ablate.footing.sums import Depths, Sums
 NEAR = 3  # widths to try on each side of the ideal one, at each resolution
 FURTHEST = 0.35  # from the ideal width, as a part of it
 STEPS = 8  # towards the ideal scale
+MOST_COMBINED = 18**4  # combinations of widths that are priced for one network
+MOST_DEPTHS = 4096  # combinations of depths, likewise
 GRAIN = 24  # widths are tried in steps of at most this part of them
 VERIFIED = 6  # combinations that are counted exactly, where the first is not near enough
 
@@ -73,7 +75,7 @@ class Search:
             return None
         ideal = [depth * scale for depth in free.values()]
         tried = []
-        for combination in itertools.product(*map(_around, ideal)):
+        for combination in itertools.product(*_depths_around(ideal)):
             changed = {**depths, **dict(zip(free, combination, strict=True))}
             tried.append(self._exact(widths, changed, _bent(combination, ideal)))
         return self._best(found for found in tried if found)
@@ -84,7 +86,8 @@ class Search:
         if scale is None:
             return None
         best: Found | None = None
-        for near in (NEAR, 3 * NEAR):
+        most = self._most_near()
+        for near in dict.fromkeys((min(NEAR, most), min(3 * NEAR, most))):
             listed = sorted(self._combined(scale, depths, near), key=self._order)
             for rough in listed[:VERIFIED]:
                 exact = self._exact(rough.widths, depths, rough.bent)
@@ -102,6 +105,11 @@ class Search:
         except ValueError as error:
             self.wrong = _one_line(error)
             return None
+
+    def _most_near(self) -> int:
+        """How many widths to try on each side, so that their combinations are not too many."""
+        levels = len(self.sums.outline.written)
+        return max(math.floor(MOST_COMBINED ** (1 / levels) / 2 + 1e-9), 1)
 
     def _combined(self, scale: float, depths: Depths, near: int) -> Iterator[Found]:
         """Every combination of widths near the ideal ones, with its cost by quick prices."""
@@ -186,10 +194,19 @@ def _scale(at: Callable[[float], float | None], target: float, steepness: float)
     return math.exp(nearest[0] - min(max(nearest[1] / steepness, -0.1), 0.1))
 
 
-def _around(ideal: float) -> list[int]:
-    """Whole depths around an ideal one."""
-    low = math.floor(ideal)
-    return [depth for depth in range(low - 1, low + 3) if depth >= 1]
+def _depths_around(ideal: Sequence[float]) -> list[list[int]]:
+    """Whole depths around ideal ones: four of each, or two where these are many combinations.
+
+    Of still more, only the deepest vary, whose proportions a block more or less bends least.
+    """
+    reach = 2 if 4 ** len(ideal) <= MOST_DEPTHS else 1
+    free = sorted(range(len(ideal)), key=lambda at: -ideal[at])[: round(math.log2(MOST_DEPTHS))]
+    options = []
+    for at, depth in enumerate(ideal):
+        low = math.floor(depth)
+        around = range(low + 1 - reach, low + 1 + reach) if at in free else [round(depth)]
+        options.append([each for each in around if each >= 1] or [1])
+    return options
 
 
 def _bent(sizes: Sequence[int], ideal: Sequence[float]) -> float:

@@ -47,6 +47,7 @@ class Solver:
         self.footing, self.device, self._pricing = footing, device, pricing
         self._outlines: dict[tuple[Choice, tuple[str, ...]], Pricing] = {}
         self._solved: dict[tuple[Choice, Fillings, float], Solved] = {}
+        self._refused: dict[tuple[Choice, Fillings, float], str] = {}
         self.costs: dict[Network, float] = {}  # of all that was solved
 
     def cost(self, topology: Choice, fillings: Fillings) -> float:
@@ -68,8 +69,14 @@ class Solver:
             FootingError: There is none near enough; the message names the closest.
         """
         key = (topology, fillings, target)
+        if key in self._refused:
+            raise FootingError(self._refused[key])
         if key not in self._solved:
-            self._solved[key] = self._solve(*key)
+            try:
+                self._solved[key] = self._solve(*key)
+            except FootingError as error:
+                self._refused[key] = str(error)
+                raise
         return self._solved[key]
 
     def _solve(self, topology: Choice, fillings: Fillings, target: float) -> Solved:

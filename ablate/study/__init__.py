@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ablate.study.loading import load_study, shipped_studies
 from ablate.study.places import StudyError
+from ablate.study.points import Axis
 from ablate.study.schema import schema
-from ablate.study.study import Axis, ReportSettings, Study
+from ablate.study.study import ReportSettings, Study
 
 __all__ = [
     "Axis",

@@ -11,8 +11,9 @@ from ablate.footing import Footing, FootingError, amount
 from ablate.footing.asked import WIDEST
 from ablate.study.lines import Path
 from ablate.study.places import Problems
+from ablate.study.questions import Question
 from ablate.study.rules import Bounds
-from ablate.study.study import Question, Study
+from ablate.study.study import Study
 from ablate.study.tables import Table, plain_table, settings_of
 from ablate.study.values import show
 

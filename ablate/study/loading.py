@@ -20,6 +20,7 @@ from ablate.study.levelling import (
 from ablate.study.lines import line_numbers
 from ablate.study.places import TABLES, Problems, StudyError
 from ablate.study.probing import probe
+from ablate.study.questions import Question
 from ablate.study.recipe import (
     DEFAULT_SEEDS,
     read_seeds,
@@ -36,7 +37,7 @@ from ablate.study.settings import (
     read_search,
 )
 from ablate.study.stages import read_network
-from ablate.study.study import Question, Study
+from ablate.study.study import Study
 from ablate.study.tables import Table, as_table, unknown_key
 from ablate.study.values import show
 from blocks import nearest

@@ -10,8 +10,8 @@ from ablate.study.alternatives import Reader
 from ablate.study.labels import loss_label, value_label
 from ablate.study.lines import Path
 from ablate.study.places import Problems
+from ablate.study.questions import Question
 from ablate.study.rules import SEEDS, TIMEOUT, TRAINING, WEIGHT
-from ablate.study.study import Question
 from ablate.study.tables import (
     as_table,
     check_bounds,

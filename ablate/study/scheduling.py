@@ -9,8 +9,8 @@ from ablate.searches.schedule import Schedule
 from ablate.searches.stopping import Stop
 from ablate.study.lines import Path
 from ablate.study.places import Problems
+from ablate.study.questions import Question
 from ablate.study.rules import Bounds
-from ablate.study.study import Question
 from ablate.study.tables import Table, as_table, plain_table, settings_of, unknown_key
 from ablate.study.values import show
 

@@ -12,8 +12,8 @@ from ablate.study.alternatives import Reader
 from ablate.study.labels import pattern_labels
 from ablate.study.lines import Path
 from ablate.study.places import Problems
+from ablate.study.questions import Place, Question, Slot
 from ablate.study.rules import DEPTH, REPEAT, Bounds
-from ablate.study.study import Place, Question, Slot
 from ablate.study.tables import (
     Table,
     as_table,

@@ -10,8 +10,8 @@ from ablate.study.alternatives import Reader, unknown_knob
 from ablate.study.labels import choice_labels, value_labels
 from ablate.study.lines import Path
 from ablate.study.places import Problems
+from ablate.study.questions import Place, Question
 from ablate.study.rules import Bounds
-from ablate.study.study import Place, Question
 from ablate.study.values import show
 from blocks import Entry, Registry, nearest
 
