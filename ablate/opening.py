@@ -33,11 +33,11 @@ from reports.record import Record, RecordError
 
 MARKS = {  # what a run keeps to, as people call it
     "data_digest": "images",
-    "device": "device",
     "latency_models": "latency models",
     "plugins": "plug-ins",
 }
-_COMPARED = ("cpu", "gpu", "torch", "numpy", "commit")  # told where they change, and not refused
+# Told where they change, and not refused.
+_COMPARED = ("device", "cpu", "gpu", "torch", "numpy", "commit")
 
 
 def fingerprint(study: Study) -> str:
@@ -112,7 +112,7 @@ def open_record(
         except RunError:
             record.close()
             raise
-        _tell_changes(record, told)
+        _tell_changes(record, marks["device"], told)
         words = {"objectives": json.dumps(objectives), "seeds": str(study.seeds)}
         for name, value in {**words, "study_text": study.text, "question": study.question}.items():
             record.set_fact(name, value)
@@ -197,14 +197,18 @@ def _shortened(before: str, now: str) -> tuple[str, str]:
     return f"{before[:8]}...", f"{now[:8]}..."
 
 
-def _tell_changes(record: Record, told: Callable[[str], None]) -> None:
-    """Say, also in the record, that the run went on elsewhere: it may not be of one piece."""
-    before, now = record.facts(), describe()
+def _tell_changes(record: Record, device: str, told: Callable[[str], None]) -> None:
+    """Say, also in the record, that the run went on elsewhere: it may not be of one piece.
+
+    Costs are found anew on another device; trials say on which they were trained.
+    """
+    before, now = record.facts(), {**describe(), "device": device}
     for name in _COMPARED:
         if name in now and before.get(name, now[name]) != now[name]:
             text = f"the run began with {name} {before[name]} and went on with {now[name]}"
             record.note("", "warning", text)
             told(text)
+    record.set_fact("device", device)
 
 
 def _contents(files: Sequence[str]) -> str:

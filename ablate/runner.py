@@ -15,6 +15,7 @@ from ablate.searches import Point
 from ablate.searching import Searching
 from ablate.timing import time_run
 from ablate.trials import Trainer
+from reports.record import Record
 
 
 class Runner:
@@ -38,8 +39,7 @@ class Runner:
         self.labels |= {mix.key: label for mix, label in mixes}
         rows = [mix_row(study.mix(p), study.label(p), study.levels(p)) for p in points]
         record.add_mixes(rows)
-        measured = record.measurements()
-        counted = set(measured[measured["metric"] == "params"]["subject"])
+        counted = _counted(record, self.context.device)
         new = [row for row in rows if row.key not in counted]
         listener(PhaseBegan("costs", len(new)))
         for done, row in enumerate(new, 1):
@@ -65,3 +65,12 @@ class Runner:
         predicted = predicted_rows(mix, context.limits, context.device) if context.limits else []
         footing = footing_rows(context.study, mix.key, mix.network, measurements)
         context.record.add_sitting([*measurements, *predicted, *footing], (), notes)
+
+
+def _counted(record: Record, device: str) -> set[str]:
+    """Mixes whose costs are known; those whose memory was found on another device are not."""
+    measured = record.measurements()
+    memory = measured[measured["metric"] == "peak_memory"]
+    here = set(memory[memory["device"] == device]["subject"])
+    elsewhere = set(memory["subject"]) - here
+    return set(measured[measured["metric"] == "params"]["subject"]) - elsewhere
