@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ablate.amounts import UNITS, factor_of
 from blocks import nearest
 
 Size = tuple[int, int]
 Sign = Literal["<=", ">="]
 
-_DECIMAL = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_BYTES = {
-    "B": 1.0,
-    **{f"{prefix}B": factor for prefix, factor in _DECIMAL.items() if prefix},
-    **{f"{prefix}iB": 2.0 ** (10 * power) for power, prefix in enumerate("KMGT", 1)},
-}
-UNITS: Mapping[str, Mapping[str, float]] = {
-    "latency": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
-    "macs": _DECIMAL,
-    "params": _DECIMAL,
-    "peak_memory": _BYTES,
-}
 SIZELESS = ("params",)
 
 _FORM = re.compile(r"(\w+)(?:@(\d+)x(\d+))? *(<=|>=) *([-+.\de]*\d\.?) *([A-Za-z]*)")
@@ -74,10 +62,9 @@ def read_constraint(text: str) -> Constraint:
         known = ", ".join(UNITS)
         hint = nearest(quantity, UNITS)
         raise ValueError(f"no mix has '{quantity}' before training{hint} (there are: {known})")
-    units = UNITS[quantity]
-    factor = units.get(unit, units.get(unit.replace("k", "K", 1)))
+    factor = factor_of(unit, quantity)
     if factor is None:
-        listed = ", ".join(name or "none" for name in units)
+        listed = ", ".join(name or "none" for name in UNITS[quantity])
         raise ValueError(f"{quantity} has no unit '{unit}' (units: {listed}); got '{text}'")
     if height and quantity in SIZELESS:
         raise ValueError(f"{quantity} is the same at every size; leave out @{height}x{width}")
@@ -98,13 +85,3 @@ def _number(text: str, whole: str) -> float:
     if not 0 < value < math.inf:
         raise ValueError(f"the bound of '{whole}' must be above 0 and finite")
     return value
-
-
-def amount(quantity: str, value: float) -> str:
-    """A value with the unit that suits it, such as "7.1 ms"."""
-    units = {unit: factor for unit, factor in UNITS[quantity].items() if not unit.endswith("iB")}
-    if quantity == "peak_memory":
-        units = {unit: factor for unit, factor in _BYTES.items() if unit.endswith("iB")}
-    fitting = [(factor, unit) for unit, factor in units.items() if value >= factor]
-    factor, unit = max(fitting, default=min((f, u) for u, f in units.items()))
-    return f"{value / factor:.3g} {unit}".strip()

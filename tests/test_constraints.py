@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablate.constraints import amount, read_constraint
+from ablate.amounts import amount
+from ablate.constraints import read_constraint
 from ablate.mix import Choice
 from ablate.searches import Constrained, propose
 from ablate.study import Study, StudyError, load_study, schema
@@ -60,7 +61,7 @@ def test_a_bound_may_name_the_size_of_the_image() -> None:
         ("latncy <= 5 ms", "no mix has 'latncy' before training; did you mean 'latency'? "),
         ("psnr >= 30", "no mix has 'psnr' before training"),
         ("latency <= 5", "latency has no unit '' (units: s, ms, us); got 'latency <= 5'"),
-        ("params <= 5 ms", "params has no unit 'ms' (units: none, K, M, G, T); got "),
+        ("params <= 5 ms", "params has no unit 'ms' (units: none, k, M, G, T); got "),
         ("latency <= 0 ms", "the bound of 'latency <= 0 ms' must be above 0 and finite"),
         ("params <= 1e999", "the bound of 'params <= 1e999' must be above 0 and finite"),
         ("latency <= 1 kms", "latency has no unit 'kms' (units: s, ms, us)"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from ablate.amounts import read_amount
 from ablate.costs.footing_rows import (
     footing_facts,
     footing_metrics,
@@ -20,7 +21,7 @@ from ablate.costs.footing_rows import (
     note_left_out,
 )
 from ablate.events import Warned
-from ablate.footing import Filling, Footing, FootingError, Solver, amount, amount_words
+from ablate.footing import Filling, Footing, FootingError, Solver, amount_words
 from ablate.footing.making import counted
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted
@@ -251,7 +252,7 @@ def test_a_topology_without_a_width_says_so() -> None:
     ],
 )
 def test_amounts_are_read_with_their_unit(text: str, quantity: Any, value: float | None) -> None:
-    assert amount(text, quantity) == value
+    assert read_amount(text, quantity) == value
 
 
 def test_amounts_are_written_with_their_unit() -> None:

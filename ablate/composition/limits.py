@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ablate.amounts import amount
 from ablate.composition.counting import COUNTED, Setting, counted
 from ablate.composition.finding import command, load
 from ablate.composition.model import LatencyModel
@@ -17,7 +18,7 @@ from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
 from ablate.composition.storage import ModelError
 from ablate.composition.tables import Array, Grid, Quantity
-from ablate.constraints import Constraint, Size, amount
+from ablate.constraints import Constraint, Size
 from ablate.searches import Constrained, Point
 from ablate.study import Study
 

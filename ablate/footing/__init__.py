@@ -4,7 +4,6 @@ from ablate.footing.asked import (
     Filling,
     Footing,
     FootingError,
-    amount,
     amount_words,
     network_of,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "FootingError",
     "Solved",
     "Solver",
-    "amount",
     "amount_words",
     "network_of",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ablate.amounts import amount
 from ablate.mix import Choice, Network, Stage
 
 Quantity = Literal["macs", "params", "latency"]
@@ -15,8 +14,6 @@ By = Literal["width", "depth", "depth_and_width"]
 WITHIN = 0.02  # of the cost that is asked for, to each side
 WIDEST = 0.5  # that a study may ask for instead
 
-_COUNTS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_UNITS = {"macs": _COUNTS, "params": _COUNTS, "latency": {"s": 1.0, "ms": 1e-3, "us": 1e-6}}
 _NAMES = {"macs": " MACs", "params": " parameters", "latency": ""}
 
 
@@ -73,18 +70,6 @@ def network_of(topology: Choice, fillings: tuple[Filling, ...], depths: dict[str
     return Network(topology=topology, stages=stages)
 
 
-def amount(text: str, quantity: Quantity) -> float | None:
-    """How much "1.5 G", "300 k" or "5 ms" is; None where it is no amount of that quantity."""
-    found = re.fullmatch(r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)\s*([a-zA-Z]*)", text.strip())
-    unit = _UNITS[quantity].get(found[2]) if found else None
-    if found is None or unit is None:
-        return None
-    value = float(found[1]) * unit
-    return value if 0 < value < math.inf else None
-
-
 def amount_words(value: float, quantity: Quantity) -> str:
     """An amount with its unit: 1.52 G MACs, 4.37 ms."""
-    units = sorted(_UNITS[quantity].items(), key=lambda unit: -unit[1])
-    name, size = next((unit for unit in units if value >= unit[1]), units[-1])
-    return f"{value / size:.4g}{' ' if name else ''}{name}{_NAMES[quantity]}"
+    return f"{amount(quantity, value, digits=4)}{_NAMES[quantity]}"

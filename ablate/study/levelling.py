@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ablate.footing import Footing, FootingError, amount
+from ablate.amounts import read_amount
+from ablate.footing import Footing, FootingError
 from ablate.footing.asked import WIDEST
 from ablate.study.lines import Path
 from ablate.study.places import Problems
@@ -109,7 +110,7 @@ def check_target(study: Study, problems: Problems) -> None:
     if footing is None:
         return
     label = footing.equal_to
-    named = isinstance(label, str) and label and amount(label, footing.equal) is None
+    named = isinstance(label, str) and label and read_amount(label, footing.equal) is None
     if named and study.point_of(str(label)) is None:
         first = study.label(study.at(0))
         text = f"equal_to is neither an amount nor the label of a mix, such as '{first}'"

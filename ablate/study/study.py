@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from ablate.amounts import read_amount
 from ablate.constraints import Constraint
-from ablate.footing import Footing, FootingError, Solved, Solver, amount, network_of
+from ablate.footing import Footing, FootingError, Solved, Solver, network_of
 from ablate.footing.making import solver_for
 from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Mix, Network, Profile
@@ -112,7 +113,7 @@ class Study(Points):
         """
         assert self.footing is not None
         asked = self.footing.equal_to
-        given = amount(asked, self.footing.equal) if isinstance(asked, str) else asked
+        given = read_amount(asked, self.footing.equal) if isinstance(asked, str) else asked
         if given is not None:
             return given
         point = (self.point_of(str(asked)) if asked else None) or self.at(0)
