@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ablate.profiling._counting import CountingMode
 from ablate.profiling._moving import bytes_moved
 from ablate.profiling._operators import MAC_CLASSES, Work, first
+from ablate.profiling._running import Running
 
 Place = tuple[str, str]
 """The path of a module and the name of an operator that ran in it, but in no module beneath it."""
@@ -19,30 +20,15 @@ Place = tuple[str, str]
 Books = dict[Place, Counter[str]]
 
 
-class Whereabouts:
-    """Which module of a network is running.
+class Whereabouts(Running[str]):
+    """Which module of a network is running, by its path.
 
     Args:
         model: It is given hooks that stay.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.running: list[str] = []
-        self.visited: dict[str, None] = {}  # a set that keeps the order in which modules ran
-        for path, module in model.named_modules():
-            module.register_forward_pre_hook(self._entering(path))
-            # Checkpointing ends the second forward pass by an exception.
-            module.register_forward_hook(self._leaving, always_call=True)
-
-    def _entering(self, path: str) -> Any:
-        def enter(module: nn.Module, inputs: object) -> None:
-            self.running.append(path)
-            self.visited.setdefault(path)
-
-        return enter
-
-    def _leaving(self, module: nn.Module, inputs: object, output: object) -> None:
-        self.running.pop()
+        super().__init__(model.named_modules())
 
 
 class Booking(CountingMode):  # type: ignore[no-untyped-call]

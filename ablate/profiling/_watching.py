@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from ablate.profiling._counting import CountingMode
 from ablate.profiling._operators import Work
+from ablate.profiling._running import Running
 from blocks._layout import ChannelNorm
 from blocks._pooling import GlobalMean
 
@@ -55,23 +56,13 @@ class Watching(CountingMode):  # type: ignore[no-untyped-call]
     def __init__(self, model: nn.Module, image: Tensor) -> None:
         super().__init__(image)
         self.operations: list[Operation] = []
-        self._running: list[nn.Module] = []
-        self._owners: dict[int, nn.Module] = {}  # of the storages of weights
-        for layer in model.modules():
-            if type(layer) in LAYERS:
-                self._watch(layer)
-
-    def _watch(self, layer: nn.Module) -> None:
-        for parameter in layer.parameters():
-            self._owners[parameter.untyped_storage()._cdata] = layer
-        layer.register_forward_pre_hook(self._enter_layer)
-        layer.register_forward_hook(self._leave_layer)
-
-    def _enter_layer(self, layer: nn.Module, inputs: object) -> None:
-        self._running.append(layer)
-
-    def _leave_layer(self, layer: nn.Module, inputs: object, output: object) -> None:
-        self._running.pop()
+        layers = [layer for layer in model.modules() if type(layer) in LAYERS]
+        self._layers = Running((layer, layer) for layer in layers)
+        self._owners = {  # of the storages of weights
+            parameter.untyped_storage()._cdata: layer
+            for layer in layers
+            for parameter in layer.parameters()
+        }
 
     def note(
         self,
@@ -83,7 +74,7 @@ class Watching(CountingMode):  # type: ignore[no-untyped-call]
     ) -> None:
         """Enter the work of one operator by kind, and keep it."""
         super().note(name, call, output, work, written)
-        layer = self._running[-1] if self._running else self._owner(call)
+        layer = self._layers.running[-1] if self._layers.running else self._owner(call)
         self.operations.append(
             Operation(name=name, call=call, output=output, work=work, layer=layer)
         )
