@@ -74,9 +74,13 @@ class Tally:
         elif isinstance(event, TrialEnded):
             self.ended += 1
             self.steps.pop(event.trial, None)
-            psnr = event.psnr if event.psnr is not None else float("-inf")
-            if event.psnr is not None and (not self.best or psnr > (self.best.psnr or psnr)):
-                self.best = event
+            if event.status == "done":  # what rests at a rung is not at its best yet
+                self._compare(event)
+
+    def _compare(self, event: TrialEnded) -> None:
+        psnr = event.psnr if event.psnr is not None else float("-inf")
+        if event.psnr is not None and (not self.best or psnr > (self.best.psnr or psnr)):
+            self.best = event
 
     @property
     def remaining(self) -> str:
@@ -101,7 +105,8 @@ def ended_line(event: TrialEnded, number: int, of: int) -> str:
     if event.psnr is None:
         return f"{head}{event.status}: {event.reason}"
     gain = "" if event.gain is None else f" ({event.gain:+.2f} dB over the input)"
-    return f"{head}{event.psnr:.2f} dB{gain}, {duration(event.seconds)}"
+    rests = ", rests at a rung" if event.status == "partial" else ""
+    return f"{head}{event.psnr:.2f} dB{gain}, {duration(event.seconds)}{rests}"
 
 
 def began_line(event: Began) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from ablate.context import Context, Trial
@@ -89,6 +91,7 @@ class Searching:
 
     def run(self, workers: int) -> None:
         """Train batch after batch until the search is over; then confirm its front."""
+        self._note_rules()
         self._through(self._search_on, workers, Sight(self.study, self.record, self.costs))
         self._say_why()
         self._leave_out_what_rests()
@@ -156,6 +159,13 @@ class Searching:
             for trial, seconds in zip(table[key], table["seconds"], strict=True):
                 longest[trial] = max(longest.get(trial, 0.0), seconds)
         return sum(longest.values())
+
+    def _note_rules(self) -> None:
+        """Keep the rules among the facts of the run: they may change while it goes on."""
+        for name, rules in (("schedule", self.plan.schedule), ("stop", self.plan.stop)):
+            told = {key: value for key, value in asdict(rules).items() if value}
+            if told and rules != type(rules)():
+                self.record.set_fact(name, json.dumps(told))
 
     def _note_time(self) -> None:
         if self.plan.stop.hours:

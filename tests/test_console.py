@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ablate.console import Bars, JsonLines, PlainLines, Tally, duration, shortened
+from ablate.console import Bars, JsonLines, PlainLines, Tally, duration, ended_line, shortened
 from ablate.events import (
     Began,
     Ended,
@@ -156,3 +156,13 @@ def test_a_label_in_brackets_is_no_markup():
 def test_a_label_is_cut_in_its_middle():
     assert shortened("short", 10) == "short"
     assert shortened("0123456789abcdef", 10) == "0123...def"
+
+
+def test_a_trial_that_rests_at_a_rung_is_said_to_and_is_not_the_best_so_far():
+    rests, tally = replace(DONE, status="partial"), Tally()
+    line = ended_line(rests, 1, 2)
+    assert line.endswith("28.50 dB (+8.10 dB over the input), 12 s, rests at a rung")
+    tally.note(rests)
+    assert tally.best_words == ""
+    tally.note(DONE)
+    assert tally.best_words == "best so far 28.50 dB: a | [b]"

@@ -169,7 +169,7 @@ def _study(
         report=read_report(raw, problems),
         footing=read_footing(raw.get("network", {}), questions, problems),
         schedule=read_schedule(raw, questions, seeds, problems),
-        stop=read_stop(raw, problems),
+        stop=read_stop(raw, seeds, problems),
     )
     check_goals(study.schedule, study.stop, study.report.objectives, problems)
     problems.raise_if_any()

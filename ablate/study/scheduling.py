@@ -74,12 +74,22 @@ def read_schedule(
     return schedule
 
 
-def read_stop(raw: Table, problems: Problems) -> Stop:
-    """When the search ends: the table `search.stop`."""
+def read_stop(raw: Table, seeds: int, problems: Problems) -> Stop:
+    """When the search ends: the table `search.stop`.
+
+    Args:
+        raw: The whole study.
+        seeds: Trials of each mix.
+        problems: Where mistakes go.
+    """
     search = raw.get("search", {})
     path: Path = (*_PATH, "stop")
     table = search.get("stop", {}) if isinstance(search, Mapping) else {}
-    return plain_table(as_table(table, path, problems), Stop, STOP, path, problems)
+    stop = plain_table(as_table(table, path, problems), Stop, STOP, path, problems)
+    if 0 < stop.trials < seeds:
+        text = f"trials must be at least the seeds of one mix, {seeds}; got {stop.trials}"
+        problems.add((*path, "trials"), text)
+    return stop
 
 
 def check_goals(
