@@ -10,6 +10,7 @@ import torch
 from ablate.context import Context
 from ablate.costs.energy_phase import count_energies
 from ablate.costs.latency_rows import latency_rows, mode_name
+from ablate.costs.phase import Phase
 from ablate.costs.resident import measure_residents
 from ablate.costs.sitting import called, sitting_name, time_together
 from ablate.costs.stage_phase import place_run
@@ -39,10 +40,16 @@ def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, st
         name = mode_name(size, profile, mode)
         if not set(mixes) <= set(known[known["mode"] == name]["subject"]):
             _time(context, mixes, labels, networks, size, mode, sitting)
-    how = (profile, device, context.plugins, context.listener)
-    count_energies(context.record, mixes, *how)
-    measure_residents(context.record, mixes, *how)
-    place_run(context.record, mixes, *how)
+    phase = Phase(
+        record=context.record,
+        mixes=mixes,
+        profile=profile,
+        device=device,
+        plugins=context.plugins,
+        listener=context.listener,
+    )
+    for measure in (count_energies, measure_residents, place_run):
+        measure(phase)
 
 
 def time_batch(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> str:

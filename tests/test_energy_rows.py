@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ablate.costs import energy_phase, energy_sitting
+from ablate.costs import phase as costs
 from ablate.costs.counts import cost_metrics
 from ablate.costs.energy_rows import energy_metrics, energy_rows
 from ablate.costs.energy_sitting import (
@@ -203,7 +204,14 @@ class Phase:
 
     def run(self, profile: Profile) -> None:
         energy_phase.count_energies(
-            self.record, {self.mix.key: self.mix}, profile, "cpu", (), self.events.append
+            costs.Phase(
+                record=self.record,
+                mixes={self.mix.key: self.mix},
+                profile=profile,
+                device="cpu",
+                plugins=(),
+                listener=self.events.append,
+            )
         )
 
 
@@ -235,7 +243,8 @@ def test_a_run_without_a_counter_says_so_once(
     phase = Phase(tmp_path, monkeypatch, failure="Not Supported")
     for _ in range(2):
         phase.run(PROFILE)
-    assert Warned("energy was not counted: Not Supported") in phase.events
+    warned = [event for event in phase.events if isinstance(event, Warned)]
+    assert warned == [Warned("energy was not counted: Not Supported")]
     assert phase.record.notes()["text"].tolist() == ["not counted: Not Supported"]
 
 

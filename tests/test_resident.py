@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.costs.memory_rows import memory_metrics
+from ablate.costs.phase import Phase
 from ablate.costs.resident import (
     ResidentJob,
     forecast_seconds,
@@ -75,7 +76,16 @@ class Run:
 
     def measure(self, device: str = "cpu", resident: bool = True) -> dict[tuple[str, str], float]:
         profile = Profile(size=((24, 24),), resident=resident)
-        measure_residents(self.record, self.mixes, profile, device, (), self.told.append)
+        measure_residents(
+            Phase(
+                record=self.record,
+                mixes=self.mixes,
+                profile=profile,
+                device=device,
+                plugins=(),
+                listener=self.told.append,
+            )
+        )
         rows = self.record.measurements()
         return dict(zip(zip(rows["metric"], rows["mode"], strict=True), rows["value"], strict=True))
 

@@ -11,6 +11,7 @@ import pytest
 from ablate.context import Context
 from ablate.costs import stage_phase
 from ablate.costs.counts import cost_metrics
+from ablate.costs.phase import Phase
 from ablate.costs.placing import BOUND, PlacingError, Roofline
 from ablate.costs.sitting import Timed
 from ablate.events import PhaseBegan, PhaseStep, Warned
@@ -49,7 +50,16 @@ def record(tmp_path):
 def place(record: Record, mixes: Sequence[Mix], profile: Profile = PROFILE) -> list[object]:
     heard: list[object] = []
     by_key = {one.key: one for one in mixes}
-    stage_phase.place_run(record, by_key, profile, "cpu", (), heard.append)
+    stage_phase.place_run(
+        Phase(
+            record=record,
+            mixes=by_key,
+            profile=profile,
+            device="cpu",
+            plugins=(),
+            listener=heard.append,
+        )
+    )
     return heard
 
 

@@ -2,61 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
 from ablate.costs.energy_rows import energy_mode, energy_rows
 from ablate.costs.energy_sitting import REPEATS, energy_together
-from ablate.costs.sitting import sitting_name
-from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
-from ablate.mix import Mix, Profile
+from ablate.costs.phase import Phase
+from ablate.events import PhaseBegan, PhaseStep, Warned
 from ablate.profiling.latency import modes_of, split
-from reports.record import Record
 
 
-def count_energies(
-    record: Record,
-    mixes: Mapping[str, Mix],
-    profile: Profile,
-    device: str,
-    plugins: tuple[str, ...],
-    listener: Listener,
-) -> None:
+def count_energies(phase: Phase) -> None:
     """Count and record what an image costs, at every size; what is recorded already is left.
 
-    Args:
-        record: Where it is written.
-        mixes: All of the run, by key.
-        profile: Says whether to count at all, the sizes, and how the networks run.
-        device: cpu or cuda.
-        plugins: Files that workers load first.
-        listener: Told of progress, and why nothing could be counted.
+    Where nothing can be counted, that is told and noted once, however often the run goes on.
     """
+    profile, device, listener = phase.profile, phase.device, phase.listener
     modes, _ = split(modes_of(profile), torch.device(device))
     if not profile.energy or not modes:
         return
-    networks = list({mix.network.key: mix for mix in mixes.values()}.values())
-    sitting, mode = sitting_name(networks, profile, device), modes[0]
-    measured, notes = record.measurements(), record.notes()
-    done = measured[(measured["metric"] == "energy") & (measured["sitting"] == sitting)]
+    notes = phase.record.notes()
     told = set(notes[notes["topic"] == "energy"]["text"])
+    done = phase.done("energy")
     for size in profile.size:
-        if (done["mode"] == energy_mode(size, profile, mode)).any():
+        if energy_mode(size, profile, modes[0]) in done:
             continue
         listener(PhaseBegan("energy", REPEATS))
         counted = energy_together(
-            networks,
+            phase.networks,
             size=size,
             profile=profile,
             device=device,
-            plugins=plugins,
+            plugins=phase.plugins,
             report=lambda rounds: listener(PhaseStep("energy", rounds, REPEATS)),
-            mode=mode,
+            mode=modes[0],
         )
         rows, remarks = energy_rows(
-            list(mixes.values()), counted, size, profile, device, sitting, mode=mode
+            list(phase.mixes.values()), counted, size, profile, device, phase.sitting, mode=modes[0]
         )
-        if counted.failure:
+        new = [note for note in remarks if note.text not in told]
+        told |= {note.text for note in new}
+        if counted.failure and new:
             listener(Warned(f"energy was not counted: {counted.failure}"))
-        record.add_sitting(rows, (), [note for note in remarks if note.text not in told])
+        phase.record.add_sitting(rows, (), new)

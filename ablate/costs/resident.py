@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.memory_rows import resident_rows, training_mode, training_shape
+from ablate.costs.phase import Phase
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.events import Listener, PhaseBegan, PhaseStep
+from ablate.events import PhaseBegan, PhaseStep
 from ablate.mix import Mix, Profile, mix_from_json
 from ablate.network import build
 from ablate.profiling.resident import (
@@ -20,7 +20,7 @@ from ablate.profiling.resident import (
     resident_inference,
     resident_training,
 )
-from reports.record import Measurement, Note, Record
+from reports.record import Measurement, Note
 
 METRICS = ("peak_memory_resident", "training_memory_resident")
 _PROCESS_SECONDS = 8.0  # the interpreter, torch, a network made and run three times
@@ -55,26 +55,13 @@ def measure_resident(job: ResidentJob, report: Reporter) -> Resident:
     )
 
 
-def measure_residents(
-    record: Record,
-    mixes: Mapping[str, Mix],
-    profile: Profile,
-    device: str,
-    plugins: tuple[str, ...],
-    listener: Listener,
-) -> None:
+def measure_residents(phase: Phase) -> None:
     """Measure and record each mix, as trials set the allocator; what is recorded already is left.
 
-    Args:
-        record: Where it is written.
-        mixes: All of the run, by key.
-        profile: Says whether to measure at all; sizes, batch, threads, precision and memory
-            layout of inference calls.
-        device: Of the run; only on cpu is a process' memory that of its networks.
-        plugins: Files that workers load first.
-        listener: Told of progress.
+    Only on a CPU: elsewhere a process' memory is not that of its networks.
     """
-    if not profile.resident or torch.device(device).type != "cpu":
+    record, mixes, profile = phase.record, phase.mixes, phase.profile
+    if not profile.resident or torch.device(phase.device).type != "cpu":
         return
     known = record.measurements()
     done = set(known[known["metric"].isin(METRICS)]["subject"])
@@ -84,18 +71,18 @@ def measure_residents(
         if key not in done
         for mode, job in _work(mix, profile).items()
     ]
-    listener(PhaseBegan("resident memory", len(work)))
+    phase.listener(PhaseBegan("resident memory", len(work)))
     found: dict[str, tuple[list[Measurement], list[Note]]] = {}
     for count, (key, mode, job) in enumerate(work, 1):
         rows, notes = found.setdefault(key, ([], []))
-        result = run_resident(job, threads=profile.threads, plugins=plugins)
+        result = run_resident(job, threads=profile.threads, plugins=phase.plugins)
         if isinstance(result, Resident):
             rows += resident_rows(key, job.metric, result, mode)
         else:
             notes.append(Note(key, f"{job.metric}_resident", f"{mode}: {result}"))
         if count == len(work) or work[count][0] != key:
             record.add_sitting(rows, (), notes)
-        listener(PhaseStep("resident memory", count, len(work)))
+        phase.listener(PhaseStep("resident memory", count, len(work)))
 
 
 def forecast_seconds(mixes: int, profile: Profile) -> float:

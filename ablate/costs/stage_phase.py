@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from ablate.costs.latency_rows import mode_name
+from ablate.costs.phase import Phase
 from ablate.costs.placing import (
     CEILING_SECONDS,
     PlacingError,
@@ -15,47 +16,29 @@ from ablate.costs.placing import (
     place_stages,
     roofline_rows,
 )
-from ablate.costs.sitting import sitting_name
-from ablate.events import Listener, PhaseBegan, PhaseStep, Warned
-from ablate.mix import Mix, Profile
+from ablate.events import PhaseBegan, PhaseStep, Warned
+from ablate.mix import Profile
 from ablate.profiling.ceilings import ROUNDS as CEILING_ROUNDS
 from ablate.profiling.latency import forecast_seconds as forecast_rounds
 from ablate.profiling.modes import Mode
 from ablate.profiling.nvml import Absent
-from reports.record import Measurement, Note, Record
+from reports.record import Measurement, Note
 
 TOPIC: Final = "stages"  # of notes on what could not be placed
 ROUNDS: Final = 10  # at most: stages are compared with roofs, which are not that sharp
 
 
-def place_run(
-    record: Record,
-    mixes: Mapping[str, Mix],
-    profile: Profile,
-    device: str,
-    plugins: tuple[str, ...],
-    listener: Listener,
-) -> None:
-    """Time and place the stages of every network, at every size; what is recorded is left.
-
-    Args:
-        record: Where it is written.
-        mixes: All of the run, by key.
-        profile: Says whether to place at all, the sizes, and how stages run.
-        device: cpu or cuda.
-        plugins: Files that workers load first.
-        listener: Told of progress, and why stages could not be placed.
-    """
+def place_run(phase: Phase) -> None:
+    """Time and place the stages of every network, at every size; what is recorded is left."""
+    profile, listener, record = phase.profile, phase.listener, phase.record
     if not profile.stages:
         return
-    networks = list({mix.network.key: mix for mix in mixes.values()}.values())
-    sitting, alone = sitting_name(networks, profile, device), _alone(profile)
-    known = record.measurements()
-    done = known[(known["metric"] == "roof_share") & (known["sitting"] == sitting)]
+    networks, alone = phase.networks, _alone(profile)
+    done = phase.done("roof_share")
     total = CEILING_ROUNDS + len(networks) * alone.rounds
     for size in profile.size:
         mode = mode_name(size, profile, Mode("eager", alone.precision[0]))
-        if (done["mode"] == mode).any():
+        if mode in done:
             continue
         listener(PhaseBegan("stages", total))
         try:
@@ -63,8 +46,8 @@ def place_run(
                 networks,
                 (3, *size),
                 profile=alone,
-                device=device,
-                plugins=plugins,
+                device=phase.device,
+                plugins=phase.plugins,
                 report=lambda done, rounds: listener(PhaseStep("stages", done, rounds)),
             )
         except PlacingError as error:
@@ -72,8 +55,8 @@ def place_run(
             record.add_sitting((), (), [Note("", TOPIC, str(error))])
             continue
         by_network = {mix.network.key: placed[mix.key] for mix in networks}
-        found = {key: by_network[mix.network.key] for key, mix in mixes.items()}
-        rows, notes = _rows(found, mode, device, sitting)
+        found = {key: by_network[mix.network.key] for key, mix in phase.mixes.items()}
+        rows, notes = _rows(found, mode, phase.device, phase.sitting)
         for text in dict.fromkeys(note.text for note in notes if note.topic == TOPIC):
             listener(Warned(text))
         record.add_sitting(rows, (), notes)
