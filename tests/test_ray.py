@@ -22,7 +22,7 @@ from ablate.engines.local import LocalEngine
 from ablate.engines.ray_course import Course, _Sent
 from ablate.study import load_study
 from ablate.tasks.dataset import Dataset, Photo
-from ablate.trial import TrialJob
+from ablate.trial_job import TrialJob
 
 ROOT = Path(__file__).parents[1]
 INSTALLED = importlib.util.find_spec("ray") is not None

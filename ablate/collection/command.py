@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -67,20 +66,29 @@ def merged_lines(merged: merging.Merged) -> list[str]:
         f"{merged.trials} trials{failed}"
     ]
     if merged.twice:
-        lines.append(f"{merged.twice} trials stood in more than one run, and count once")
+        count = _many(merged.twice, "trial stood", "trials stood")
+        counts = "counts" if merged.twice == 1 else "count"
+        lines.append(f"{count} in more than one run, and {counts} once")
     if merged.differing:
+        have = _many(merged.differing, "of these has", "of these have")
         lines.append(
-            f"{merged.differing} of these have other numbers in one run than in another; "
-            "those of the run that was named first are kept"
+            f"{have} other numbers in one run than in another; those of the run that was named "
+            "first are kept"
         )
     if merged.left_out:
-        lines.append(f"{merged.left_out} trials are damaged and left out; a run makes them again")
+        them = "it" if merged.left_out == 1 else "them"
+        are = _many(merged.left_out, "trial is", "trials are")
+        lines.append(f"{are} damaged and left out; a run makes {them} again")
     lines += merged.remarks
     lines.append(
         "what is missing, and all latencies side by side on one machine: "
         f"ablate run STUDY --out {shown(merged.folder)}"
     )
     return lines
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def pruned_line(one: pruning.Spare, *, done: bool) -> str:
@@ -130,8 +138,3 @@ def _table(found: Sequence[listing.Listed]) -> Table:
 
 def _when(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
-
-
-def folder_of(share: str, path: Path) -> Path:
-    """Where a share of a study lies: beside the folder that the whole would have."""
-    return path.with_name(f"{path.name}-{share}")

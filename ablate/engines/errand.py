@@ -14,6 +14,7 @@ from typing import Literal
 from ablate.engines.files import files_of, parts
 from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Kind, Message
 
+PAUSE = 0.5  # seconds between two messages of a job that are passed on
 _OURS = ("ablate", "blocks")  # packages whose source decides what a job does
 _SOURCES = (".py", ".c", ".cu", ".cpp")
 
@@ -65,6 +66,8 @@ class Errand:
         parcels: The files that it reads, by path.
         states: The contents of the files that it goes on from, by path.
         marks: What the host must have in common with the sender: see `marks`.
+        pause: Seconds between two messages that are passed on; at most as often the host asks
+            whether to end.
     """
 
     job: Job
@@ -72,6 +75,7 @@ class Errand:
     parcels: Mapping[str, Parcel] = field(default_factory=dict)
     states: Mapping[str, bytes] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    pause: float = PAUSE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +109,14 @@ class News:
         return Interrupted(job) if self.kind == "interrupted" else None
 
 
-def pack(job: Job, run: str, common: Mapping[str, str]) -> Errand:
+def pack(job: Job, run: str, common: Mapping[str, str], pause: float = PAUSE) -> Errand:
     """A job with what it needs elsewhere, as its files are now.
 
     Args:
         job: Whose payload says which of its fields are files (`ablate.engines.files`).
         run: Names the run.
         common: What the host must have in common: `marks()` of here.
+        pause: Seconds between two messages that are passed on.
 
     Raises:
         OSError: A file that it reads is missing.
@@ -125,6 +130,7 @@ def pack(job: Job, run: str, common: Mapping[str, str]) -> Errand:
         parcels={str(path): Parcel.of(path) for path in read},
         states={str(path): path.read_bytes() for path in begun},
         marks=common,
+        pause=pause,
     )
 
 

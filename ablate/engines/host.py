@@ -20,8 +20,7 @@ from ablate.engines.files import JobFile, at_places, belongs, files_of, parts
 from ablate.engines.job import Done, Event, Failed, Job, Message
 from ablate.engines.room import room, sweep
 
-PAUSE = 0.5  # seconds between two messages of a job that are passed on
-ASKING = 1.0  # seconds between two questions whether the run wants its jobs to end
+ASKING = 10.0  # seconds between two questions whether to end, at most: jobs have a grace to do so
 
 Fetch = Callable[[Parcel], bytes | memoryview]
 """The contents of a file that was announced."""
@@ -54,7 +53,9 @@ def run_errand(
     try:
         with room(errand.run, base) as shared, tempfile.TemporaryDirectory(dir=shared) as own:
             job, named = _placed(errand, fetch, shared, Path(own))
-            last = yield from _watched(job, engine or _engine(), seldom(stop, ASKING))
+            last = yield from _watched(
+                job, engine or _engine(), seldom(stop, min(2 * errand.pause, ASKING)), errand.pause
+            )
             left = _left(errand, named)
     except OSError as error:
         text = f"{here}: the job's files could not be kept ({error.strerror or error})"
@@ -127,7 +128,7 @@ def _at_hand(parcel: Parcel, fetch: Fetch, shared: Path) -> Path:
 
 
 def _watched(
-    job: Job, engine: Engine, stop: Callable[[], bool]
+    job: Job, engine: Engine, stop: Callable[[], bool], pause: float
 ) -> Generator[News, None, News | None]:
     """Messages while the job runs; returns how it ended, or nothing where it was not begun."""
     told = float("-inf")
@@ -137,7 +138,7 @@ def _watched(
         for event in events:
             if not isinstance(event, Message):
                 return _end(event)
-            if time.monotonic() - told >= PAUSE:
+            if time.monotonic() - told >= pause:
                 told = time.monotonic()
                 yield News(kind="message", content=event.content)
     return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ablate.engines.errand import Errand, News, Parcel, keep_files, pack
+from ablate.engines.errand import PAUSE, Errand, News, Parcel, keep_files, pack
 from ablate.engines.host import run_errand
 from ablate.engines.job import Event, Failed, Interrupted, Job
 from ablate.engines.local import GRACE
@@ -16,6 +16,7 @@ from ablate.engines.ray_cluster import TIDYING, Cluster, import_ray
 
 TICK = 0.2  # seconds between two looks at whether to stop
 MARGIN = 30.0  # seconds that jobs have, beyond the grace of their host, to say that they ended
+NEWS = 200  # messages a second from all jobs together, at most: more would hold up their results
 _EVIDENCE = 2000  # characters kept of what Ray says of a failure
 
 
@@ -82,8 +83,7 @@ class Course:
                 yield from self._fill()
                 if not self.running:
                     return
-                ready, _ = self.ray.wait(list(self.running), num_returns=1, timeout=TICK)
-                for stream in ready:
+                for stream in self._ready():
                     if (event := self._hear(stream)) is not None:
                         yield event
                 yield from self._end_if_asked()
@@ -91,6 +91,15 @@ class Course:
             for stream in self.running:
                 self.ray.cancel(stream, force=True)
             self.ray.kill(self.bell)
+
+    def _ready(self) -> list[Any]:
+        """Streams with news; to look at all of them takes as long as to look for one."""
+        streams = list(self.running)
+        first, _ = self.ray.wait(streams, num_returns=1, timeout=TICK)
+        if not first or len(streams) == 1:
+            return list(first)
+        ready, _ = self.ray.wait(streams, num_returns=len(streams), timeout=0)
+        return list(ready)
 
     def _fill(self) -> Iterator[Failed]:
         """Send jobs until as many run as may; one whose files are missing has failed."""
@@ -111,7 +120,8 @@ class Course:
         return None if job is None else _Sent(job)
 
     def _send(self, job: Job) -> Any:
-        errand = pack(job, self.cluster.run, self.cluster.marks)
+        pause = max(PAUSE, self.workers / NEWS)
+        errand = pack(job, self.cluster.run, self.cluster.marks, pause)
         contents = {p.name: self.cluster.store(p) for p in errand.parcels.values()}
         task = self.task.options(num_cpus=job.threads, name=job.name)
         return task.remote(errand, contents, self.bell)
