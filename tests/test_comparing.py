@@ -163,7 +163,7 @@ def test_on_a_busy_machine_the_least_cpu_time_is_compared(tmp_path: Path) -> Non
     for path, seconds in ((first, FIELD), (second, SLOWER)):
         frame = sitting(seconds, 3)
         add(path, frame, "busy", metric="latency_cpu")
-        mark = Sample("machine", "latency_by_cpu", "16x16", "busy", 0, 0, 1.0)
+        mark = Sample("reference", "latency_by_cpu", "16x16", "busy", 0, 0, 1.0)
         with Record.open(path, writable=True) as record:
             record.add_sitting((), (mark,), ())
     (compared,) = compare_records(first, second).modes

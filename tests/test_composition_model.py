@@ -19,14 +19,14 @@ from ablate.composition.limits import limits
 from ablate.composition.making import Survey, compose, make_model, survey
 from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed
 from ablate.composition.model import LatencyModel, OutsideRange
-from ablate.composition.parts import Part, parts_of
+from ablate.composition.parts import Frame, Part, parts_of
 from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.rows import predicted_metrics, predicted_rows
 from ablate.composition.skeletons import CompositionError, skeletons
 from ablate.composition.storage import ModelError, file_name, read, save
 from ablate.composition.tables import Grid
 from ablate.composition.words import lines, range_of
-from ablate.mix import Network
+from ablate.mix import Choice, Network
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import LatencySample
 from ablate.profiling.modes import Mode
@@ -461,3 +461,12 @@ def test_a_forecast_adds_up_parts_and_wholes(bounded: Study) -> None:
     assert from_calls(surveyed, given, 0.1) == pytest.approx(2 * visits + once)
     seconds = forecast(surveyed, given)
     assert seconds is not None and seconds > from_calls(surveyed, given, 0.0)
+
+
+def test_a_place_that_is_filled_at_several_resolutions_has_the_mean_of_their_widths() -> None:
+    topology = Choice.of("mountain", {"width": 8, "widths": (8, 20, 64)})
+    frame = Frame(topology=topology, slots=("stage1", "stage2", "stage3", "fusion"))
+    assert frame.width_at("fusion") == pytest.approx((8 * 10) ** 0.5)
+    assert [frame.width_at(f"stage{n}") for n in (1, 2, 3)] == pytest.approx([8, 10, 16])
+    assert frame.width_at("middle") == pytest.approx(16)
+    assert frame.width_at() == pytest.approx((8 * 10 * 16) ** (1 / 3))

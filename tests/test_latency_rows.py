@@ -161,6 +161,6 @@ def test_every_row_has_its_metric():
 def test_where_wall_time_is_not_believed_a_sample_says_so():
     busy = [replace(s, flagged=True, cpu_seconds=s.seconds) for s in timed()]
     marks = [row for row in rows(busy)[1] if row.metric == "latency_by_cpu"]
-    assert marks == [Sample("machine", "latency_by_cpu", "16x24", "s1", 0, 0, 1.0)]
+    assert marks == [Sample("reference", "latency_by_cpu", "16x24", "s1", 0, 0, 1.0)]
     unknown = [replace(s, cpu_seconds=math.nan) for s in busy]
     assert not [row for row in rows(unknown)[1] if row.metric == "latency_by_cpu"]

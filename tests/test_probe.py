@@ -139,7 +139,7 @@ def test_a_mix_that_tries_rates_has_a_key_of_its_own_and_survives_json() -> None
 
 
 def test_settings_of_a_probe_that_do_nothing_leave_the_key_as_it_is() -> None:
-    assert study(probe=20).key == study().key
+    assert study(rates=[1e-3], probe=20).key == study(rate=1e-3).key
     assert study(rates=[1e-3]).key == study(rate=1e-3).key
     assert study(rates=[3e-3, 1e-3]).key == study(rates=[1e-3, 3e-3]).key
     assert study(rates=[1e-3, 2e-3]).training.rate == Training.rate
@@ -154,6 +154,7 @@ def test_settings_of_a_probe_that_do_nothing_leave_the_key_as_it_is() -> None:
         ({"rates": [0.0, 2e-3]}, "each item of rates must be above 0; got [0.0, 0.002]"),
         ({"rates": 1e-3}, "rates must be a list of numbers; got 0.001"),
         ({"rates": [1e-3, 2e-3], "probe": 0}, "probe must be at least 1; got 0"),
+        ({"probe": 20}, "several rates is tried; write rates, or leave it out; got probe = 20"),
     ],
 )
 def test_a_probe_that_cannot_work_is_refused(training: dict[str, object], said: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from reports.answer import answer
 from reports.build import sections, write_report
+from reports.predicted import predictions
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, TrialRow
 from reports.results import read
 from reports.sections.method import method
@@ -282,3 +283,28 @@ def test_a_mix_is_not_called_cheaper_where_latency_cannot_separate_it(tmp_path: 
 
     assert answered("clear", 0.001) == "b"
     assert answered("unclear", 0.1) == ""
+
+
+def test_predicted_latencies_are_held_against_what_was_measured(tmp_path: Path):
+    path = timed(tmp_path / "r", {"a": [[1.0, 1.0]], "b": [[2.0, 2.0]], "c": [[4.0, 4.0]]})
+    assert predictions(read(path)) == ()
+    with Record.open(path, writable=True) as record:
+        record.define([Metric("predicted_latency", "s", "none", "made up")])
+        record.add_sitting(
+            [
+                Measurement("a", "predicted_latency", 1.02, 0.99, 1.05, 8, "96x96"),
+                Measurement("b", "predicted_latency", 1.80, 1.75, 1.85, 8, "96x96"),
+                Measurement("c", "predicted_latency", 9.0, 8.0, 9.9, 8, "64x64"),
+            ],
+            [],
+            [Note("", "constraints", "3 of 9 points keep to latency <= 5 s")],
+        )
+    (said,) = predictions(read(path))
+    assert said.replace("\u00a0", " ") == (
+        "96x96: latency was predicted of 2 mixes before training and measured afterwards; the "
+        "predictions were off by 6.0 % in the mean and 10.0 % at most, and 1 of 2 measured values "
+        "lie within the error that was given"
+    )
+    notes = method(read(path)).notes
+    assert ("Constraints", "3 of 9 points keep to latency <= 5 s") in notes
+    assert ("Predicted latency", said) in notes

@@ -36,7 +36,8 @@ class Frame:
     def width_at(self, slot: str = "") -> float | None:
         """How wide the first stage would be, if widths doubled from there to this place.
 
-        Without a place the geometric mean over all resolutions; None where there is no width.
+        Of what is filled at several resolutions, and without a place of all of them, it is the
+        geometric mean; None where there is no width.
         """
         settings = self.topology.settings
         widths = settings.get("widths", ())
@@ -44,9 +45,8 @@ class Frame:
             width = settings.get("width")
             return float(width) if isinstance(width, int) else None
         scales = [float(str(width)) / 2.0**level for level, width in enumerate(widths)]
-        if not slot:
-            return math.exp(sum(map(math.log, scales)) / len(scales))
-        return scales[_level(slot, len(scales))]
+        filled = [scales[level] for level in _levels(slot, len(scales))]
+        return math.exp(sum(map(math.log, filled)) / len(filled))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +77,20 @@ class Part:
         return f"{self.slot}: {named or 'nothing'}"
 
 
-def _level(slot: str, levels: int) -> int:
-    """The resolution of a place: stage2 and decoder2 are at the second, the middle at the last."""
-    number = slot.lstrip(string.ascii_letters + "_")
+def _levels(slot: str, levels: int) -> range:
+    """The resolutions of a place: stage2 and decoder2 are at the second, the middle at the last.
+
+    A fusion is made at each but the last; no place means all.
+    """
+    if not slot:
+        return range(levels)
+    if slot == "fusion":
+        return range(max(levels - 1, 1))
     if slot == "middle":
-        return levels - 1
-    return min(int(number) - 1, levels - 1) if number.isdigit() else 0
+        return range(levels - 1, levels)
+    number = slot.lstrip(string.ascii_letters + "_")
+    level = min(int(number) - 1, levels - 1) if number.isdigit() else 0
+    return range(level, level + 1)
 
 
 def frame_of(network: Network) -> Frame:

@@ -135,7 +135,7 @@ def latency_rows(
         for metric, value in row.values.items()
     ]
     if tables(samples).by_cpu:
-        raw.append(Sample(MACHINE, "latency_by_cpu", name, sitting, 0, 0, 1.0))
+        raw.append(Sample(REFERENCE, "latency_by_cpu", name, sitting, 0, 0, 1.0))
     notes += _launch_bound(summaries, name, mode)
     notes += [*_on_conditions(conditions, name), *_unread(absent or {})]
     return measurements, raw, notes

@@ -88,6 +88,9 @@ def read_training(raw: object, problems: Problems) -> list[Question]:
     if "rate" in table and "rates" in table:
         text = "rate is not used where rates are tried; leave rate or rates out"
         problems.add(("training", "rates"), text)
+    if "probe" in table and "rates" not in table:
+        text = "probe says how long each of several rates is tried; write rates, or leave it out"
+        problems.add(("training", "probe"), f"{text}; got probe = {show(table['probe'])}")
     questions = []
     for key, value in table.items():
         if key == "loss":

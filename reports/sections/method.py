@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.found import Found
+from reports.predicted import PREDICTED, predictions
 from reports.results import main_mode
 from reports.sections.stages import ROOFLINE
 from reports.statistics import FEWEST_SEEDS
@@ -99,7 +100,8 @@ def method(found: Found) -> Method:
         notes=tuple(
             (heading(topic), text)
             for topic, text in notes[["topic", "text"]].drop_duplicates().to_numpy().tolist()
-        ),
+        )
+        + tuple((title(PREDICTED), text) for text in predictions(found)),
         study=found.facts.get("study_text", ""),
     )
 
@@ -160,7 +162,7 @@ def _ends(name: str, n: int) -> str:
     """What the ends of an interval are."""
     if name == "energy":
         return f"least to greatest of {count(n, 'window')}"
-    if name == "predicted_latency":
+    if name == PREDICTED:
         return f"error on {count(n, 'unseen mix')}" if n else "error of the fit"
     return f"{percent(0.95)} over {count(n, 'visit')}"
 
