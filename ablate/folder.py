@@ -25,6 +25,7 @@ _LEFT: Final = (  # what killed writers leave behind
     "*.partial",
     "checkpoints/*.partial",
     "states/*.partial",
+    "figures/*.partial",
     ".data-*.tmp",
     "record.sqlite.new*",
 )

@@ -104,6 +104,6 @@ def slot_of_strongest(found: Found) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all: a reader never sees half a page."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)

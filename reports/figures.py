@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from pathlib import Path
 
@@ -251,7 +252,14 @@ def _empty(paths: list[Path], words: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=200, bbox_inches="tight", metadata=_undated(path))
+    """Whole or not at all: what was drawn before stays until then."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    how = {"dpi": 200, "bbox_inches": "tight", "metadata": _undated(path)}
+    try:
+        figure.savefig(draft, format=path.suffix.removeprefix(".") or "png", **how)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 
