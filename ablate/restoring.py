@@ -117,7 +117,7 @@ def _scored(
     restored: Iterator[Tensor], pairs: Sequence[Pair], evaluation: Evaluation
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     if not pairs:
-        raise ValueError("there is no validation image to score; expected at least one")
+        raise ValueError("there is no validation image to score; expected at least 1, got 0")
     rows = [
         score(image, pair.clean, evaluation) for image, pair in zip(restored, pairs, strict=True)
     ]

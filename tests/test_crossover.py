@@ -288,7 +288,8 @@ def test_a_wrong_size_is_one_clear_line():
     with pytest.raises(CrossoverError) as raised:
         read_grid({"size": ["64", "0"]})
     assert str(raised.value) == "--size: expected whole numbers from 1; got '0'"
-    with pytest.raises(CrossoverError, match=r"^nothing varies: give several values to --size"):
+    said = r"^nothing varies: give several .*; got size 64, width 32, batch 1$"
+    with pytest.raises(CrossoverError, match=said):
         read_grid({"size": ["64"]})
 
 

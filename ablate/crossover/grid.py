@@ -126,6 +126,11 @@ class Grid:
         return self.size, self.width, self.batch
 
 
+def _given(values: Mapping[Axis, Sequence[int]]) -> str:
+    """One value each: size 64, width 32, batch 1."""
+    return ", ".join(f"{axis} {listed[0]}" for axis, listed in values.items())
+
+
 def read_grid(asked: Mapping[Axis, Sequence[str] | None]) -> Grid:
     """The grid that was asked for; defaults where nothing was.
 
@@ -140,7 +145,7 @@ def read_grid(asked: Mapping[Axis, Sequence[str] | None]) -> Grid:
     if not grid.axes:
         raise CrossoverError(
             "nothing varies: give several values to --size, --width or --batch, "
-            "as in --size 32 64 128 256"
+            f"as in --size 32 64 128 256; got {_given(values)}"
         )
     return grid
 

@@ -120,7 +120,7 @@ def place(
     }
     label = max(bounds, key=lambda name: bounds[name])
     if not bounds[label] > 0:
-        raise ValueError("work without bytes, operations and operators has no place on a roofline")
+        raise ValueError(f"work without bytes, operations and operators has no place; got {work}")
     return Placement(
         label=label,
         share=bounds[label] / seconds,

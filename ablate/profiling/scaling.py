@@ -123,7 +123,8 @@ def fit_growth(
             f"an exponent takes {LEAST_POINTS} different sizes; got {len(np.unique(places))}"
         )
     if not ((places > 0).all() and (measured > 0).all()):
-        raise ScalingError("an exponent takes sizes and values above 0")
+        least = min(float(places.min()), float(measured.min()))
+        raise ScalingError(f"an exponent takes sizes and values above 0; got {least:g}")
     scale = float(np.exp(np.log(places).mean()))
     parts = places / scale  # around 1, so that powers stay in range
     again = np.broadcast_to(measured, (RESAMPLES, len(places))) if resampled is None else resampled
