@@ -72,7 +72,7 @@ def test_too_few_sizes_are_one_clear_line():
 
 
 def test_nothing_below_zero_is_fitted():
-    with pytest.raises(ScalingError, match="takes sizes and values above 0; got 0$"):
+    with pytest.raises(ScalingError, match=r"takes sizes and values above 0; got 0$"):
         fit_growth([1, 2, 3, 4], np.array([1.0, 2, 0, 4]))
 
 
