@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from ablate.composition.limits import Limits
 from ablate.composition.model import LatencyModel
 from ablate.costs import energy_sitting, resident, stage_phase
 from ablate.costs.counts import count_mix
 from ablate.costs.footing_rows import footing_rows, footing_words
-from ablate.engines.job import Done, Failed, Job, Reporter
-from ablate.engines.local import run_jobs
-from ablate.mix import Mix, Training, mix_from_json
-from ablate.network import build
-from ablate.profiling.allocator import steady_allocator
+from ablate.mix import Mix
 from ablate.profiling.latency import forecast_seconds, modes_of, split
+from ablate.rehearsing import forward_seconds, spread, step_seconds, trial_seconds
 from ablate.searches import Point, Space, all_in_all, design_words, propose, strategies
 from ablate.searches.counting import different_mixes
 from ablate.searches.weighing import weighed_words
 from ablate.searches.words import least_steps, schedule_words, within_budget
 from ablate.study import Study
 from ablate.tasks.scale import task_scale
-from ablate.training.loop import Progress, train
-from ablate.training.probe import at_rate, judged_steps, probe_steps
-
-Item = TypeVar("Item")
 
 COUNTED = 24  # mixes that are counted one by one; of more, as many spread evenly
 REHEARSED = 24  # mixes whose training step is tried out
-STEPS = 3  # of a rehearsal, the first of which is not timed
-START_SECONDS = 3.0  # of a worker: the interpreter, torch, the data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +85,6 @@ class Plan:
     least_training_seconds: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rehearsal:
-    """Mixes whose training step is to be timed in one process."""
-
-    mixes: tuple[str, ...]
-    device: str
-
-
 def make_plan(
     study: Study,
     *,
@@ -130,9 +109,9 @@ def make_plan(
     space: Space = limits.space() if limits else study
     points = propose(space, [], study.search)
     total = all_in_all(space, points, study.search)
-    shown = _spread(points, COUNTED)
-    rehearsed = _spread(shown, REHEARSED)
-    steps = _rehearse([study.mix(p) for p in rehearsed], workers, device, plugins, report)
+    shown = spread(points, COUNTED)
+    rehearsed = spread(shown, REHEARSED)
+    steps = step_seconds([study.mix(p) for p in rehearsed], workers, device, plugins, report)
     mixes = []
     for done, point in enumerate(shown, 1):
         mixes.append(
@@ -182,83 +161,6 @@ def _latency(model: LatencyModel | None, mix: Mix) -> float | None:
     return None if model is None or model.outside(mix) else model.predict(mix)
 
 
-def forecast_training(
-    study: Study,
-    mixes: Sequence[Mix],
-    *,
-    workers: int,
-    device: str,
-    plugins: Sequence[str],
-) -> float | None:
-    """Seconds of wall time to train these mixes once each, from a few of them tried out."""
-    few = _spread(mixes, 2 * workers)
-    steps = _rehearse(few, workers, device, plugins, lambda phase, done, total: None)
-    known = [_trial_seconds(study, mix, steps[mix.key]) for mix in few if mix.key in steps]
-    return sum(known) / len(known) * len(mixes) / workers if known else None
-
-
-def rehearse(job: Rehearsal, report: Reporter) -> dict[str, float]:
-    """Seconds of one training step of each mix, by key (a job for a worker)."""
-    steady_allocator()
-    seconds = {}
-    for done, text in enumerate(job.mixes, 1):
-        mix = mix_from_json(text)
-        seconds[mix.key] = _step_seconds(mix, torch.device(job.device))
-        report(done)
-    return seconds
-
-
-def _step_seconds(mix: Mix, device: torch.device) -> float:
-    torch.manual_seed(0)
-    model, times = build(mix.network), list[float]()
-    rate = min(mix.training.rates, default=mix.training.rate)
-    settings = replace(at_rate(mix.training, rate), steps=STEPS, validate=0)
-    large, small = settings.crop, settings.crop // task_scale(mix.task)
-
-    def noise(step: int) -> tuple[Tensor, Tensor]:
-        degraded = torch.rand(settings.batch, 3, small, small)
-        return degraded, torch.rand(settings.batch, 3, large, large)
-
-    def note(progress: Progress) -> None:
-        times.append(progress.seconds)
-
-    train(model, noise, settings, device=device, validate=lambda network: {}, report=note)
-    if len(times) < STEPS:  # it diverged on noise, which says nothing of its speed
-        return math.nan
-    return min(later - sooner for sooner, later in itertools.pairwise(times))
-
-
-def _rehearse(
-    mixes: Sequence[Mix],
-    workers: int,
-    device: str,
-    plugins: Sequence[str],
-    report: Callable[[str, int, int], None],
-) -> dict[str, float]:
-    """With as many workers at a time as the run will have, because they slow each other down."""
-    jobs = []
-    for number in range(min(workers, len(mixes))):
-        share = tuple(mix.to_json() for mix in mixes[number::workers])
-        jobs.append(
-            Job(
-                name=f"rehearsal {number}",
-                function="ablate.plan:rehearse",
-                payload=Rehearsal(mixes=share, device=device),
-                plugins=tuple(plugins),
-            )
-        )
-    seconds: dict[str, float] = {}
-    done = 0
-    for event in run_jobs(jobs, workers):
-        if isinstance(event, Done):
-            assert isinstance(event.result, dict)
-            seconds |= event.result
-        elif not isinstance(event, Failed):
-            done += 1
-            report("rehearsal", done, len(mixes))
-    return {key: value for key, value in seconds.items() if math.isfinite(value)}
-
-
 def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -> PlannedMix:
     mix = study.mix(point)
     rows, _ = count_mix(mix, study.profile, device)
@@ -272,7 +174,7 @@ def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -
         macs=first.get("macs"),
         peak_memory=first.get("peak_memory"),
         training_memory=first.get("training_memory"),
-        seconds=None if step is None else _trial_seconds(study, mix, step),
+        seconds=None if step is None else trial_seconds(study, mix, step),
         footing=footing.get("footing"),
         width=_whole(footing.get("solved_width")),
         depth=_whole(footing.get("solved_depth")),
@@ -281,25 +183,6 @@ def _planned(study: Study, point: Point, device: str, steps: dict[str, float]) -
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-def _trial_seconds(study: Study, mix: Mix, step: float) -> float:
-    training, evaluation = mix.training, study.evaluation
-    pixels = max(evaluation.crops, 1) * (evaluation.crop or 512) ** 2
-    glances = 1 + training.validate / 3  # the curve looks at a third of the images
-    scoring = _forward_seconds(mix, step, pixels) * glances
-    steps = training.steps + probe_steps(training)
-    return START_SECONDS + step * steps + scoring + _judging_seconds(training, step)
-
-
-def _judging_seconds(training: Training, step: float) -> float:
-    """Each learning rate that is tried is judged by forward passes over a few batches."""
-    return step / 3 * len(judged_steps(training)) * len(training.rates)
-
-
-def _forward_seconds(mix: Mix, step: float, pixels: int) -> float:
-    """A forward pass is about a third of a training step, pixel for pixel of the result."""
-    return step / 3 * pixels / (mix.training.batch * mix.training.crop**2)
 
 
 def _summed(
@@ -319,7 +202,7 @@ def _summed(
         step = sum(steps.values()) / len(steps)
         enlarged = task_scale(first.task) ** 2  # sizes are of the input
         calls = [
-            _forward_seconds(first, step, h * w * enlarged * study.profile.batch)
+            forward_seconds(first, step, h * w * enlarged * study.profile.batch)
             for h, w in study.profile.size
         ]
         latency = sum(forecast_seconds(call, study.profile, total, device) for call in calls)
@@ -342,10 +225,3 @@ def _summed(
         memory=sum(sorted(memory)[-workers:]) if memory else None,
         not_timed=tuple(split(modes_of(study.profile), torch.device(device))[1].values()),
     )
-
-
-def _spread(points: Sequence[Item], most: int) -> list[Item]:
-    """At most so many of them, evenly spread."""
-    if len(points) <= most:
-        return list(points)
-    return [points[round(i * (len(points) - 1) / max(most - 1, 1))] for i in range(most)]

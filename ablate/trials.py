@@ -12,10 +12,10 @@ from ablate.engines.job import Done, Failed, Interrupted, Job, Message
 from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
 from ablate.failures import Again, Failures, StudyStopped
 from ablate.faults import fault
-from ablate.plan import forecast_training
+from ablate.held_memory import memory_needs
+from ablate.rehearsing import forecast_training
 from ablate.rows import failed_row, trial_rows
 from ablate.sealing import sealed
-from ablate.sharing import memory_needs
 from ablate.training.loop import Progress
 from ablate.trial import TrialJob, TrialResult
 from reports.record import Measurement, PartialRow

@@ -372,7 +372,7 @@ def planned(monkeypatch: pytest.MonkeyPatch, **profile: object) -> Plan:
         }
     )
     key = study.mix(study.at(0)).key
-    monkeypatch.setattr("ablate.plan._rehearse", lambda *rest: {key: 0.024})
+    monkeypatch.setattr("ablate.plan.step_seconds", lambda *rest: {key: 0.024})
     return make_plan(study, workers=1, device="cpu")
 
 

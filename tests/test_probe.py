@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.mix import Mix, Training, mix_from_json
-from ablate.plan import _trial_seconds
+from ablate.rehearsing import trial_seconds
 from ablate.running import keep, prepare_data
 from ablate.study import StudyError, load_study
 from ablate.training.loop import Progress
@@ -255,6 +255,6 @@ def test_a_trial_that_diverges_at_every_rate_says_so_and_trains_no_further(
 def test_a_plan_counts_the_steps_of_the_probe() -> None:
     study = load_study(settings_of_a_trial(rates=[1e-3, 3e-3], probe=50, steps=100))
     plain = load_study(settings_of_a_trial(steps=100))
-    took, without = (_trial_seconds(s, s.mix(()), 0.5) for s in (study, plain))
+    took, without = (trial_seconds(s, s.mix(()), 0.5) for s in (study, plain))
     judged = 2 * 16 * 0.5 / 3  # two rates, 16 batches of two crops, a third of a step each
     assert took - without == pytest.approx(2 * 50 * 0.5 + judged)
