@@ -22,7 +22,8 @@ from ablate.costs.placing import (
 from ablate.engines.job import Failed
 from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
 from ablate.profiling.nvml import Absent
-from ablate.profiling.roofline import NETWORK, StagePlacement, Work, place
+from ablate.profiling.roofline import NETWORK, StagePlacement
+from ablate.profiling.roofs import Work, place
 from ablate.study import load_study
 from tests.test_ceilings import MACHINE
 

@@ -11,7 +11,8 @@ from ablate.network import build, stages_of
 from ablate.profiling._launches import Launches
 from ablate.profiling.ledger import ledger
 from ablate.profiling.memory import StorageTracker
-from ablate.profiling.roofline import NETWORK, Work, place, roofline
+from ablate.profiling.roofline import NETWORK, roofline
+from ablate.profiling.roofs import Work, place
 from ablate.profiling.stages import stage_calls
 from ablate.profiling.timing import Call, Timed
 from tests.test_ceilings import MACHINE
