@@ -22,7 +22,12 @@ from ablate.training.losses import losses
 from blocks import Registry, blocks
 
 # What describes mixes and keeps names: its values stand in the key themselves.
-DESCRIBING: Final = ("ablate/mix.py", "blocks/_registry.py", "blocks/_register.py")
+DESCRIBING: Final = (
+    "ablate/mix.py",
+    "ablate/canonical.py",
+    "blocks/_registry.py",
+    "blocks/_register.py",
+)
 TRAINING: Final = "ablate/trial.py"  # what trains and scores, with all that it imports
 
 

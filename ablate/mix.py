@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Union
+
+from ablate.canonical import canonical
+from ablate.canonical import digest as digest
+from ablate.canonical import plain as plain
 
 Value = Union[bool, int, float, str, None, "Choice", tuple["Value", ...]]
 
@@ -217,12 +220,7 @@ class Mix:
 
     def to_json(self) -> str:
         """The whole mix as canonical JSON; `mix_from_json` reads it back."""
-        return _canonical(self)
-
-
-def digest(thing: Mix | Network | Task | Evaluation | Choice) -> str:
-    """A hash of every field."""
-    return hashlib.sha256(_canonical(thing).encode()).hexdigest()[:16]
+        return canonical(self)
 
 
 def mix_from_json(text: str) -> Mix:
@@ -239,31 +237,6 @@ def mix_from_json(text: str) -> Mix:
         network=Network(topology=_choice(raw["network"]["topology"]), stages=stages),
         training=Training(**{name: _frozen(value) for name, value in raw["training"].items()}),
     )
-
-
-def told(thing: Any) -> list[tuple[str, Any]]:
-    """The fields of a dataclass that go into keys, with their values.
-
-    A field that came later than the first records (`metadata={"later": True}`) is left out where
-    it has its default: what was written before it existed keeps its key.
-    """
-    named = [(field, getattr(thing, field.name)) for field in fields(thing)]
-    return [
-        (field.name, value)
-        for field, value in named
-        if not field.metadata.get("later") or value != field.default
-    ]
-
-
-def plain(thing: object) -> Any:
-    """Dataclasses as dictionaries of what is told, tuples as lists, all the way down."""
-    if is_dataclass(thing):
-        return {name: plain(value) for name, value in told(thing)}
-    return [plain(item) for item in thing] if isinstance(thing, tuple) else thing
-
-
-def _canonical(thing: object) -> str:
-    return json.dumps(plain(thing), sort_keys=True, separators=(",", ":"))
 
 
 def choice_from_json(raw: dict[str, Any]) -> Choice:
