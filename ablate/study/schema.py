@@ -36,7 +36,7 @@ from ablate.study.schema_parts import (
     named_schema,
     table_of,
 )
-from ablate.study.stages import DECODER, all_extras, all_numbered, extras_of, numbered
+from ablate.study.slots import DECODER, all_extras, all_numbered, extras_of, numbered
 from ablate.study.study import ReportSettings
 from ablate.study.tables import settings_of
 from ablate.tasks.data import sources
