@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ablate.folder import RunError
 from ablate.mix import Choice, Evaluation
+from ablate.pictures import to_png
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
 from ablate.running import require_device
@@ -21,7 +22,6 @@ from ablate.tasks.files import folder_at
 from ablate.tasks.images import ImageError, as_float, read_image
 from ablate.tasks.sampling import validation_pairs
 from ablate.tasks.scale import task_scale
-from ablate.trial import to_png
 
 TILED_FROM = 1 << 20  # pixels from which a picture is restored in tiles
 TILE = 512

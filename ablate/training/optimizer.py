@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ablate.mix import Training
 
@@ -40,18 +40,23 @@ class Average:
         self._live = [*model.parameters(), *model.buffers()]
         self._mean = [tensor.detach().clone() for tensor in self._live]
         self._decay = decay
-        self._updates = 0
+        self.updates = 0  # so far
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the weights as they are now."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        self.updates += 1
+        decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
         for mean, live in zip(self._mean, self._live, strict=True):
             if mean.is_floating_point():
                 mean.lerp_(live, 1 - decay)
             else:
                 mean.copy_(live)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The averages themselves, by number: what is written into them is the average."""
+        return {str(number): mean for number, mean in enumerate(self._mean)}
 
     @torch.no_grad()
     def swap(self) -> None:

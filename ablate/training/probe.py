@@ -10,10 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from ablate.mix import Training
-from ablate.training.loop import Batches, Progress, train
+from ablate.training.feeding import Batches
+from ablate.training.loop import train
 from ablate.training.losses import total_loss
+from ablate.training.progress import Keeping, Progress
 
 Report = Callable[[Progress], None]
+Losses = tuple[tuple[float, float], ...]
+"""Of rates, in the order in which they were tried."""
 
 JUDGED = 32  # crops, at least, that each rate is judged on
 
@@ -27,7 +31,7 @@ class Probed:
             infinite where that diverged.
     """
 
-    losses: tuple[tuple[float, float], ...]
+    losses: Losses
 
     @property
     def best(self) -> float | None:
@@ -67,6 +71,9 @@ def probe_rates(
     *,
     device: torch.device,
     report: Report,
+    known: Losses = (),
+    keeping: Callable[[Losses], Keeping] | None = None,
+    micro: int = 0,
 ) -> Probed:
     """Train a fresh network with each rate, on the same crops, and judge it on other ones.
 
@@ -80,17 +87,28 @@ def probe_rates(
         settings: The whole recipe, with `rates` and `probe`.
         device: Where to train.
         report: Called after every step; steps count through all rates.
+        known: What came of the first rates, where they have been tried already.
+        keeping: Losses so far -> how the state of the next rate's training is kept.
+        micro: Images that pass the network at a time; 0 for whole batches.
 
     Raises:
         ValueError: The settings cannot work.
+        StateError: A state to go on from is not of this training.
     """
     judging = [batches(step) for step in judged_steps(settings)]
-    losses = []
-    for number, rate in enumerate(settings.rates):
+    losses = list(known)
+    for number, rate in list(enumerate(settings.rates))[len(known) :]:
         brief = replace(at_rate(settings, rate), steps=settings.probe, validate=0)
         model, moved = make(), shifted(report, number * settings.probe, probe_steps(settings))
         trained = train(
-            model, batches, brief, device=device, validate=lambda network: {}, report=moved
+            model,
+            batches,
+            brief,
+            device=device,
+            validate=lambda network: {},
+            report=moved,
+            keeping=keeping(tuple(losses)) if keeping else None,
+            micro=micro,
         )
         diverged = trained.status == "diverged"
         losses.append((rate, math.inf if diverged else _judged(model, judging, brief, device)))

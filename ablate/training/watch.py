@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,6 +74,26 @@ class Watch:
             self._seen += 1
             self._check(loss, norm)
             self._keep(loss)
+
+    def notes(self) -> dict[str, Any]:
+        """All that it knows, as JSON can hold it; nothing may be unseen."""
+        return {
+            "seen": self._seen,
+            "bucket": list(self._bucket),
+            "loss": self.loss,
+            "curve": [[point.step, point.value] for point in self.curve],
+        }
+
+    def restore(self, notes: Mapping[str, Any]) -> None:
+        """Know what another one knew that gave these notes.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are no such notes.
+        """
+        self._seen = int(notes["seen"])
+        self._bucket = [float(loss) for loss in notes["bucket"]]
+        self.loss = float(notes["loss"])
+        self.curve = [CurvePoint("loss", int(s), float(value)) for s, value in notes["curve"]]
 
     def _check(self, loss: float, norm: float) -> None:
         for name, value in (("loss", loss), ("gradient norm", norm)):
