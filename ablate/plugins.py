@@ -14,6 +14,8 @@ GROUP = "ablate.plugins"
 class PluginError(ValueError):
     """A plug-in that cannot be loaded; the message names the file and the reason."""
 
+    kind = "environment"
+
 
 def load_plugins(files: Iterable[str] = ()) -> tuple[str, ...]:
     """Import installed entry points of the group `ablate.plugins`, then the named files.
@@ -29,6 +31,11 @@ def load_plugins(files: Iterable[str] = ()) -> tuple[str, ...]:
             entry.load()
         except Exception as error:
             raise PluginError(f"plug-in {entry.name} ({entry.value}): {error}") from error
+    return load_files(files)
+
+
+def load_files(files: Iterable[str]) -> tuple[str, ...]:
+    """Import the named files alone: see `load_plugins`."""
     return tuple(_load(Path(file).resolve()) for file in files)
 
 

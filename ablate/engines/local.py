@@ -1,183 +1,168 @@
-"""Runs jobs on this machine, several at a time, each in a fresh process of its own."""
+"""Runs jobs on this machine, several at a time, each in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import pickle
-import signal
-import subprocess
-import sys
-import tempfile
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import Final
 
-from ablate.engines.job import (
-    PARENT_ON_CUDA,
-    Done,
-    Event,
-    Failed,
-    Interrupted,
-    Job,
-    Message,
-    never,
-)
+from ablate.engines.at_work import JobAtWork, put_to_work
+from ablate.engines.devices import Device, Placer
+from ablate.engines.job import Event, Failed, Interrupted, Job, Message, never
+from ablate.engines.kinds import KernelKills
+from ablate.engines.starting import WARM, Starter
 
-GRACE = 30.0  # seconds that a job has to end after it was told to
-_TICK = 0.2  # seconds between two looks at whether to stop
-_EVIDENCE = 2000  # characters kept of what a failed worker wrote
+GRACE: Final = 30.0  # seconds that a job has to end after it was told to
+_TICK = 0.2  # seconds between two looks at the clock, and at whether to stop
 
 
-@dataclass
-class _Worker:
-    job: Job
-    process: subprocess.Popen[bytes]
-    pipe: Connection
-    errors: IO[bytes]
+class LocalEngine:
+    """Runs jobs on this machine: see `Engine`.
+
+    Jobs are forks of a server that has loaded what they need, and that is kept until `close`.
+    What asks for a fresh interpreter gets one, and so does all where there can be no server.
+
+    Args:
+        grace: Seconds that a job has to end after it was told to.
+        devices: GPUs to place jobs on; none to leave them where they are.
+        warm: Whether to keep servers.
+        modules: What a server loads.
+    """
+
+    def __init__(
+        self,
+        *,
+        grace: float = GRACE,
+        devices: Sequence[Device] = (),
+        warm: bool = True,
+        modules: Sequence[str] = WARM,
+    ) -> None:
+        self._grace, self._placer = grace, Placer(devices)
+        self._starter = Starter(warm, modules)
+
+    def __call__(
+        self, jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool] = never
+    ) -> Iterator[Event]:
+        """Run jobs and yield what happens: see `Engine`."""
+        return _Course(self._starter, self._placer, jobs, workers, stop, self._grace).events()
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.pipe.close()
-        self.errors.close()
-
-    def tell_to_stop(self) -> None:
-        with contextlib.suppress(OSError):  # dead already: `_hear` says so
-            self.pipe.send("stop")
-
-    def evidence(self) -> str:
-        size = self.errors.seek(0, os.SEEK_END)
-        self.errors.seek(max(0, size - _EVIDENCE))
-        return self.errors.read().decode(errors="replace")
+        """End the servers."""
+        self._starter.close()
 
 
 def run_jobs(
     jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool] = never, grace: float = GRACE
 ) -> Iterator[Event]:
-    """Run jobs in their order, at most `workers` at a time, and yield what happens as it happens.
-
-    A job that raises, crashes or is killed is a `Failed` event; the others go on. Leaving the
-    iterator (an exception, Ctrl-C, `close()`) ends every worker.
+    """Run jobs on this machine, once: see `LocalEngine`, which is for several times.
 
     Args:
-        jobs: What to do.
+        jobs: What to do, in this order.
         workers: Processes at a time.
         stop: Asked again and again; once it is true no new job starts, and the running ones are
             told: `report` raises `Stopped` in them.
         grace: Seconds that they then have, before they are killed.
     """
-    waiting = deque(jobs)
-    running: dict[Connection, _Worker] = {}
-    deadline = 0.0
-    try:
-        while waiting or running:
-            if not deadline and stop():
-                deadline = time.monotonic() + grace
-                waiting.clear()
-                for worker in running.values():
-                    worker.tell_to_stop()
-            while waiting and len(running) < workers:
-                worker = _start(waiting.popleft())
-                running[worker.pipe] = worker
-            if deadline and time.monotonic() > deadline:
-                for pipe in list(running):
-                    worker = running.pop(pipe)
-                    worker.close()
-                    yield Interrupted(worker.job)
-            for heard in wait(list(running), None if stop is never else _TICK):
-                assert isinstance(heard, Connection)
-                event = _hear(running[heard])
-                if not isinstance(event, Message):
-                    running.pop(heard).close()
-                yield event
-    finally:
-        for worker in running.values():
-            worker.close()
+    todo = list(jobs)
+    with contextlib.closing(LocalEngine(grace=grace, warm=len(todo) > workers)) as engine:
+        yield from engine(todo, workers, stop=stop)
 
 
-def _start(job: Job) -> _Worker:
-    ours, theirs = Pipe()
-    errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the worker
-    command = [
-        sys.executable,
-        "-P",  # a folder named blocks where the user stands is not ours
-        "-m",
-        "ablate.engines.worker",
-        str(theirs.fileno()),
-        str(os.getpid()),
-    ]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=errors,
-        stderr=errors,
-        env=_environment(job),
-        pass_fds=[theirs.fileno()],
-    )
-    theirs.close()
-    worker = _Worker(job, process, ours, errors)
-    with contextlib.suppress(BrokenPipeError):  # dead already: `_hear` says so
-        ours.send_bytes(pickle.dumps(job))
-    return worker
+class _Course:
+    """One call of an engine: what waits, what is at work, and what is heard."""
 
+    def __init__(
+        self,
+        starter: Starter,
+        placer: Placer,
+        jobs: Iterable[Job],
+        workers: int,
+        stop: Callable[[], bool],
+        grace: float,
+    ) -> None:
+        self.starter, self.placer = starter, placer
+        self.workers, self.stop, self.grace = workers, stop, grace
+        self.waiting, self.working = deque(jobs), list[JobAtWork]()
+        self.patience_ends = math.inf
+        self.kills = KernelKills()
 
-def _environment(job: Job) -> dict[str, str]:
-    """Ours, with the number of threads that the libraries read when they load, and what we hold."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads))
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)  # the same packages
-    holds = {PARENT_ON_CUDA: "1" if _on_cuda() else ""}
-    return {**os.environ, **threads, **holds, "PYTHONPATH": path}
+    def events(self) -> Iterator[Event]:
+        try:
+            while self.waiting or self.working:
+                self._look_whether_to_stop()
+                yield from self._start()
+                for work in self._speaking():
+                    if event := self._hear(work):
+                        yield event
+                yield from self._end_overdue()
+        finally:
+            for work in list(self.working):
+                self._close(work)
 
+    def _look_whether_to_stop(self) -> None:
+        if self.patience_ends == math.inf and self.stop():
+            self.patience_ends = time.monotonic() + self.grace
+            self.waiting.clear()
+            for work in self.working:
+                work.tell_to_stop()
 
-def _on_cuda() -> bool:
-    """Whether this process has opened a CUDA device; asking opens none."""
-    torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_initialized())
+    def _start(self) -> Iterator[Failed]:
+        """Start what there is room for; a job that waits for room is not overtaken."""
+        while self.waiting and len(self.working) < self.workers:
+            device = self.placer.place(self.waiting[0])
+            if device is None:
+                return
+            job = self.waiting.popleft()
+            try:
+                self.working.append(put_to_work(job, device, self.starter))
+            except OSError as error:
+                self.placer.free(job, device)
+                reason = f"no process could be started for it: {error.strerror or error}"
+                yield Failed(job, reason, "", "environment")
 
+    def _speaking(self) -> list[JobAtWork]:
+        """Those that have something to say, or have ended; waits a little for one."""
+        servers = self.starter.servers()
+        ready = wait([*(work.pipe for work in self.working), *servers], _TICK)
+        for server in servers:
+            if server in ready:
+                server.hear()
+        return [work for work in self.working if work.pipe in ready or work.process.over]
 
-def _hear(worker: _Worker) -> Event:
-    try:
-        kind, content = worker.pipe.recv()
-    except (EOFError, OSError):  # it died, perhaps in the middle of a message
-        return Failed(worker.job, _how_it_ended(worker.process.wait()), worker.evidence())
-    if kind == "message":
-        return Message(worker.job, content)
-    if kind == "done":
-        return Done(worker.job, content)
-    if kind == "interrupted":
-        return Interrupted(worker.job)
-    return Failed(worker.job, str(content), worker.evidence())
+    def _hear(self, work: JobAtWork) -> Event | None:
+        event = work.hear()
+        if isinstance(event, Message):
+            return event
+        if not event and work.unborn:
+            event = self._once_more(work)
+        else:
+            event = event or work.died(self.kills)
+        self._close(work)
+        return event
 
+    def _once_more(self, work: JobAtWork) -> Event | None:
+        """Where no server can begin, a new interpreter can, or it can say what is wrong."""
+        self.starter.give_up()
+        if self.patience_ends < math.inf:
+            return Interrupted(work.job)
+        self.waiting.appendleft(work.job)
+        return None
 
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"the process ended with exit code {code} before its job was done"
-    name = signal.Signals(-code).name
-    hint = " (often: out of memory)" if name == "SIGKILL" else ""
-    return f"the process was ended by {name}{hint}"
+    def _end_overdue(self) -> Iterator[Event]:
+        if time.monotonic() > self.patience_ends:
+            for work in list(self.working):
+                self._close(work)
+                yield Interrupted(work.job)
+        for work in [work for work in self.working if work.overdue]:
+            event = work.timed_out()
+            self._close(work)
+            yield event
 
-
-class LocalEngine:
-    """Runs jobs on this machine, each in a process of its own.
-
-    Args:
-        grace: Seconds that a job has to end after it was told to.
-    """
-
-    def __init__(self, *, grace: float = GRACE) -> None:
-        self.grace = grace
-
-    def __call__(
-        self, jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool] = never
-    ) -> Iterator[Event]:
-        """Run jobs: see `run_jobs`."""
-        return run_jobs(jobs, workers, stop=stop, grace=self.grace)
-
-    def close(self) -> None:
-        """Nothing is kept between calls."""
+    def _close(self, work: JobAtWork) -> None:
+        self.working.remove(work)
+        work.close()
+        self.placer.free(work.job, work.device)

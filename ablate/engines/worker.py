@@ -1,63 +1,122 @@
-"""The process that does one job: started as `python -m ablate.engines.worker`."""
+"""The process that does one job: a fresh one, or a fork of one that has loaded our modules."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import faulthandler
+import json
 import os
 import pickle
 import signal
 import sys
+import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 
+from ablate.engines.job import Done, Failed, Interrupted, Job, Reporter, Stopped
+from ablate.engines.kinds import kind_of
+
+EVIDENCE = 2000  # characters kept of what a failed job wrote
+SHOW = signal.SIGUSR1  # has a worker write where it is in its code
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent(parent: int) -> None:
-    """No worker outlives a killed run: Linux ends it, elsewhere a broken pipe a step later."""
+def perform(job: Job, report: Reporter, *, prepared: bool = False) -> Done | Failed | Interrupted:
+    """Do a job in this process, with its threads and plug-ins; what it raises becomes an event.
+
+    Every engine does its jobs through this function. What is raised and no Exception, such as
+    SystemExit, is passed on: it ends the process.
+
+    Args:
+        job: What to do.
+        report: Sends a message; raises `Stopped` where the run wants its jobs to end.
+        prepared: Installed plug-ins are loaded already.
+    """
+    try:
+        _prepare(job, prepared)
+        return Done(job, job.call(report))
+    except Stopped:
+        return Interrupted(job)
+    except Exception as error:  # a failed job is a result: the run goes on without it
+        traceback.print_exc()
+        text = " ".join(str(error).split())
+        evidence = traceback.format_exc()[-EVIDENCE:]
+        return Failed(job, f"{type(error).__name__}: {text}", evidence, kind_of(error))
+
+
+def _prepare(job: Job, prepared: bool) -> None:
+    from ablate.plugins import load_files, load_plugins
+
+    load = load_files if prepared else load_plugins
+    load(job.plugins)
+    torch = sys.modules.get("torch")
+    if torch is not None:  # else it reads the variables that we were started with
+        torch.set_num_threads(job.threads)
+
+
+def serve(pipe: Connection, *, prepared: bool = False) -> None:
+    """Receive a job through a pipe, do it, and send what came of it.
+
+    Received are all its variables, as JSON, and the job, pickled; afterwards anything that comes
+    means that the job should end. Sent are pairs of what it is (message, done, failed or
+    interrupted) and what comes with it.
+    """
+    environment = json.loads(pipe.recv_bytes())
+    os.environ.clear()
+    os.environ.update(environment)
+    job = pickle.loads(pipe.recv_bytes())
+    assert isinstance(job, Job)
+
+    def report(message: object) -> None:
+        try:
+            pipe.send(("message", message))
+        except BrokenPipeError:  # nobody wants to know any more
+            os._exit(1)
+        if pipe.poll():
+            raise Stopped
+
+    event = Interrupted(job) if pipe.poll() else perform(job, report, prepared=prepared)
+    with contextlib.suppress(BrokenPipeError):
+        _send(pipe, event)
+
+
+def _send(pipe: Connection, event: Done | Failed | Interrupted) -> None:
+    if isinstance(event, Interrupted):
+        pipe.send(("interrupted", None))
+    elif isinstance(event, Failed):
+        pipe.send(("failed", (event.reason, event.kind)))
+    else:
+        try:
+            pipe.send(("done", event.result))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            reason = f"the result cannot be sent: {' '.join(str(error).split())}"
+            pipe.send(("failed", (reason, "error")))
+
+
+def settle_down(parent: int) -> None:
+    """Make this process one that hurts nobody, ends with its parent and says how it crashed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its workers end
+    die_with(parent, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # where memory runs out, we go and not the run
+        Path("/proc/self/oom_score_adj").write_text("500")
+    faulthandler.enable()
+    faulthandler.register(SHOW)
+
+
+def die_with(parent: int, number: int) -> None:
+    """No worker outlives a killed run: Linux signals it, elsewhere a broken pipe a step later."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(1)
 
 
-def _serve(pipe: Connection) -> None:
-    from ablate.engines.job import Job, Stopped
-    from ablate.plugins import load_plugins
-
-    job = pickle.loads(pipe.recv_bytes())
-    assert isinstance(job, Job)
-    import torch
-
-    torch.set_num_threads(job.threads)
-    load_plugins(job.plugins)
-
-    def report(message: object) -> None:
-        pipe.send(("message", message))
-        if pipe.poll():  # all that the run ever says is that it wants its jobs to end
-            raise Stopped
-
-    try:
-        result = job.call(report)
-    except Stopped:
-        pipe.send(("interrupted", None))
-    except BrokenPipeError:
-        os._exit(1)
-    except Exception as error:  # a failed job is a result: the run goes on without it
-        import traceback
-
-        traceback.print_exc()
-        text = " ".join(str(error).split())
-        pipe.send(("failed", f"{type(error).__name__}: {text}"))
-    else:
-        pipe.send(("done", result))
-
-
 def main() -> None:
-    """Receive a job through the inherited pipe, do it, and send its result."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its workers end
-    _die_with_parent(int(sys.argv[2]))
+    """Do the job that comes through the inherited pipe."""
+    settle_down(int(sys.argv[2]))
     with Connection(int(sys.argv[1])) as pipe:
-        _serve(pipe)
+        serve(pipe)
 
 
 if __name__ == "__main__":

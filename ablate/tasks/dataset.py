@@ -20,6 +20,8 @@ NAMED: Final = 5  # files that an error names; the others are counted
 class DataError(ValueError):
     """Images that cannot be used: one line that names the files."""
 
+    kind = "data"
+
 
 def listed(problems: Sequence[str]) -> str:
     """The first few of several problems, and how many more there are."""
