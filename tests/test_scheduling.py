@@ -116,4 +116,4 @@ def test_a_study_with_rungs_keeps_to_its_schema():
         "network": {"width": 8, "stage": [{"block": ["rdcnn", "lama"]}]},
         "search": {"rungs": [25], "keep": 0.5, "confirm": 5, "stop": {"flat": 5}},
     }
-    jsonschema.validate(raw, schema())
+    jsonschema.Draft202012Validator(schema()).validate(raw)

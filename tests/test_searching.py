@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,24 @@ from ablate.context import Context
 from ablate.engines.job import Done, Event, Failed, Job
 from ablate.events import Warned
 from ablate.folder import RunFolder
-from ablate.mix import Mix, mix_from_json
+from ablate.identity import Sources
+from ablate.mix import Mix, Profile, mix_from_json
 from ablate.opening import marks_of, open_record
 from ablate.runner import Runner
 from ablate.searches import Proposal
 from ablate.seeing import Costs, Sight, measured
 from ablate.study import Study, load_study
 from ablate.trial_job import TrialJob, TrialResult
-from reports.record import Measurement, Record
+from reports.record import Measurement, Note, Record
 
 BLOCKS = ["identity", "nafblock", "rdcnn", "lama"]
 QUALITY = {"identity": 20.0, "nafblock": 27.0, "rdcnn": 22.0, "lama": 26.9}
 LATENCY = {"identity": 1.0, "nafblock": 2.0, "rdcnn": 3.0, "lama": 4.0}  # of the reference's
+
+
+@cache
+def _loaded(raw: str) -> Study:
+    return load_study(json.loads(raw))
 
 
 def study(search: dict[str, Any], objectives: Iterable[str] = ("psnr",), **others: Any) -> Study:
@@ -42,11 +49,20 @@ def study(search: dict[str, Any], objectives: Iterable[str] = ("psnr",), **other
         "search": search,
         "report": {"objectives": list(objectives)},
     }
-    return load_study(raw | others)
+    return _loaded(json.dumps(raw | others))
 
 
 def block(mix: Mix) -> str:
     return mix.network.stages[0].blocks[0].name
+
+
+SOURCES = Sources()  # read once
+
+
+def counted(mix: Mix, profile: Profile, device: str) -> tuple[list[Measurement], list[Note]]:
+    """In place of counting."""
+    values = {"params": 100.0, "macs": 1000.0 * LATENCY[block(mix)]}
+    return [Measurement(mix.key, name, value) for name, value in values.items()], []
 
 
 @dataclass
@@ -119,6 +135,7 @@ class World:
                 data=data,
                 engine=self.training,
                 listener=self.told.append,
+                sources=SOURCES,
             )
             runner = Runner(context)
             runner.search(1)
@@ -147,6 +164,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
     monkeypatch.setattr(ablate.runner, "time_run", lambda *arguments: None)
     monkeypatch.setattr("ablate.trials.FORECAST_FROM", 1000)
+    monkeypatch.setattr(ablate.runner, "count_mix", counted)
 
     def make(asked: Study, folder: str = "run", **training: Any) -> World:
         return World(asked, tmp_path / folder, Training(**training))
@@ -181,7 +199,7 @@ def test_the_record_says_by_which_rules_mixes_were_left(world):
     assert len({name for name, _, _ in this.rested()}) == 3
 
 
-@pytest.mark.parametrize("killed", range(1, 14, 3))
+@pytest.mark.parametrize("killed", [1, 8, 13])
 def test_a_killed_search_goes_on_to_the_same_end_and_trains_nothing_twice(world, killed):
     whole, this = world(study(RUNGS), "whole"), world(study(RUNGS), most=killed)
     whole.run()
@@ -257,7 +275,9 @@ def test_latencies_of_several_sittings_compare_by_the_reference(world, monkeypat
     this.run()
     assert asked == [sorted(BLOCKS[:2]), sorted(BLOCKS[2:])]
     assert [row.values["latency"] for row in seen] == pytest.approx([1.0, 2.0, 3.0, 4.0])
-    assert [row.spread["latency"] for row in seen] == pytest.approx([0.01, 0.01, 0.005, 0.005])
+    assert [row.spread["latency"] for row in seen] == pytest.approx(
+        [0.01, 0.01, 0.005, 0.005], rel=1e-4
+    )
 
 
 def test_without_a_decision_that_weighs_it_no_latency_is_measured_in_between(world, monkeypatch):
