@@ -28,8 +28,9 @@ def in_parts(degraded: Tensor, clean: Tensor, micro: int) -> Iterator[tuple[Tens
     if not 0 < micro < count:
         yield degraded, clean, 1.0
         return
-    for image, target in zip(degraded.split(micro), clean.split(micro), strict=True):
-        yield image, target, len(image) / count
+    for at in range(0, count, micro):
+        image = degraded[at : at + micro]
+        yield image, clean[at : at + micro], len(image) / count
 
 
 def batch_bound(model: nn.Module, settings: Training, crop: Tensor) -> tuple[str, ...]:
