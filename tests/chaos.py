@@ -53,6 +53,7 @@ processes = 1
 """
 
 TIMED = ("latency", "first_call", "front_probability", "on_front", "resident")
+START = "from tests.warm_runner import main; main()"
 PATIENCE = 60.0  # seconds for anything that must happen
 ROOT = Path(__file__).parents[1]
 
@@ -69,7 +70,7 @@ class Warm:
         )
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm_runner", str(theirs.fileno())],
+                [sys.executable, "-c", START, str(theirs.fileno())],
                 env={**os.environ, **one_thread},
                 pass_fds=[theirs.fileno()],
                 cwd=ROOT,

@@ -88,7 +88,8 @@ def test_every_point_is_in_the_code_and_every_one_in_the_code_is_listed():
     named = []
     for package in ("ablate", "reports"):
         for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            text = file.read_text(encoding="utf-8")
+            for node in ast.walk(ast.parse(text if "fault(" in text or "passing(" in text else "")):
                 if isinstance(node, ast.Call) and _name(node.func) in ("fault", "passing"):
                     named += _points(*node.args)
     assert set(named) == set(POINTS)

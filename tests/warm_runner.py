@@ -1,8 +1,8 @@
 """A process that has loaded all of ablate and forks itself for each run: one starts at once.
 
-Started as `python -m tests.warm_runner SOCKET`. What a run starts is forked too, where it would be
-a new interpreter, so that hundreds of runs can be started and killed in a minute. All else is as
-`ablate run` has it; only the pictures of the report are left out.
+Started by `Warm` of tests.chaos with the number of a socket. What a run starts is forked too, where
+it would be a new interpreter, so that hundreds of runs can be started and killed in a minute. All
+else is as `ablate run` has it; only the pictures of the report are left out.
 """
 
 from __future__ import annotations
@@ -192,7 +192,3 @@ def main() -> None:
                 connection.send(_start(asked, connection))
             else:
                 connection.send(_ended(asked, codes))
-
-
-if __name__ == "__main__":
-    main()

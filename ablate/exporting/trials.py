@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from reports.tables import with_unit
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+_SPREAD = re.compile(r"_(low|high|sd|n)(_|$)")
 
 
 def optuna_trials(found: Found) -> Iterator[FrozenTrial]:
@@ -82,13 +85,18 @@ def _choices(levels: pd.Series, read: Callable[[str], Any]) -> list[Any]:
 
 
 def _attributes(found: Found, key: str, row: pd.Series) -> dict[str, Any]:
-    """Everything else that is known of a mix, as plain values; what is absent is left out."""
+    """Everything else that is known of a mix, as plain values; what is absent is left out.
+
+    Ends of intervals, deviations and counts are one attribute: a database takes long over many.
+    """
     told = {name: row[name] for name in row.index if name not in found.levels.columns}
     trials = found.trials[found.trials["mix"] == key]
     told["trials"] = len(trials[trials["status"] == "done"])
     told["reason"] = "; ".join(dict.fromkeys(text for text in trials["reason"] if text))
     named = {with_unit(found, str(name)): _plain(value) for name, value in told.items()}
-    return {"mix": key, **{name: value for name, value in named.items() if value not in ("", None)}}
+    known = {name: value for name, value in named.items() if value not in ("", None)}
+    spreads = {name: known.pop(name) for name in list(known) if _SPREAD.search(name)}
+    return {"mix": key, **known, **({"spreads": spreads} if spreads else {})}
 
 
 def _plain(value: object) -> bool | int | float | str | None:
