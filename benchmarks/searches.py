@@ -199,7 +199,7 @@ def huge() -> Study:
     windows = {"name": "mwsa", "window": [2, 4, 6, 8, 10]}
     blocks = [windows, "rdcnn", "lama", "nafblock", "plain_block", "identity"]
     network = {"width": [8, 16], "stage": [{"block": blocks, "depth": [1, 2]}] * 7}
-    return load_study({"question": "?", "network": network})
+    return load_study({"question": "?", "task": {"degradation": "haze"}, "network": network})
 
 
 def read_many() -> dict[str, float]:

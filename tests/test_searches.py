@@ -33,6 +33,8 @@ SMALL = {  # knobs with which a search takes several batches of the rules' small
     "d_optimal": {"n": 12},
 }
 
+ASKED = {"question": "?", "task": {"degradation": "haze"}}
+
 
 def space(depths: list[int] | int = 1) -> Study:
     """Three axes, 3 x 2 x 2 points; with a depth of 0 some of them are the same mix."""
@@ -141,7 +143,7 @@ def test_a_plug_in_brings_a_strategy_of_its_own(
     )
     load_plugins([str(file)])
     assert list(breaches("ends_of_the_grid")) == []
-    raw = {"question": "?", "network": {"width": [8, 16], "stage": [{"block": "rdcnn"}]}}
+    raw = {**ASKED, "network": {"width": [8, 16], "stage": [{"block": "rdcnn"}]}}
     study = load_study({**raw, "search": {"strategy": "ends_of_the_grid", "far": False}})
     assert propose(study, [], study.search) == [(0,)]
     with pytest.raises(
@@ -182,9 +184,9 @@ def test_a_search_does_not_walk_through_a_large_space(name: str) -> None:
             asked.append(index)
             return super().at(index)
 
-    large = Counted((10,) * 9)
-    n = 90 if name == "d_optimal" else 20
-    assert large.size == 10**9
+    large = Counted((2,) * 30)
+    n = 40 if name == "d_optimal" else 20
+    assert large.size > 10**9
     assert len(search_through(Choice.of(name, {"n": n}), large)) == n
     assert len(asked) <= 4000
 
@@ -245,7 +247,7 @@ def test_leave_one_out_puts_the_stand_in_into_each_stage_in_turn() -> None:
 
 def test_leave_one_out_begins_with_blocks_where_the_stand_in_is_written_first() -> None:
     stage = [{"block": ["identity", "rdcnn"]}, {"block": ["lama", "identity"]}, {"block": "rdcnn"}]
-    raw = {"question": "?", "network": {"width": 8, "stage": stage}}
+    raw = {**ASKED, "network": {"width": 8, "stage": stage}}
     study = load_study({**raw, "search": {"strategy": "leave_one_out"}})
     points = propose(study, [], study.search)
     assert [study.label(point) for point in points] == [
@@ -284,7 +286,7 @@ def test_knobs_that_cannot_work_are_said_when_the_study_is_read(text: str) -> No
     stage = [{"block": ["rdcnn", "lama", "mwsa"]}, {"block": ["rdcnn", "lama"]}]
     network = {"width": [8, 16], "stage": stage}
     with pytest.raises(StudyError) as refused:
-        load_study({"question": "?", "network": network, "search": REFUSED[text]})
+        load_study({**ASKED, "network": network, "search": REFUSED[text]})
     assert refused.value.problems == (f"study: search: {text}",)
 
 
@@ -296,7 +298,7 @@ def test_knobs_that_cannot_work_are_said_when_the_study_is_read(text: str) -> No
     ],
 )
 def test_a_design_of_stages_needs_stages_with_alternatives(name: str, text: str) -> None:
-    raw = {"question": "?", "network": {"width": [8, 16], "stage": [{"block": "rdcnn"}]}}
+    raw = {**ASKED, "network": {"width": [8, 16], "stage": [{"block": "rdcnn"}]}}
     with pytest.raises(StudyError, match=text):
         load_study({**raw, "search": {"strategy": name}})
 
@@ -371,10 +373,10 @@ def test_mixes_of_a_large_study_are_counted_by_groups_of_axes() -> None:
         third = 0 if point[4] == 0 else point[3]
         return (point[0], first, point[2], third, *point[4:])
 
-    large = Watched((10,) * 9, without)
-    assert large.size == 10**9
-    assert different_mixes(large) == (1 + 9 * 10) ** 2 * 10**5
-    assert len(made) <= 10_000
+    large = Watched((6,) * 9, without)
+    assert large.size > 10_000_000
+    assert different_mixes(large) == (1 + 5 * 6) ** 2 * 6**5
+    assert len(made) <= 3 * 4096
     assert different_mixes(Bare((50,) * 9)) is None  # its pairs alone are too many
 
 
@@ -382,7 +384,7 @@ def test_a_study_of_a_thousand_million_mixes_is_checked_alternative_by_alternati
     blocks = [{"name": "mwsa", "window": [2, 4, 6, 8, 10]}, {"name": "rdcnn"}, "lama", "nafblock"]
     blocks += ["plain_block", "identity"]
     network = {"width": [8, 16], "stage": [{"block": blocks, "depth": [1, 2]}] * 7}
-    study = load_study({"question": "?", "network": network})
+    study = load_study({**ASKED, "network": network})
     assert study.size == 2 * 20**7  # 2.56 thousand million
     assert len(propose(study, [], Choice.of("random", {"n": 20, "seed": 0}))) == 20
 

@@ -116,7 +116,9 @@ def _picked(
     """So many new points: those suggested, or near them, or drawn; fewer when there are no more."""
     points, draws = list[Point](), drawn(study, fresh, generator)
     while len(points) < wanted:
-        found = _suggested(study, fresh, suggested, generator) or next(draws, None)
+        found = _suggested(study, fresh, suggested, generator)
+        if found is None:  # a point without axes is empty, and no such thing
+            found = next(draws, None)
         if found is None:
             break
         points.append(found)

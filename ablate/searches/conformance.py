@@ -110,7 +110,9 @@ SPACES: Mapping[str, Space] = {
     "constrained": Constrained(Bare((2,) * 5), lambda point: sum(point) < 4, lambda point: 0.5),
 }
 
-Rule = Callable[[Choice, Space], bool]
+CUTS = 4  # places at which a search is cut off
+
+Rule = Callable[["Course"], bool]
 Ended = Callable[[Space, Point], Seen]
 
 
@@ -129,8 +131,13 @@ def breaches(name: str, settings: Mapping[str, int] | None = None) -> Iterator[s
     if not fitting:
         yield "works: it refuses every space"
     for words, space in fitting.items():
+        try:
+            course = Course(search, space, tuple(search_through(search, space)))
+        except Exception as error:
+            yield f"works: {words}: it raises {type(error).__name__}: {error}"
+            continue
         for rule, keeps in RULES.items():
-            if wrong := _asked(keeps, search, space):
+            if wrong := _asked(keeps, course):
                 yield f"{rule}: {words}: {wrong}"
 
 
@@ -160,10 +167,10 @@ def search_through(
     return seen
 
 
-def _asked(keeps: Rule, search: Choice, space: Space) -> str | None:
+def _asked(keeps: Rule, course: Course) -> str | None:
     """What is wrong, if anything is: an exception, or plainly the rule."""
     try:
-        return None if keeps(search, space) else "it does not"
+        return None if keeps(course) else "it does not"
     except Exception as error:
         return f"it raises {type(error).__name__}: {error}"
 
@@ -178,41 +185,69 @@ def _accepts(search: Choice, space: Space) -> bool:
     return True
 
 
-def _never_repeats(search: Choice, space: Space) -> bool:
-    keys = [row.key for row in search_through(search, space)]
-    return len(set(keys)) == len(keys)
+@dataclass(frozen=True)
+class Course:
+    """A search, gone through once without a disturbance.
+
+    Args:
+        search: The strategy and its knobs.
+        space: Where it searched.
+        seen: What it tried.
+    """
+
+    search: Choice
+    space: Space
+    seen: tuple[Seen, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """The mixes in the order in which they were tried."""
+        return [row.key for row in self.seen]
 
 
-def _ends(search: Choice, space: Space) -> bool:
-    return 0 < len(search_through(search, space)) <= space.size
+def _never_repeats(course: Course) -> bool:
+    return len(set(course.keys)) == len(course.keys)
 
 
-def _stays_inside(search: Choice, space: Space) -> bool:
+def _ends(course: Course) -> bool:
+    return 0 < len(course.seen) <= course.space.size
+
+
+def _stays_inside(course: Course) -> bool:
+    space = course.space
     allowed = {point for point in space.points() if space.allows(point)}
-    return {row.point for row in search_through(search, space)} <= allowed
+    return {row.point for row in course.seen} <= allowed
 
 
-def _same_rows_same_proposal(search: Choice, space: Space) -> bool:
-    seen = search_through(search, space)
-    cuts = range(0, len(seen), max(len(seen) // 6, 1))
-    return all(propose(space, seen[:k], search) == propose(space, seen[:k], search) for k in cuts)
+def _same_rows_same_proposal(course: Course) -> bool:
+    def proposed(rows: int) -> list[Point]:
+        return propose(course.space, course.seen[:rows], course.search)
+
+    return all(proposed(rows) == proposed(rows) for rows in _cuts(course))
 
 
-def _survives_failures(search: Choice, space: Space) -> bool:
-    keys = [row.key for row in search_through(search, space, ended=failed)]
-    return 0 < len(set(keys)) == len(keys) <= space.size
+def _survives_failures(course: Course) -> bool:
+    keys = [row.key for row in search_through(course.search, course.space, ended=failed)]
+    return 0 < len(set(keys)) == len(keys) <= course.space.size
 
 
-def _resumes(search: Choice, space: Space) -> bool:
+def _resumes(course: Course) -> bool:
     """Cut off anywhere, also within a batch, it comes to the same mixes."""
-    seen = search_through(search, space)
-    keys = {row.key for row in seen}
-    cuts = range(1, len(seen), max(len(seen) // 5, 1))
-    return all({row.key for row in search_through(search, space, seen[:k])} == keys for k in cuts)
+    ends = (
+        search_through(course.search, course.space, course.seen[:rows])
+        for rows in _cuts(course)
+        if rows
+    )
+    return all({row.key for row in end} == set(course.keys) for end in ends)
 
 
-def _asks_nothing(search: Choice, space: Space) -> bool:
-    return propose(Bare(()), [], search) == [()]
+def _asks_nothing(course: Course) -> bool:
+    return propose(Bare(()), [], course.search) == [()]
+
+
+def _cuts(course: Course) -> range:
+    """Some numbers of rows, from none to all but a few."""
+    return range(0, len(course.seen), max(len(course.seen) // CUTS, 1))
 
 
 RULES: Mapping[str, Rule] = {

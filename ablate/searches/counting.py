@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
+import random as chance
 from collections.abc import Iterable, Sequence
 
 from ablate.searches.space import Point, Space
 
-LOOKED_AT = 4096  # mixes that are made to find out; beyond it the answer is that it is not known
+LOOKED_AT = 4096  # points that are gone through; where more would be needed, it is not known
+BASES = 2  # points around which pairs of axes are looked at in a larger study, the first mix too
 
 
 def different_mixes(space: Space) -> int | None:
     """How many mixes there are, points that describe the same one counted once.
 
     A small study is gone through. In a larger one, pairs of axes are looked at, everything else
-    at its first alternative: a pair whose combinations are not all different belongs together
-    (a depth of 0 and the block that then is not there), groups of such pairs are gone through,
-    and the numbers of different combinations are multiplied.
+    as it is at the first point and at another one: two axes belong together where their
+    combinations are fewer than the product of what each makes by itself (a depth of 0 and the
+    block that then is not there). Axes that belong together are gone through together, and the
+    numbers of different combinations are multiplied.
 
     Args:
         space: The study; constraints are not asked.
 
     Returns:
-        None where a group, or the number of pairs, is too large to go through.
+        None where the pairs, or axes that belong together, are too many to go through.
     """
     if space.size <= LOOKED_AT:
         return len({space.mix(point).key for point in space.points()})
@@ -31,29 +34,32 @@ def different_mixes(space: Space) -> int | None:
     pairs = list(itertools.combinations(range(len(sizes)), 2))
     if sum(sizes[a] * sizes[b] for a, b in pairs) > LOOKED_AT:
         return None
-    groups = _joined(
-        len(sizes), [pair for pair in pairs if _count(space, pair) < _all(sizes, pair)]
-    )
-    if sum(_all(sizes, group) for group in groups) > LOOKED_AT:
+    together = set[tuple[int, int]]()
+    for base in _bases(space):
+        alone = [_count(space, base, (axis,)) for axis in range(len(sizes))]
+        together |= {(a, b) for a, b in pairs if _count(space, base, (a, b)) < alone[a] * alone[b]}
+    groups = _joined(len(sizes), together)
+    if sum(math.prod(sizes[axis] for axis in group) for group in groups) > LOOKED_AT:
         return None
-    return math.prod(_count(space, group) for group in groups)
+    return math.prod(_count(space, _bases(space)[0], group) for group in groups)
 
 
-def _count(space: Space, axes: Sequence[int]) -> int:
-    """Different mixes of some axes, the others at their first alternative."""
+def _bases(space: Space) -> list[Point]:
+    generator = chance.Random(0)
+    return [space.at(0), *(space.at(generator.randrange(space.size)) for _ in range(BASES - 1))]
+
+
+def _count(space: Space, base: Point, axes: Sequence[int]) -> int:
+    """Different mixes of some axes, the others as at a point."""
     options = [
-        range(len(axis.labels)) if number in axes else range(1)
+        range(len(axis.labels)) if number in axes else (base[number],)
         for number, axis in enumerate(space.axes)
     ]
     points: Iterable[Point] = itertools.product(*options)
     return len({space.mix(point).key for point in points})
 
 
-def _all(sizes: Sequence[int], axes: Iterable[int]) -> int:
-    return math.prod(sizes[axis] for axis in axes)
-
-
-def _joined(axes: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _joined(axes: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Axes in groups, such that no pair is torn apart."""
     group = list(range(axes))
     for first, second in pairs:

@@ -26,7 +26,7 @@ def by_tpe(space: Space, rows: Sequence[Seen], startup: int, seed: int) -> Itera
         startup: How many mixes it must know before it does more than draw.
         seed: Fixes what is drawn.
     """
-    sampler = TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+    sampler = TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True, multivariate=True)
     return _suggestions(space, rows, sampler, lambda position: 0)
 
 
