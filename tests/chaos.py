@@ -21,36 +21,7 @@ import pandas as pd
 import ablate
 from ablate.faults import FAULT, FOLDER, Deed, armed, passings
 from ablate.watching.status import read_status
-from tests.warm_runner import Order
-
-TINY = """
-question = "Does a block help?"
-
-[task]
-degradation = "gaussian_noise"
-
-[network]
-width = 8
-
-[[network.stage]]
-block = ["identity", "nafblock"]
-
-[training]
-steps = 2
-batch = 1
-crop = 16
-seeds = 2
-validate = 2
-
-[evaluation]
-crop = 32
-crops = 1
-
-[profile]
-size = [16, 16]
-rounds = 2
-processes = 1
-"""
+from tests.warm_runner import TINY, Order, draw_photos
 
 TIMED = ("latency", "first_call", "front_probability", "on_front", "resident")
 START = "from tests.warm_runner import main; main()"
@@ -137,6 +108,7 @@ class Place:
     def __init__(self, warm: Warm, folder: Path, text: str = TINY) -> None:
         self.warm, self.folder = warm, folder
         folder.mkdir(parents=True)
+        draw_photos(folder)
         self.study = folder / "tiny.toml"
         self.study.write_text(text, encoding="utf-8")
         self.run = folder / "run"

@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 )
 
 from ablate.faults import POINTS
-from tests.chaos import TINY, Place, Started, Warm, fault, statuses, until
+from tests.chaos import Place, Started, Warm, fault, statuses, until
+from tests.warm_runner import TINY
 
 SLOW = int(os.environ.get("ABLATE_CHAOS", "50")) > 50
 EARLY = [point for point in POINTS if point not in ("record.drafted", "record.created")]
