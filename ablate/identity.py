@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ablate.importing import ROOT, imported, is_ours
+from ablate.importing import ROOT, imported, is_ours, parsed, statements
 from ablate.mix import Choice, Evaluation, Mix, digest
 from ablate.tasks.degradations import degradations
 from ablate.topologies import topologies
@@ -113,15 +113,20 @@ class Sources:
         return self._of[start]
 
     def _imported(self, file: Path) -> tuple[Path, ...]:
-        if file not in self._imports:
-            self._imports[file] = tuple(imported(file))
+        self._look_at(file)
         return self._imports[file]
 
     def _digest(self, file: Path) -> str:
-        if file not in self._digests:
-            text = file.read_text(encoding="utf-8", errors="replace")
-            self._digests[file] = _hash(running(text) if file.suffix == ".py" else text)
+        self._look_at(file)
         return self._digests[file]
+
+    def _look_at(self, file: Path) -> None:
+        if file in self._digests:
+            return
+        text = file.read_text(encoding="utf-8", errors="replace")
+        tree = parsed(text) if file.suffix == ".py" else None
+        self._imports[file] = tuple(dict.fromkeys(imported(tree, file))) if tree else ()
+        self._digests[file] = _hash(running(text, tree) if tree else text)
 
 
 def code_digest(mix: Mix) -> str:
@@ -129,15 +134,15 @@ def code_digest(mix: Mix) -> str:
     return Sources().code_digest(mix)
 
 
-def running(text: str) -> str:
-    """Python source without what does not run: comments, docstrings, blank lines."""
-    lines = text.splitlines()
-    try:
-        tree = ast.parse(text)
-        comments = _comments(text)
-    except (SyntaxError, tokenize.TokenError):  # of a newer Python: as it stands
-        return text
-    for row, column in comments:
+def running(text: str, tree: ast.Module) -> str:
+    """Python source without what does not run: comments, docstrings, blank lines.
+
+    Args:
+        text: The source.
+        tree: The same, parsed.
+    """
+    lines = text.split("\n")
+    for row, column in _comments(text) if "#" in text else ():
         lines[row] = lines[row][:column]
     for docstring in _docstrings(tree):
         assert docstring.end_lineno is not None
@@ -154,7 +159,7 @@ def _comments(text: str) -> list[tuple[int, int]]:
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.Expr]:
-    for node in ast.walk(tree):
+    for node in (tree, *statements(tree)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (

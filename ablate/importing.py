@@ -20,22 +20,40 @@ CATALOGUES: Final = (
     "ablate.topologies",
     "ablate.training",
 )
+_BODIES: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
-def imported(file: Path) -> Iterator[Path]:
+def parsed(text: str) -> ast.Module | None:
+    """The tree of a Python file; none where this Python cannot read it."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement of a module, however deep; what is inside of expressions is no statement."""
+    ahead = [tree]
+    while ahead:
+        node = ahead.pop()
+        for name in _BODIES:
+            inner = [one for one in getattr(node, name, ()) if isinstance(one, ast.AST)]
+            yield from (one for one in inner if isinstance(one, ast.stmt))
+            ahead += inner
+
+
+def imported(tree: ast.Module, file: Path) -> Iterator[Path]:
     """Files of ours that a file imports anywhere in it, some perhaps twice.
 
     What a package's `__init__` hands on is followed to where it is defined, so that a block does
     not depend on all the others. A package that is one thing (the selective scan) counts whole,
     kernels in other languages included.
+
+    Args:
+        tree: What is in the file.
+        file: Where it lies.
     """
-    if file.suffix != ".py":
-        return
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
-        return
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _module(alias.name)

@@ -88,6 +88,7 @@ def open_record(
     marks: Mapping[str, str],
     plugins: Sequence[str],
     told: Callable[[str], None],
+    sources: Sources,
 ) -> Record:
     """The record of this run: a new one, or the one that this study began.
 
@@ -97,6 +98,7 @@ def open_record(
         marks: From `marks_of`.
         plugins: Files that workers load.
         told: Called with a line about what is another than before, and may be.
+        sources: The source files of mixes.
 
     Raises:
         RunError: The run began with something else that it must keep to; the message says what
@@ -108,7 +110,7 @@ def open_record(
         record = Record.open(place.record, writable=True)
         record.passing = fault
         try:
-            _require_same(record.facts(), study, marks, plugins, place)
+            _require_same(record.facts(), study, marks, plugins, place, sources)
         except RunError:
             record.close()
             raise
@@ -135,7 +137,11 @@ def open_record(
 
 
 def beside(
-    study: Study, place: RunFolder, marks: Mapping[str, str], plugins: Sequence[str]
+    study: Study,
+    place: RunFolder,
+    marks: Mapping[str, str],
+    plugins: Sequence[str],
+    sources: Sources,
 ) -> RunFolder:
     """Where a study can go on or begin: in the folder itself, else in NAME-2, NAME-3 and so on."""
     for number in count(1):
@@ -145,7 +151,7 @@ def beside(
             return folder
         try:
             with folder.open() as record:
-                _require_same(record.facts(), study, marks, plugins, folder)
+                _require_same(record.facts(), study, marks, plugins, folder, sources)
         except (RunError, RecordError):
             continue
         return folder
@@ -158,6 +164,7 @@ def _require_same(
     marks: Mapping[str, str],
     plugins: Sequence[str],
     place: RunFolder,
+    sources: Sources,
 ) -> None:
     coded = SOURCES in facts
     found = [
@@ -166,7 +173,7 @@ def _require_same(
         if facts.get(name, marks[name]) != marks[name] and not (coded and name == "plugins")
     ]
     recorded = json.loads(facts.get(SOURCES, "{}"))
-    for file in Sources().changed(recorded, plugins):
+    for file in sources.changed(recorded, plugins):
         found.append(Change(f"source of {file}", recorded[file], "another version"))
     if facts.get("study_fingerprint") != marks["study_fingerprint"]:
         found += _study_changes(facts, study)

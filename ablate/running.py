@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
+from ablate.collection.sharing import Share, require_shareable
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import limits
 from ablate.composition.rows import predicted_metrics
 from ablate.context import SAVE_EVERY, SOURCES, Context
+from ablate.costs.footing_rows import note_left_out
+from ablate.engines.engine import Engine
+from ablate.engines.local import LocalEngine
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
+from ablate.identity import Sources
 from ablate.importing import ROOT
 from ablate.interrupting import Stop
 from ablate.mending import mend
@@ -38,6 +43,7 @@ from reports.record import Record
 from reports.results import read
 
 Workers = int | Literal["auto"]
+SHARING: Final = 4  # trials on a GPU at a time, at most, where nobody said how many
 ENDING: Final = (
     "ending: trials in progress finish their step and keep their state; a second time ends at once"
 )
@@ -54,6 +60,8 @@ def run(
     reuse: bool = True,
     new_run: bool = False,
     save_every: float = SAVE_EVERY,
+    engine: Engine | None = None,
+    share: Share | None = None,
 ) -> RunFolder:
     """Run a study, or go on with it: what is in its record is not done again.
 
@@ -69,6 +77,9 @@ def run(
             NAME-2 and so on, or go on there.
         save_every: Seconds between two states of a trial in progress; 0 keeps one only where the
             run is ended.
+        engine: Runs the trials; none for one on this machine, closed afterwards.
+        share: Train only this part of a design, in NAME-shard-I-of-N where no folder is given, and
+            time nothing: `ablate merge` joins the parts.
 
     Returns:
         The folder, with the record, the weights and the report in it.
@@ -80,7 +91,10 @@ def run(
             keeps to its constraints.
         DataError: The images cannot be used; nothing was trained.
     """
-    place = RunFolder(Path(folder or Path("runs") / study.name))
+    if share:
+        require_shareable(study)
+    name = f"{study.name}-{share.suffix}" if share else study.name
+    place = RunFolder(Path(folder or Path("runs") / name))
     chosen = choose_device(study.profile, device)
     bounds = limits(study, model_folders(study, place.path), chosen, phases(listener))
     if bounds:
@@ -88,12 +102,13 @@ def run(
     datasets = prepare_data(study)
     digests = {choice: dataset.digest for choice, dataset in datasets.items()}
     marks = marks_of(study, chosen, list(digests.values()), plugins, bounds, place.path)
+    sources = Sources()
     if new_run:
-        place = beside(study, place, marks, plugins)
-    with place.held(), kept_status(place.path, listener) as told:
+        place = beside(study, place, marks, plugins, sources)
+    with place.held(), kept_status(place.path, listener) as told, _lent(engine) as runs:
         fault("run.held")
         with contextlib.closing(
-            open_record(study, place, marks, plugins, lambda text: told(Warned(text)))
+            open_record(study, place, marks, plugins, lambda text: told(Warned(text)), sources)
         ) as record:
             context = Context(
                 study=study,
@@ -104,11 +119,24 @@ def run(
                 plugins=tuple(plugins),
                 listener=told,
                 limits=bounds,
+                engine=runs,
                 stop=Stop(lambda: told(Warned(ENDING))),
+                sources=sources,
                 save_every=save_every,
+                share=share,
             )
             _go(_identified(context, reuse), datasets, worker_count(workers, chosen))
     return place
+
+
+@contextlib.contextmanager
+def _lent(engine: Engine | None) -> Iterator[Engine]:
+    """The engine of whoever calls, or one of our own."""
+    if engine:
+        yield engine
+        return
+    with contextlib.closing(LocalEngine()) as own:
+        yield own
 
 
 def _identified(context: Context, reuse: bool) -> Context:
@@ -138,12 +166,25 @@ def _go(context: Context, datasets: Mapping[Choice, Dataset], workers: int) -> N
     runner = Runner(context)
     runner.search(workers)
     fault("run.trained")
-    runner.time()
+    note_left_out(context.study, record, told)
+    if not context.share:
+        runner.time()
     fault("run.timed")
     _warn_of_failures(record, told)
     report = _report(place)
     fault("run.reported")
-    told(Ended(place.path, report, answer(read(place.record)).sentence))
+    told(Ended(place.path, report, _last_word(context)))
+
+
+def _last_word(context: Context) -> str:
+    """The answer to the study's question, or how a share goes into one."""
+    if context.share:
+        context.record.set_fact("shard", str(context.share))
+        return (
+            f"share {context.share} is trained; when all are: ablate merge RUN ... --out FOLDER, "
+            "then ablate run STUDY --out FOLDER measures all mixes side by side"
+        )
+    return answer(read(context.place.record)).sentence
 
 
 def _warn_of_failures(record: Record, listener: Listener) -> None:
@@ -194,11 +235,19 @@ def require_device(device: str) -> None:
         raise RunError("device: cuda was asked for, but torch sees no CUDA device; use cpu")
 
 
-def worker_count(workers: Workers, device: str) -> int:
-    """How many trials run at a time: on a CPU each has one thread, on CUDA one has the device."""
+def worker_count(workers: Workers, device: str, devices: int = 0) -> int:
+    """How many trials run at a time: on a CPU each has one thread.
+
+    Args:
+        workers: What was asked for.
+        device: Of the run. On CUDA one trial has the device, unless they are to share.
+        devices: GPUs that trials share as far as memory goes.
+    """
     if workers != "auto":
         return workers
-    return 1 if device == "cuda" else max(1, cores())
+    if device == "cuda":
+        return min(cores(), SHARING * devices) if devices else 1
+    return max(1, cores())
 
 
 def cores() -> int:

@@ -149,16 +149,9 @@ def test_the_same_command_again_trains_nothing(tiny: Path, undisturbed: Path):
 def test_another_study_is_refused_in_the_same_folder(tiny: Path, undisturbed: Path, tmp_path: Path):
     other = tmp_path / "tiny.toml"
     other.write_text(TINY.replace("steps = 4", "steps = 5"))
-    with pytest.raises(RunError, match=r"made with another version of the study.*--out"):
+    with pytest.raises(RunError, match=r"may not change: training.steps: 4 -> 5\).*--new-run"):
         run(load_study(other), undisturbed)
 
-
-def test_another_device_is_refused_in_the_same_folder(
-    tiny: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    with pytest.raises(RunError, match=r"this run was made on another device \(cpu\).*--out"):
-        run(load_study(tiny), undisturbed, device="cuda")
 
 
 def test_a_trained_mix_is_not_used_on_a_device_that_is_not_there(
@@ -179,12 +172,12 @@ def test_going_on_with_another_torch_is_noted(tiny: Path, undisturbed: Path, tmp
     shutil.copytree(undisturbed, folder)
     run(load_study(tiny), folder)
     with Record.open(folder / "record.sqlite", writable=True) as record:
-        assert "warning" not in set(record.notes()["topic"])
+        assert not record.notes()["text"].str.contains("torch").any()
         record.set_fact("torch", "1.0")
     run(load_study(tiny), folder)
     with Record.open(folder / "record.sqlite") as record:
-        notes = record.notes().set_index("topic")["text"]
-    assert notes["warning"] == f"the run began with torch 1.0 and went on with {torch.__version__}"
+        notes = set(record.notes()["text"])
+    assert f"the run began with torch 1.0 and went on with {torch.__version__}" in notes
 
 
 def test_other_objectives_are_taken_up_without_training(tiny: Path, tmp_path: Path):
@@ -209,7 +202,7 @@ def test_a_run_killed_before_its_metrics_are_defined_goes_on(
         patched.setattr(Record, "define", killed)
         run(load_study(tiny), tmp_path / "run")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Runner, "_train", killed)  # mixes are entered and counted by then
+        patched.setattr(Runner, "train", killed)  # mixes are entered and counted by then
         run(load_study(tiny), tmp_path / "run")
     with Record.open(tmp_path / "run" / "record.sqlite") as record:
         assert "params" in set(record.measurements()["metric"])
@@ -246,7 +239,7 @@ def test_a_comment_in_the_study_changes_nothing(tiny: Path, undisturbed: Path, t
 
 def test_killed_three_times_it_ends_with_the_same_table(tiny: Path, undisturbed: Path):
     folder, chance = tiny.parent / "killed", random.Random(0)
-    command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder)]
+    command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder), "--no-reuse"]
     kills = 0
     while kills < 3:
         process = subprocess.Popen([*command, "--workers", "2", "--quiet"], start_new_session=True)
@@ -427,17 +420,6 @@ def test_a_run_can_be_given_more_seeds(tiny: Path, undisturbed: Path, tmp_path: 
     began = next(event for event in events if isinstance(event, Began))
     assert (began.trials, began.finished) == (4, 8)
     assert (ablate.Run(folder).results()["psnr_n"] == 3).all()
-
-
-def test_a_changed_plugin_does_not_mix_with_what_it_was(tmp_path: Path):
-    plugin, study = tmp_path / "fragile_too.py", tmp_path / "study.toml"
-    plugin.write_text(FRAGILE)
-    study.write_text(TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("= 2", "= 1"))
-    loaded = load_study(study)
-    run(loaded, tmp_path / "run", plugins=[str(plugin)])
-    plugin.write_text(FRAGILE + "# another version\n")
-    with pytest.raises(RunError, match="made with other plug-ins, or another version of them"):
-        run(loaded, tmp_path / "run", plugins=[str(plugin)])
 
 
 def test_a_network_that_cannot_be_timed_does_not_cost_the_others_their_latency(tmp_path: Path):

@@ -1,0 +1,163 @@
+"""What makes a trial the same one: the source that its mix is made of, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import ablate
+from ablate import importing
+from ablate.identity import Sources, code_digest, trial_key
+from ablate.identity import running as stripped
+from ablate.importing import ROOT, imported, parsed
+from ablate.mix import Choice, Evaluation, Mix, Network, Stage, Task, Training
+
+PLUGIN = '''
+"""A plug-in."""
+
+from torch import nn
+
+from blocks import register
+from blocks._layout import round_up
+
+
+@register(family="none", source="a test")
+class Own(nn.Module):
+    """Does nothing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x):
+        return x
+'''
+
+
+def running(text: str) -> str:
+    tree = parsed(text)
+    assert tree is not None
+    return stripped(text, tree)
+
+
+def mix(block: str = "nafblock", degradation: Choice | None = None) -> Mix:
+    filled = Stage(slot="stage1", blocks=(Choice(name=block),))
+    network = Network(topology=Choice(name="unet"), stages=(filled,))
+    noise = degradation or Choice.of("gaussian_noise", {"sigma": 25.0})
+    return Mix(task=Task(degradation=noise), network=network, training=Training())
+
+
+def test_a_mix_is_made_of_its_blocks_topology_loss_and_degradation_and_their_imports():
+    names = set(Sources().of(mix()))
+    named = {"blocks/nafblock.py", "ablate/topologies/unet.py", "ablate/training/losses.py"}
+    behind = {"ablate/topologies/_parts.py", "ablate/tasks/degradations/sensor.py"}
+    assert named | behind <= names
+
+
+def test_other_blocks_are_no_part_of_a_mix():
+    names = set(Sources().of(mix()))
+    assert not {"blocks/mwsa.py", "blocks/emvm.py", "ablate/topologies/restormer.py"} & names
+    assert "blocks/scan/_native.py" not in names
+
+
+def test_what_only_describes_mixes_is_no_part_of_them():
+    assert not {"ablate/mix.py", "blocks/_registry.py"} & set(Sources().of(mix()))
+
+
+def test_a_package_that_is_one_thing_counts_whole_with_its_kernel():
+    names = set(Sources().of(mix("vss")))
+    assert {"blocks/scan/_native.py", "blocks/scan/_chunked.py", "blocks/scan/kernel.c"} <= names
+
+
+def test_degradations_inside_a_degradation_count():
+    inner = (Choice(name="gaussian_blur"), Choice(name="gaussian_noise"))
+    names = set(Sources().of(mix(degradation=Choice.of("mixture", {"of": inner}))))
+    assert "ablate/tasks/degradations/blur.py" in names
+
+
+def test_the_code_that_trains_reaches_the_loop_and_the_metrics():
+    named = Sources()._named(Sources()._reached(ROOT / "ablate/trial.py"))
+    assert {"ablate/trial.py", "ablate/training/loop.py", "ablate/metrics.py"} <= set(named)
+    assert "blocks/mwsa.py" not in named
+    assert Sources().training() == Sources().training()
+
+
+def test_a_comment_or_a_docstring_changes_nothing_and_code_does():
+    text = 'def f(x):\n    """Doc."""\n    return x + 1  # one more\n'
+    assert running(text) == "def f(x):\n    return x + 1"
+    reworded = '"""New."""\n\n# a remark\ndef f(x):\n\n    """Other\n    words."""\n'
+    reworded += "    return x + 1\n"
+    assert running(reworded) == running(text)
+    assert running(text.replace("+ 1", "+ 2")) != running(text)
+
+
+def test_text_that_looks_like_a_comment_or_a_docstring_stays():
+    text = 'a = "# no comment"\nb = 1; """no docstring"""'
+    assert running(text) == text
+    inline = 'class A: "doc"'
+    assert running(inline) == inline
+
+
+def test_source_of_another_python_is_not_parsed():
+    assert parsed("def f(:  # broken") is None
+    assert parsed("a = 1\0") is None
+
+
+def test_the_key_depends_on_all_that_defines_a_trial():
+    first = trial_key(mix(), 0, "data", Evaluation(), "code")
+    others = {
+        trial_key(mix("plain_block"), 0, "data", Evaluation(), "code"),
+        trial_key(mix(), 1, "data", Evaluation(), "code"),
+        trial_key(mix(), 0, "others", Evaluation(), "code"),
+        trial_key(mix(), 0, "data", replace(Evaluation(), border=1), "code"),
+        trial_key(mix(), 0, "data", Evaluation(), "other code"),
+        trial_key(mix(), 0, "data", Evaluation()),
+    }
+    assert len(others - {first}) == 6
+    assert first == trial_key(mix(), 0, "data", Evaluation(), "code")
+
+
+def test_a_changed_plugin_makes_another_mix_and_is_named(tmp_path: Path):
+    file = tmp_path / "own.py"
+    file.write_text(PLUGIN)
+    ablate.load_plugins([str(file)])
+    before = Sources().of(mix("own"))
+    assert {"own.py", "blocks/_layout.py"} <= set(before)
+    digest = code_digest(mix("own"))
+    file.write_text(f"# a remark\n{PLUGIN}")
+    assert code_digest(mix("own")) == digest
+    assert Sources().changed(before, [str(file)]) == []
+    file.write_text(PLUGIN.replace("return x", "return x + x"))
+    assert code_digest(mix("own")) != digest
+    assert Sources().changed(before, [str(file)]) == ["own.py"]
+    assert Sources().changed(before, []) == ["own.py"]
+
+
+def test_imports_are_followed_in_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    files = {
+        "ablate/__init__.py": "",
+        "ablate/topologies/__init__.py": "from ablate.topologies._kept import named as handed\n",
+        "ablate/topologies/_kept.py": "named = 1",
+        "ablate/topologies/one.py": "from ._kept import named\nimport blocks._near\n",
+        "ablate/topologies/two.py": "def f():\n    from ablate.topologies import handed, one\n",
+        "blocks/__init__.py": "own = 2\n",
+        "blocks/_near.py": "from blocks import own\nimport torch, blocks.gone\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(importing, "ROOT", tmp_path)
+
+    def of(name: str) -> set[str]:
+        tree = parsed((tmp_path / name).read_text())
+        assert tree is not None
+        found = imported(tree, tmp_path / name)
+        return {file.relative_to(tmp_path).as_posix() for file in found}
+
+    assert of("ablate/topologies/one.py") == {"ablate/topologies/_kept.py", "blocks/_near.py"}
+    assert of("ablate/topologies/two.py") == {
+        "ablate/topologies/_kept.py",
+        "ablate/topologies/one.py",
+    }
+    assert of("blocks/_near.py") == {"blocks/__init__.py"}
