@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.apart import apart
 from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
 from reports.quality import several_tasks as different_inputs
@@ -89,6 +90,12 @@ def broken_trials(found: Found) -> list[Finding]:
             text = f"{len(rows)} of {count(len(found.trials), 'trial')} {status}; {rule}."
             findings.append(Finding("bad", text, details))
     return findings
+
+
+def other_trainings(found: Found) -> list[Finding]:
+    """Trials that had to be trained in another way than the rest."""
+    said, trials = apart(found)
+    return [Finding("bad", said, trials)] if said else []
 
 
 def missing_costs(found: Found) -> list[Finding]:
@@ -196,6 +203,7 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     unfinished,
     stopped,
     broken_trials,
+    other_trainings,
     missing_costs,
     few_seeds,
     several_sittings,

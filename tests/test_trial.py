@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,7 @@ import torch
 
 from ablate import trial_state
 from ablate.checkpoint import load_state, save_state
-from ablate.engines.job import Failed, Job, Message, Stopped
-from ablate.engines.local import run_jobs
+from ablate.engines.job import Stopped
 from ablate.mix import Choice, mix_from_json
 from ablate.running import keep, prepare_data
 from ablate.study import load_study
@@ -137,24 +135,19 @@ def test_so_does_one_that_tries_rates(step: int, data: Path, tmp_path: Path) -> 
     assert "warning" not in result.facts
 
 
-def killed(job: TrialJob, report: Callable[[object], None]) -> TrialResult:
-    """The trial, whose process is killed after its third step (a job for a worker)."""
-
-    def to_the_third(message: object) -> None:
-        report(message)
-        if isinstance(message, Progress) and message.step == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return run_trial(job, to_the_third)
+class Killed(BaseException):
+    """Ends a trial on the spot, as SIGKILL does: nobody catches it, nothing more is kept."""
 
 
-def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_state(
+def test_a_trial_that_is_killed_goes_on_from_its_last_state(
     data: Path, undisturbed: TrialResult, tmp_path: Path
 ) -> None:
-    often = job(data, tmp_path, every=1e-9)
-    work = Job(name="one", function=f"{__name__}:killed", payload=often)
-    ends = [event for event in run_jobs([work], 1) if not isinstance(event, Message)]
-    assert [type(end) for end in ends] == [Failed]
+    def to_the_third(message: object) -> None:
+        if isinstance(message, Progress) and message.step == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_trial(job(data, tmp_path, every=1e-9), to_the_third)
     assert files(tmp_path) == {"states/one.pt"}
     result = run_trial(job(data, tmp_path), quiet)
     assert numbers(result) == numbers(undisturbed)
