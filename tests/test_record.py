@@ -248,7 +248,7 @@ def torn_record(path: Path) -> None:
         (lambda path: path.write_bytes(b""), r"x: is empty \(0 bytes\), not a record"),
         (lambda path: path.write_text("hello, I am text"), "x: is not an SQLite file"),
         (other_database, r"x: an SQLite file, but not a record \(application_id 0\)"),
-        (newer_record, r"x: written by a newer version \(format 7; this one reads up to 1\)"),
+        (newer_record, r"x: written by a newer version \(format 7; this one reads up to 2\)"),
         (torn_record, "x: not a readable record"),
     ],
 )
