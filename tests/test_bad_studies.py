@@ -32,7 +32,7 @@ KEYS = "keys: question, task, network, training, evaluation, search, profile, re
 TRAINING_KEYS = (
     "keys: steps, batch, crop, augment, loss, scale_weights, auxiliary, optimizer, rate, "
     "rates, probe, final_rate, betas, weight_decay, schedule, constant, warmup, clip, ema, "
-    "precision, channels_last, validate, seeds"
+    "precision, channels_last, validate, seeds, timeout"
 )
 UNET_KNOBS = (
     "knobs: down, head, image_channels, local_means, multi_input, padding, skip, stem, supervised, "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Seen
@@ -31,7 +32,7 @@ def beaten_by(costs: Numbers) -> list[int]:
     Args:
         costs: (rows, goals), lower is better.
     """
-    unknown = np.isnan(costs).any(axis=1)
+    unknown: NDArray[np.bool_] = np.isnan(costs).any(axis=1)
     counts = []
     for at, cost in enumerate(costs):
         better = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
@@ -92,7 +93,8 @@ class Margins:
         sd, degrees = self.spread[goal] or (math.nan, 0)
         if not degrees:
             return np.full(len(self.n), math.inf)
-        return t_quantile(self.tail, degrees) * sd * np.sqrt(1.0 / self.n + 1.0 / self.n[at])
+        parts: Numbers = np.sqrt(1.0 / self.n + 1.0 / self.n[at])
+        return t_quantile(self.tail, degrees) * sd * parts
 
 
 def surely_beaten(
