@@ -150,9 +150,8 @@ def test_a_partial_result_is_kept_apart_and_the_state_stays(tmp_path: Path):
         state.write_bytes(b"state")
         return Done(job, replace(done(job).result, status="partial", facts={}))
 
-    text = SIX.replace("[profile]", "[search]\nrungs = [1]\n\n[profile]").replace(
-        "seeds = 3", "seeds = 1"
-    )
+    rungs = '[search]\nrungs = [1]\n\n[report]\nobjectives = ["psnr", "params"]\n\n[profile]'
+    text = SIX.replace("[profile]", rungs).replace("seeds = 3", "seeds = 1")
     place = start(tmp_path, text.replace("steps = 2", "steps = 4"), end).place
     with place.open() as record:
         partials, trials = record.partials(), record.trials()
