@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ablate.checkpoint import StateError
 from ablate.engines.job import Reporter
+from ablate.engines.kinds import failing_as
 from ablate.faults import fault
 from ablate.mix import Training, digest, mix_from_json
 from ablate.network import build
@@ -25,12 +26,6 @@ from ablate.trial_job import TrialJob
 from ablate.trial_state import Kept, TrialState
 
 CURVE_IMAGES = 8  # validation images behind each point of a validation curve
-
-
-class BuildError(ValueError):
-    """A network that cannot be built."""
-
-    kind = "build"
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ class Learner:
         It goes on from the state that it finds, where that is of this training.
 
         Raises:
-            BuildError: The network cannot be built.
+            ValueError: The network cannot be built; its failure is of that kind.
         """
         try:
             return self._learn(self.state.read(self.job.until))
@@ -162,14 +157,8 @@ class Learner:
     def _fresh(self) -> nn.Module:
         """The untrained network, always the same; what is drawn after it is the same too."""
         seed_all(self.job.seed)
-        try:
+        with failing_as("build"):
             return build(self.mix.network)
-        except (MemoryError, OSError, ImportError):  # no fault of the network
-            raise
-        except Exception as error:
-            if "allocate" in str(error):  # torch has no class of its own for the CPU's memory
-                raise
-            raise BuildError(" ".join(str(error).split()) or type(error).__name__) from error
 
     def _glance(self, network: nn.Module) -> dict[str, float]:
         """The scores behind a point of a curve, which needs only a few images."""
