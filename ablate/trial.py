@@ -31,7 +31,7 @@ def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
     is kept.
 
     Raises:
-        ValueError: The network cannot be built.
+        BuildError: The network cannot be built.
         DataError: The prepared images cannot be read.
     """
     steady_allocator()

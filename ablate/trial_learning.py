@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ablate.checkpoint import StateError
 from ablate.engines.job import Reporter
-from ablate.engines.kinds import failing_as
+from ablate.engines.kinds import kind_of
 from ablate.faults import fault
 from ablate.mix import Training, digest, mix_from_json
 from ablate.network import build
@@ -26,6 +26,12 @@ from ablate.trial_job import TrialJob
 from ablate.trial_state import Kept, TrialState
 
 CURVE_IMAGES = 8  # validation images behind each point of a validation curve
+
+
+class BuildError(ValueError):
+    """A network that cannot be built; the message says what it raised."""
+
+    kind = "build"
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Learner:
         It goes on from the state that it finds, where that is of this training.
 
         Raises:
-            ValueError: The network cannot be built; its failure is of that kind.
+            BuildError: The network cannot be built.
         """
         try:
             return self._learn(self.state.read(self.job.until))
@@ -157,8 +163,13 @@ class Learner:
     def _fresh(self) -> nn.Module:
         """The untrained network, always the same; what is drawn after it is the same too."""
         seed_all(self.job.seed)
-        with failing_as("build"):
+        try:
             return build(self.mix.network)
+        except Exception as error:
+            if kind_of(error) != "error":  # the machine's fault: its memory, its disk
+                raise
+            text = " ".join(str(error).split())
+            raise BuildError(f"{type(error).__name__}: {text}") from error
 
     def _glance(self, network: nn.Module) -> dict[str, float]:
         """The scores behind a point of a curve, which needs only a few images."""
