@@ -15,6 +15,7 @@ from typing import NoReturn, TypeAlias
 from rich.console import Console
 
 from ablate import __version__
+from ablate.collection.parser import add_collection, add_where
 from ablate.interrupting import INTERRUPTED, TERMINATED
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         add(subparsers)
     for add in (_add_restore, _add_evaluate, _add_profile, _add_latency_model, _add_crossover):
         add(subparsers)
-    for add in (_add_doctor, _add_compare, _add_watch, _add_export):
+    for add in (_add_doctor, _add_compare, _add_watch, _add_export, add_collection):
         add(subparsers)
     return parser
 
@@ -145,6 +146,12 @@ def _add_run(subparsers: Subparsers) -> None:
     parser.add_argument("--new-run", action="store_true", help=beside)
     every = "seconds between two saved states of a trial in progress (default: 60)"
     parser.add_argument("--save-every", default="60", metavar="SECONDS", help=every)
+    devices = (
+        "GPUs to train on, such as 0,1, or auto for all; trainings share one while its memory "
+        "lasts (default: the first, one training at a time)"
+    )
+    parser.add_argument("--devices", default="", metavar="LIST", help=devices)
+    add_where(parser)
 
 
 def _add_report(subparsers: Subparsers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -15,6 +16,10 @@ from ablate import doctor as examiner
 from ablate import running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
+from ablate.collection.command import merge as merge
+from ablate.collection.command import prune as prune
+from ablate.collection.command import runs as runs
+from ablate.collection.sharing import Share
 from ablate.command_parts import listening, make_table, phases, say, whole
 from ablate.comparing import compare as compare
 from ablate.composition.command import latency_model as latency_model
@@ -22,6 +27,9 @@ from ablate.composition.finding import model_folders, usable_model
 from ablate.composition.limits import limits
 from ablate.console import duration, shown
 from ablate.crossover.command import crossover as crossover
+from ablate.engines.asked import engine_of, slots_of
+from ablate.engines.devices import devices_for
+from ablate.events import Warned
 from ablate.exporting.command import export as export
 from ablate.folder import RunError
 from ablate.plan import Plan, PlannedMix, make_plan
@@ -80,17 +88,30 @@ def run(options: argparse.Namespace, console: Console) -> None:
     """Run a study or go on with it."""
     plugins = load_plugins(options.plugin)
     study = load_study(options.study)
-    with listening(options, console) as listener:
+    devices = devices_for(options.devices)  # before anything looks at a GPU
+    device = choose_device(study.profile, options.device)
+    if devices and device != "cuda":
+        raise RunError(f"--devices {options.devices}: this run is on the {device}, not on GPUs")
+    share = Share.read(options.shard) if options.shard else None
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listening(options, console))
+        runs = engine_of(options, device, devices, lambda text: listener(Warned(text)))
+        stack.enter_context(contextlib.closing(runs))
+        workers = _workers(options.workers)
+        if workers == "auto":
+            workers = slots_of(runs) or worker_count("auto", device, len(devices))
         running.run(
             study,
             options.out,
-            workers=_workers(options.workers),
+            workers=workers,
             device=options.device,
             plugins=plugins,
             listener=listener,
             reuse=not options.no_reuse,
             new_run=options.new_run,
             save_every=whole("save-every", options.save_every),
+            engine=runs,
+            share=share,
         )
 
 
@@ -222,8 +243,12 @@ def _plan_lines(planned: Plan) -> list[str]:
     lines += [words for words in (planned.constraints, planned.footing) if words]
     if planned.training_seconds is not None and planned.latency_seconds is not None:
         training, latency = planned.training_seconds, planned.latency_seconds
+        least = planned.least_training_seconds
+        spent, about = duration(training), "about"
+        if least is not None:  # rungs leave mixes behind
+            spent, about = f"{duration(least)} to {spent}", "at most"
         lines.append(
-            f"about {duration(training + latency)} in all: training {duration(training)} with "
+            f"{about} {duration(training + latency)} in all: training {spent} with "
             f"{planned.workers} at a time, timing {duration(latency)} (forecast)"
         )
     lines += [f"not timed: {reason}" for reason in planned.not_timed]

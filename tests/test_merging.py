@@ -170,7 +170,6 @@ def test_the_joined_run_can_be_reported(halves: list[Path], tmp_path: Path):
     ("changed", "reason"),
     [
         ({"data_digest": "e" * 16}, "other images"),
-        ({"device": "cuda"}, "other device"),
         ({"latency_models": '{"a": "1"}'}, "other latency models"),
         (
             {"sources": json.dumps({"blocks/lama.py": "2" * 16})},

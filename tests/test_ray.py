@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import socket
 import sys
 import time
 from collections import deque
@@ -16,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablate.engines import EngineError, engine
+from ablate.engines import EngineError, engine, ray_cluster
 from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Message
 from ablate.engines.local import LocalEngine
+from ablate.engines.ray_cluster import LOOPBACK
 from ablate.engines.ray_course import Course, _Sent
 from ablate.study import load_study
 from ablate.tasks.dataset import Dataset, Photo
@@ -67,10 +69,11 @@ def cluster() -> Iterator[Any]:
     """Two nodes of one processor each, on loopback; the second one's death is the last test."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patched.setenv(LOOPBACK, "0")  # nothing of this can be reached from elsewhere
         patched.setenv("PYTHONPATH", str(ROOT))
         from ray.cluster_utils import Cluster
 
-        here = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
+        here = {"num_cpus": 1, "object_store_memory": 80 << 20}
         made = Cluster(initialize_head=True, head_node_args={**here, "include_dashboard": False})
         made.add_node(**here)
         yield made
@@ -85,6 +88,7 @@ def told() -> list[str]:
 @pytest.fixture(scope="module")
 def on_ray(cluster: Any, told: list[str]) -> Iterator[Any]:
     made = engine("ray", address=cluster.address, tell=told.append)
+    made.cluster.marks = {}  # whoever edits a file while tests run shall not stop them
     yield made
     made.close()
 
@@ -118,7 +122,7 @@ def test_a_trial_comes_to_the_same_bytes_as_on_this_machine_alone(on_ray: Any, t
     pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
     Dataset.of([Photo("a", pixels[0])], [Photo("b", pixels[1])]).save(tmp_path / "data.npy")
     ends: dict[str, Event] = {}
-    for name, runs in (("ray", on_ray), ("local", LocalEngine())):
+    for name, runs in (("ray", on_ray), ("local", LocalEngine(warm=False))):
         *_, ends[name] = runs([trial_job(tmp_path, name)], 1)
         runs.close() if name == "local" else None
     there, here = ends["ray"], ends["local"]
@@ -245,3 +249,22 @@ def test_nothing_but_its_engine_imports_ray():
         file.relative_to(ROOT).as_posix() for file in files if imports.search(file.read_text())
     }
     assert found == {"ablate/engines/ray_cluster.py"}
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EngineError) as error:
+            ray_cluster._require_answer(address)
+    assert str(error.value) == (
+        f"engine: no cluster answers at {address} (Connection refused); "
+        "to start one: ray start --head"
+    )
+
+
+@pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "10.0.0.1", "host:", ":6379"])
+def test_what_is_no_address_is_said(address: str):
+    with pytest.raises(EngineError) as error:
+        ray_cluster._require_answer(address)
+    assert str(error.value) == f"--address: expected HOST:PORT or auto; got '{address}'"

@@ -14,7 +14,8 @@ from ablate.folder import RunError, RunFolder
 from ablate.opening import MARKS, SOURCES
 from reports.record import Reading
 
-_TOLD = ("cpu", "gpu", "torch", "numpy", "commit")  # said where they differ, and not refused
+# Said where they differ, and not refused.
+_TOLD = ("device", "cpu", "gpu", "torch", "numpy", "commit")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ def _best(now: Snapshot, folder: RunFolder) -> tuple[str, str]:
     if not known:
         return "", ""
     best = max(known, key=lambda mix: side * mix.values[metric])
-    return best.label, f"{best.words[0]} {standing.headings[0].partition(' / ')[2]}".strip()
+    return best.label, f"{best.words[0]} {standing.headings[0].partition(', ')[2]}".strip()
 
 
 def _changed(folder: Path) -> str:

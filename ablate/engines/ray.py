@@ -42,6 +42,10 @@ class RayEngine:
     ) -> None:
         self.cluster = Cluster(address)
         self.gpus, self.again, self.tell = gpus, again, tell
+        there = self.cluster.resources()
+        for name, needed in (("CPU", 1.0), ("GPU", gpus)):
+            if there.get(name, 0.0) < needed:
+                tell(f"no host of the cluster has a {name} for a trial now; trials wait for one")
 
     def slots(self, threads: int = 1) -> int:
         """How many jobs the cluster can run at a time, as large as it is now; at least 1."""

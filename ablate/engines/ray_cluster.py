@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ from ablate.engines.errand import Parcel, marks
 from ablate.engines.host import clean
 
 TIDYING = 10.0  # seconds that hosts have to answer a question, or to remove what a run left there
+REACHING = 5.0  # seconds in which a cluster must answer
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Where this is 0 as Ray is imported, it listens on loopback only; else on all interfaces."""
 
 
 class Cluster:
@@ -37,6 +41,8 @@ class Cluster:
     """
 
     def __init__(self, address: str) -> None:
+        if not address:
+            os.environ.setdefault(LOOPBACK, "0")
         self.ray = import_ray()
         self.own = not self.ray.is_initialized()
         if self.own:
@@ -96,7 +102,9 @@ def import_ray() -> ModuleType:
 
 def _connect(ray: ModuleType, address: str) -> None:
     """Join a cluster, or start Ray here and for this machine only."""
-    alone = {} if address else {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    if address not in ("", "auto"):
+        _require_answer(address)
+    alone = {} if address else {"include_dashboard": False}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         with _signals_kept():
@@ -105,6 +113,24 @@ def _connect(ray: ModuleType, address: str) -> None:
         said = " ".join(str(error).split())[:200]
         where = f"no cluster answers at {address}" if address else "Ray does not start here"
         raise EngineError(f"engine: {where} ({said}); to start one: ray start --head") from error
+
+
+def _require_answer(address: str) -> None:
+    """See that somebody answers there: Ray itself tries for minutes.
+
+    Raises:
+        EngineError: The address is none, or nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise EngineError(f"--address: expected HOST:PORT or auto; got '{address}'")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACHING).close()
+    except OSError as error:
+        raise EngineError(
+            f"engine: no cluster answers at {address} ({error.strerror or error}); "
+            "to start one: ray start --head"
+        ) from error
 
 
 @contextlib.contextmanager

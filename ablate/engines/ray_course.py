@@ -73,8 +73,8 @@ class Course:
         self.deadline = 0.0  # once the jobs were told to end
         actor = self.ray.remote(num_cpus=0)(Bell)
         self.bell = actor.options(scheduling_strategy=cluster.only()).remote()
-        task = self.ray.remote(num_returns="streaming", max_retries=0)(errand_on_node)
-        self.task = task.options(num_gpus=gpus, scheduling_strategy="SPREAD")
+        self.gpus = gpus
+        self.task = self.ray.remote(num_returns="streaming", max_retries=0)(errand_on_node)
 
     def events(self) -> Iterator[Event]:
         """What happens, until all is done; whoever leaves early ends the jobs."""
@@ -123,7 +123,12 @@ class Course:
         pause = max(PAUSE, self.workers / NEWS)
         errand = pack(job, self.cluster.run, self.cluster.marks, pause)
         contents = {p.name: self.cluster.store(p) for p in errand.parcels.values()}
-        task = self.task.options(num_cpus=job.threads, name=job.name)
+        task = self.task.options(
+            num_cpus=job.threads,
+            num_gpus=self.gpus,
+            scheduling_strategy="SPREAD",
+            name=job.name,
+        )
         return task.remote(errand, contents, self.bell)
 
     def _hear(self, stream: Any) -> Event | None:
@@ -169,9 +174,9 @@ class Course:
         if not self.deadline and self.stop():
             self.deadline = time.monotonic() + GRACE + MARGIN
             self.bell.ring.remote()
-            for stream, sent in self.running.items():
-                if not sent.host:
-                    self.ray.cancel(stream)
+            for stream in [s for s, sent in self.running.items() if not sent.host]:
+                self.ray.cancel(stream)  # of one that never ran Ray may say nothing
+                del self.running[stream]
         if self.deadline and time.monotonic() > self.deadline:
             for stream in list(self.running):
                 self.ray.cancel(stream, force=True)
