@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from ablate import trial_state
+from ablate import trial_learning, trial_state
 from ablate.checkpoint import load_state, save_state
 from ablate.engines.job import Stopped
 from ablate.engines.kinds import kind_of
@@ -375,3 +375,15 @@ def test_a_network_that_cannot_be_built_is_a_failure_of_that_kind(
     with pytest.raises(ValueError, match="no nafblock knob is named 'wings'") as caught:
         run_trial(job(data, tmp_path, mix=replace(mix, network=network).to_json()), quiet)
     assert kind_of(caught.value) == "build" and "\n" not in str(caught.value)
+
+
+def test_memory_that_runs_out_while_it_is_built_is_no_fault_of_the_network(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(network: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 B")
+
+    monkeypatch.setattr(trial_learning, "build", build)
+    with pytest.raises(RuntimeError) as caught:
+        run_trial(job(data, tmp_path), quiet)
+    assert kind_of(caught.value) == "out of memory"
