@@ -254,9 +254,9 @@ def _empty(paths: list[Path], words: str) -> None:
 def _save(figure: Figure, path: Path) -> Path:
     """Whole or not at all: what was drawn before stays until then."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    how = {"dpi": 200, "bbox_inches": "tight", "metadata": _undated(path)}
+    kind, undated = path.suffix.removeprefix(".") or "png", _undated(path)
     try:
-        figure.savefig(draft, format=path.suffix.removeprefix(".") or "png", **how)
+        figure.savefig(draft, format=kind, dpi=200, bbox_inches="tight", metadata=undated)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -21,9 +21,11 @@ SLOW = KILLS > 50
 CAMPAIGNS = 2  # tests that share the kills, so that two cores share them
 DEEDS: tuple[Deed, ...] = ("kill", "raise", "disk-full")
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="finds processes in /proc: Linux only"
-)
+LINUX = Path("/proc/self/stat").exists()
+pytestmark = [
+    pytest.mark.skipif(not LINUX, reason="finds processes in /proc: Linux only"),
+    pytest.mark.timeout(3000 if SLOW else 600),
+]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ablate.exporting.trials import optuna_trials
 from ablate.folder import RunFolder
@@ -20,6 +20,8 @@ from reports.tables import with_unit
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.study import Study
+
+Direction = Literal["maximize", "minimize"]
 
 MARK = "ablate"  # attribute of an Optuna study that says which run it was exported from
 
@@ -142,7 +144,9 @@ def _storage(url: str) -> Iterator[RDBStorage]:
         storage.engine.dispose()
 
 
-def _new_study(storage: RDBStorage, name: str, directions: Sequence[str], found: Found) -> Study:
+def _new_study(
+    storage: RDBStorage, name: str, directions: Sequence[Direction], found: Found
+) -> Study:
     """An empty study; one that was exported from the same run gives way.
 
     Raises:
@@ -167,7 +171,7 @@ def _new_study(storage: RDBStorage, name: str, directions: Sequence[str], found:
     return study
 
 
-def _direction(found: Found, objective: str) -> str:
+def _direction(found: Found, objective: str) -> Direction:
     """Optuna's word for the better direction of a metric that may not be measured yet."""
     metric = found.metrics.get(objective)
     return "maximize" if metric is None or metric.better == "higher" else "minimize"

@@ -67,7 +67,7 @@ def _trials(found: Found) -> pd.DataFrame:
     trials = found.trials.rename(columns={"key": "trial"})
     trials.insert(4, "kind", trials["trial"].map(kinds))
     for name, values in found.per_seed.items():
-        trials = trials.join(values.stack().rename(name), on=["mix", "seed"])
+        trials = trials.join(values.stack().to_frame(name), on=["mix", "seed"])
     return trials
 
 

@@ -36,7 +36,7 @@ def optuna_trials(found: Found) -> Iterator[FrozenTrial]:
     }
     seconds = found.trials.groupby("mix")["seconds"].sum()
     for key, row in found.table.iterrows():
-        levels = found.levels.loc[key].dropna()
+        levels = found.levels.loc[str(key)].dropna()
         parameters = {str(axis): readers[str(axis)](level) for axis, level in levels.items()}
         state, values = _state(found, row)
         trial = create_trial(
@@ -118,4 +118,4 @@ def _curve(found: Found, key: str) -> dict[int, float]:
     values = found.measurements[found.measurements["metric"] == name].set_index("subject")["value"]
     at_rungs = pd.DataFrame({"step": rested, "value": values.reindex(rested.index)}).dropna()
     means = pd.concat([at_rungs, points[["step", "value"]]]).groupby("step")["value"].mean()
-    return {int(step): float(value) for step, value in means.items()}
+    return {int(step): float(value) for step, value in zip(means.index, means, strict=True)}
