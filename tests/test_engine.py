@@ -223,7 +223,9 @@ def test_jobs_of_a_server_that_is_killed_are_lost_and_later_ones_have_another():
 
 
 def test_where_no_server_can_begin_jobs_run_in_new_interpreters():
-    with closing(LocalEngine(modules=("no_such_module",))) as local:
+    said = "trials start slowly: .* ended: ModuleNotFoundError: No module named 'no_such_module'"
+    slow = pytest.warns(RuntimeWarning, match=said)
+    with closing(LocalEngine(modules=("no_such_module",))) as local, slow:
         ended = ends(local([job(jobs.double, 1, name="a"), job(jobs.double, 2, name="b")], 1))
     assert [ended[name].result for name in "ab"] == [2, 4]
 

@@ -80,9 +80,13 @@ class JobAtWork:
             return Failed(self.job, reason, "", "environment")
         evidence = kills.new()
         reason, kind = how_it_ended(code, evidence)
-        if code is None and isinstance(self.process, ForkedProcess):
-            evidence = self.process.server.last_words()
+        if kind == "lost":
+            evidence = self.servers_words()
         return self._failed(reason, kind, evidence if kind != "crash" else "")
+
+    def servers_words(self) -> str:
+        """The end of what the server wrote that its process is a fork of; empty without one."""
+        return self.process.server.last_words() if isinstance(self.process, ForkedProcess) else ""
 
     def timed_out(self) -> Failed:
         """That it took too long, and where in its code it was."""

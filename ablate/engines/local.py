@@ -146,7 +146,7 @@ class _Course:
 
     def _once_more(self, work: JobAtWork) -> Event | None:
         """Where no server can begin, a new interpreter can, or it can say what is wrong."""
-        self.starter.give_up()
+        self.starter.give_up(work.servers_words())
         if self.patience_ends < math.inf:
             return Interrupted(work.job)
         self.waiting.appendleft(work.job)

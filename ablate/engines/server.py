@@ -10,7 +10,6 @@ and the file for what it writes); what goes back are replies.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -141,10 +140,9 @@ class _Server:
         os.close(errors)
         settle_down(server)
         code = _exit_code(pipe)
-        atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os._exit(code)  # at once: nothing of what was loaded needs to be taken down
+        os._exit(code)  # at once: to take down what was loaded costs more than most of this
 
     def _reap(self) -> None:
         """Say how workers ended; whatever they started themselves ends with them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -49,8 +50,16 @@ class Starter:
             self._servers[key] = Server({**environment, **one_thread}, self._modules)
         return self._servers[key].fork(pipe, errors)
 
-    def give_up(self) -> None:
-        """Start new interpreters from now on: a server could not even begin."""
+    def give_up(self, words: str) -> None:
+        """Start new interpreters from now on: a server could not even begin.
+
+        Args:
+            words: What it wrote last.
+        """
+        if self._warm:
+            why = (words.strip().splitlines() or ["it said nothing"])[-1]
+            text = f"trials start slowly: the process that they should be forks of ended: {why}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
         self._warm = False
 
     def servers(self) -> list[Server]:

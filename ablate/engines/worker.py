@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import functools
 import json
 import os
 import pickle
@@ -107,9 +108,15 @@ def settle_down(parent: int) -> None:
 def die_with(parent: int, number: int) -> None:
     """No worker outlives a killed run: Linux signals it, elsewhere a broken pipe a step later."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        _system().prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(1)
+
+
+@functools.cache
+def _system() -> ctypes.CDLL:
+    """The C library, found once: workers are forked from a process that has it."""
+    return ctypes.CDLL(None)
 
 
 def main() -> None:
