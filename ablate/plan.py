@@ -127,7 +127,7 @@ def make_plan(
         plan,
         constraints=limits.words if limits else "",
         footing=footing,
-        different=different_mixes(study) if study.footing is None else None,
+        different=None if study.footing else different_mixes(study, study.related_axes),
         design=(*_search_words(space, points, study, limits), *_schedule_words(study, plan.total)),
         least_training_seconds=_at_least(study, plan.training_seconds),
     )

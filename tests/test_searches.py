@@ -398,3 +398,25 @@ def test_all_points_are_never_held_at_once() -> None:
 def test_a_grid_of_a_thousand_million_mixes_is_refused_before_it_is_listed() -> None:
     with pytest.raises(ValueError, match=r"grid is every one of 1,000,000,000 points, and more"):
         propose(Bare((10,) * 9), [], Choice.of("grid"))
+
+
+def test_only_axes_of_one_table_are_looked_at_together(alike: Study) -> None:
+    names = [axis.name for axis in alike.axes]
+    assert names == ["width", "stage1", "stage1.depth", "stage2"]
+    pairs = {tuple(names[axis] for axis in pair) for pair in alike.related_axes}
+    assert pairs == {("stage1", "stage1.depth")}
+    stage = {"topology": ["unet", "mountain"], "stage": [{"block": ["rdcnn", "lama"]}] * 2}
+    study = load_study({**ASKED, "network": stage})
+    assert study.related_axes == ((0, 1), (0, 2))  # topology and each stage
+    raw = {**ASKED, "network": {"width": 8, "stage": [{"block": ["rdcnn", "lama"]}]}}
+    study = load_study({**raw, "training": {"rate": [1e-3, 2e-3], "augment": [True, False]}})
+    names = [axis.name for axis in study.axes]
+    pairs = {tuple(names[axis] for axis in pair) for pair in study.related_axes}
+    assert pairs == {("rate", "augment")} or pairs == {("augment", "rate")}
+
+
+def test_a_large_study_knows_how_many_of_its_mixes_differ() -> None:
+    stage = {"block": ["rdcnn", "lama", "nafblock"], "depth": [0, 1, 2]}
+    study = load_study({**ASKED, "network": {"width": [8, 16], "stage": [stage] * 4}})
+    assert study.size == 2 * 9**4
+    assert different_mixes(study, study.related_axes) == 2 * (1 + 2 * 3) ** 4

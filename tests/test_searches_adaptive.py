@@ -58,7 +58,7 @@ def test_learning_finds_what_is_good_sooner_than_chance(name: str) -> None:
         search = Choice.of(name, {"n": n, "batch": 8, "seed": seed})
         seen = search_through(search, bare, ended=towards(best))
         found.append(max(one.values["psnr"] for one in seen))
-    assert sum(found) / 3 >= 29  # of 1024 mixes; 64 drawn come within 2.4 on average
+    assert sum(found) / 3 >= 29  # of 1024 mixes; the best of 64 drawn has 28.35 on average
 
 
 @pytest.mark.parametrize("name", LEARNING)

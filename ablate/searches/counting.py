@@ -13,7 +13,7 @@ LOOKED_AT = 4096  # points that are gone through; where more would be needed, it
 BASES = 2  # points around which pairs of axes are looked at in a larger study, the first mix too
 
 
-def different_mixes(space: Space) -> int | None:
+def different_mixes(space: Space, related: Iterable[tuple[int, int]] | None = None) -> int | None:
     """How many mixes there are, points that describe the same one counted once.
 
     A small study is gone through. In a larger one, pairs of axes are looked at, everything else
@@ -24,14 +24,15 @@ def different_mixes(space: Space) -> int | None:
 
     Args:
         space: The study; constraints are not asked.
+        related: Pairs of axes that may belong together; without it, all.
 
     Returns:
         None where the pairs, or axes that belong together, are too many to go through.
     """
     if space.size <= LOOKED_AT:
-        return len({space.mix(point).key for point in space.points()})
+        return len({space.mix(point) for point in space.points()})
     sizes = [len(axis.labels) for axis in space.axes]
-    pairs = list(itertools.combinations(range(len(sizes)), 2))
+    pairs = list(itertools.combinations(range(len(sizes)), 2) if related is None else related)
     if sum(sizes[a] * sizes[b] for a, b in pairs) > LOOKED_AT:
         return None
     together = set[tuple[int, int]]()
@@ -56,7 +57,7 @@ def _count(space: Space, base: Point, axes: Sequence[int]) -> int:
         for number, axis in enumerate(space.axes)
     ]
     points: Iterable[Point] = itertools.product(*options)
-    return len({space.mix(point).key for point in points})
+    return len({space.mix(point) for point in points})
 
 
 def _joined(axes: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ablate.searches.space import Point, Seen, Space
@@ -73,8 +74,8 @@ def _suggestions(
 ) -> Iterator[Point]:
     """Ask without end. What was asked stays open, which keeps TPE from asking it again."""
     weighed = weigh(space, rows, least=len(space.axes) + 1)
-    ways = {"higher": "maximize", "lower": "minimize"}
-    directions = [ways[goal.better] for goal in weighed.goals] or ["minimize"]
+    ways = {"higher": StudyDirection.MAXIMIZE, "lower": StudyDirection.MINIMIZE}
+    directions = [ways[goal.better] for goal in weighed.goals] or [StudyDirection.MINIMIZE]
     with _silent():
         study = optuna.create_study(directions=directions, sampler=sampler)
     study.add_trials(_told(space, rows, weighed, generation))
@@ -111,7 +112,7 @@ def _told(
     return told
 
 
-def _distributions(space: Space) -> dict[str, CategoricalDistribution]:
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
     return {
         f"axis {number}": CategoricalDistribution(tuple(range(len(axis.labels))))
         for number, axis in enumerate(space.axes)

@@ -99,6 +99,18 @@ class Points:
         )
 
     @cached_property
+    def related_axes(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of axes of which one may mean nothing beside the other: parts of one table."""
+
+        def related(first: Place, second: Place) -> bool:
+            network = first[0] == second[0] == "network"
+            joins = any(p == ("network", "topology") or p[-1] == "repeat" for p in (first, second))
+            return (network and joins) or first[: 1 + network] == second[: 1 + network]
+
+        pairs = itertools.combinations(enumerate(q.place for q in self.asked), 2)
+        return tuple((a, b) for (a, first), (b, second) in pairs if related(first, second))
+
+    @cached_property
     def asked(self) -> tuple[Question, ...]:
         """The questions with several answers, an axis each."""
         return tuple(question for question in self.questions if len(question.answers) > 1)
