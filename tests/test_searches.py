@@ -405,8 +405,11 @@ def test_only_axes_of_one_table_are_looked_at_together(alike: Study) -> None:
     assert names == ["width", "stage1", "stage1.depth", "stage2"]
     pairs = {tuple(names[axis] for axis in pair) for pair in alike.related_axes}
     assert pairs == {("stage1", "stage1.depth")}
-    stage = {"topology": ["unet", "mountain"], "stage": [{"block": ["rdcnn", "lama"]}] * 2}
-    study = load_study({**ASKED, "network": stage})
+    network = {
+        "topology": ["unet", {"name": "mountain", "passes": 0}],
+        "stage": [{"block": ["rdcnn", "lama"]}] * 2,
+    }
+    study = load_study({**ASKED, "network": network})
     assert study.related_axes == ((0, 1), (0, 2))  # topology and each stage
     raw = {**ASKED, "network": {"width": 8, "stage": [{"block": ["rdcnn", "lama"]}]}}
     study = load_study({**raw, "training": {"rate": [1e-3, 2e-3], "augment": [True, False]}})
