@@ -126,10 +126,10 @@ class _Course:
 
     def _speaking(self) -> list[JobAtWork]:
         """Those that have something to say, or have ended; waits a little for one."""
-        servers = self.starter.servers()
+        servers = {server.fileno(): server for server in self.starter.servers()}
         ready = wait([*(work.pipe for work in self.working), *servers], _TICK)
-        for server in servers:
-            if server in ready:
+        for file, server in servers.items():
+            if file in ready:
                 server.hear()
         return [work for work in self.working if work.pipe in ready or work.process.over]
 

@@ -80,15 +80,16 @@ class _Server:
     def serve(self) -> NoReturn:
         """Do what is asked until the run is gone."""
         self._reply(READY, 0, 0)
+        control = self.control.fileno()
         while True:
-            ready, _, _ = select.select([self.control, self.woken], [], [])
+            ready, _, _ = select.select([control, self.woken], [], [])
             if self.woken in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.woken, 4096)
                 self._reap()
             if os.getppid() != self.parent:
                 self._end()
-            if self.control in ready:
+            if control in ready:
                 self._obey()
 
     def _obey(self) -> None:
