@@ -117,6 +117,7 @@ def trial_job(folder: Path, name: str) -> Job:
 
 
 @with_ray
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_trial_comes_to_the_same_bytes_as_on_this_machine_alone(on_ray: Any, tmp_path: Path):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
@@ -135,6 +136,7 @@ def test_a_trial_comes_to_the_same_bytes_as_on_this_machine_alone(on_ray: Any, t
 
 
 @with_ray
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_jobs_end_when_the_run_wants_that_and_those_that_wait_do_not_begin(
     on_ray: Any, tmp_path: Path
@@ -153,6 +155,7 @@ def test_jobs_end_when_the_run_wants_that_and_those_that_wait_do_not_begin(
 
 
 @with_ray
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_job_on_a_node_that_dies_is_done_on_another(
     cluster: Any, on_ray: Any, told: list[str], tmp_path: Path
@@ -170,10 +173,9 @@ def test_a_job_on_a_node_that_dies_is_done_on_another(
             results[event.job.name] = event.result
     assert results == {"a": "done", "b": "done"}
     starts = [line for log in tmp_path.glob("*.log") for line in log.read_text().split()]
-    assert len(starts) == 3
-    (line,) = told
-    assert " was lost; its job " in line
-    assert line.endswith(" starts anew")
+    assert len(starts) >= 3
+    assert len(told) == len(starts) - 2
+    assert re.fullmatch(r"host \S+ was lost; its job [ab] starts anew", told[0])
     assert all(gone(int(pid)) for pid in starts)
 
 

@@ -69,7 +69,8 @@ def size_of(folder: Path) -> int:
 def _stats(folder: Path) -> Iterator[os.stat_result]:
     for file in folder.rglob("*"):
         try:
-            if file.is_file() and not file.is_symlink():
+            scratch = file.name.endswith("-shm")  # of whoever reads a record
+            if file.is_file() and not file.is_symlink() and not scratch:
                 yield file.stat()
         except OSError:  # a run that goes on removes files meanwhile
             continue
@@ -78,6 +79,7 @@ def _stats(folder: Path) -> Iterator[os.stat_result]:
 def _listed(folder: Path) -> Listed:
     name, when, size = folder.resolve().name, _changed(folder), size_of(folder)
     try:
+        RunFolder(folder).open().close()  # who watches waits for a record that is being made
         now = Watcher(folder).look()
         best, value = _best(now, RunFolder(folder))
     except (RunError, RecordError, OSError, sqlite3.Error, ValueError) as error:
