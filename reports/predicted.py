@@ -16,7 +16,7 @@ def predictions(found: Found) -> tuple[str, ...]:
     """A sentence for each mode in which mixes were both predicted and measured."""
     rows = found.measurements
     predicted, measured = (_last(rows[rows["metric"] == name]) for name in (PREDICTED, METRIC))
-    pairs = predicted.join(measured, how="inner", rsuffix="_measured")
+    pairs = predicted.join(measured["value"].rename("value_measured"), how="inner")
     modes = pairs.index.get_level_values("mode")
     return tuple(_sentence(str(mode), pairs[modes == mode]) for mode in dict.fromkeys(modes))
 

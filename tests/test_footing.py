@@ -22,7 +22,7 @@ from ablate.costs.footing_rows import (
 )
 from ablate.events import Warned
 from ablate.footing import Filling, Footing, FootingError, Solver, amount_words
-from ablate.footing.making import counted
+from ablate.footing.making import block_macs, counted, macs_at
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted
 from ablate.footing.searching import MOST_DEPTHS, _depths_around
@@ -342,3 +342,18 @@ def test_mixes_that_were_left_out_are_written_down(tmp_path: Path) -> None:
         (text,) = record.notes()["text"]
     assert text.startswith("1 mix was left out: no width or depth gives the cost that all have; ")
     assert told == [Warned(text)]
+
+
+@pytest.mark.parametrize("topology", ["unet", "mountain"])
+def test_a_block_by_itself_costs_what_it_adds_to_its_network(topology: str) -> None:
+    slots = ("stage1", "stage2", "middle", "decoder2", "decoder1", "fusion")
+    has = {"unet": slots[:5], "mountain": slots}[topology]
+    outline = Outline(Choice(name=topology, knobs=(("width", 16),)), has)
+    size = (20, 28)
+    within = Counted(outline, macs_at(size))
+    alone = Counted(outline, macs_at(size), block_macs, size)
+    assert set(alone._sides) == {(call.slot, call.number) for call in outline.calls}
+    for call in outline.calls:
+        sizes, choice = call.sizes(outline.written), Choice(name="nafblock")
+        expected = within.block(call, choice, 0, sizes)
+        assert alone.block(call, choice, 0, sizes) == expected

@@ -46,7 +46,7 @@ class Frame:
             return float(width) if isinstance(width, int) else None
         scales = [float(str(width)) / 2.0**level for level, width in enumerate(widths)]
         filled = [scales[level] for level in _levels(slot, len(scales))]
-        return math.exp(sum(map(math.log, filled)) / len(filled))
+        return round(math.prod(filled) ** (1 / len(filled)), 9)  # of one place it is its own
 
 
 @dataclass(frozen=True, kw_only=True)

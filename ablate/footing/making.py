@@ -13,7 +13,7 @@ from ablate.composition.model import LatencyModel
 from ablate.composition.storage import ModelError, read, require_here
 from ablate.footing.asked import Footing, FootingError
 from ablate.footing.outline import Outline
-from ablate.footing.prices import Counted, Measure
+from ablate.footing.prices import Counted, Measure, Side
 from ablate.footing.solving import Fillings, Pricing, Solver
 from ablate.footing.sums import CountedSums, Sums
 from ablate.footing.timed import TimedSums
@@ -37,22 +37,35 @@ def solver_for(footing: Footing, profile: Profile, base: Path) -> Solver:
         model = _latency_model(profile, base / footing.equal_model)
         return Solver(footing, lambda outline: _timed(outline, model), model.device)
     size = profile.size[0]
-
-    def macs(model: nn.Module) -> float:
-        return count_macs(model, size).total
-
-    measure = macs if footing.equal == "macs" else count_parameters
-    return Solver(footing, lambda outline: counted(outline, measure))
+    if footing.equal == "params":
+        return Solver(footing, lambda outline: counted(outline, count_parameters))
+    return Solver(
+        footing, lambda outline: priced(Counted(outline, macs_at(size), block_macs, size))
+    )
 
 
 def counted(outline: Outline, measure: Measure) -> Pricing:
-    """Prices by counting; what was counted serves all networks of a topology."""
-    prices = Counted(outline, measure)
+    """Prices by counting whole networks; what was counted serves all networks of a topology."""
+    return priced(Counted(outline, measure))
+
+
+def priced(prices: Counted) -> Pricing:
+    """Prices that are added up of what is counted."""
 
     def pricing(fillings: Fillings) -> Sums:
-        return CountedSums(outline, fillings, prices)
+        return CountedSums(prices.outline, fillings, prices)
 
     return pricing
+
+
+def macs_at(size: Side) -> Measure:
+    """Counts multiply-adds of a network on an image of this size."""
+    return lambda model: count_macs(model, size).total
+
+
+def block_macs(block: nn.Module, channels: int, side: Side) -> float:
+    """Multiply-adds of a block on features of this size."""
+    return count_macs(block, side, channels=channels).total
 
 
 def _timed(outline: Outline, model: LatencyModel) -> Pricing:

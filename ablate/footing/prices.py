@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ablate.footing.outline import Call, Outline, Sizes, index_of, made
 from ablate.mix import Choice
@@ -17,6 +17,8 @@ from ablate.topologies import Blocks
 
 Widths = tuple[int, ...]
 Measure = Callable[[nn.Module], float]  # multiply-adds, or parameters
+Side = tuple[int, int]  # height and width
+Alone = Callable[[nn.Module, int, Side], float]  # of a block on features of so many channels
 Law = NDArray[np.float64]
 
 ANCHORS = (0.75, 1.25, 1.75)  # of the channels as written: where a block is counted for its law
@@ -31,10 +33,19 @@ class Counted:
     Args:
         outline: The topology.
         measure: Counts a network.
+        alone: Counts a block by itself, which is quicker; none where that cannot be done.
+        size: Height and width of the image, where blocks are counted by themselves.
     """
 
-    def __init__(self, outline: Outline, measure: Measure) -> None:
+    def __init__(
+        self,
+        outline: Outline,
+        measure: Measure,
+        alone: Alone | None = None,
+        size: Side = (0, 0),
+    ) -> None:
         self.outline, self.measure = outline, measure
+        self._alone, self._size = alone, size
         self._rests: dict[Widths, float] = {}
         self._blocks: dict[tuple[float, Choice, int, Sizes], float] = {}
         self._places: dict[Call, float] = {}
@@ -101,6 +112,9 @@ class Counted:
 
     def _more(self, call: Call, block: nn.Module, sizes: Sizes) -> float:
         """What a network with a block in one place costs more than one without."""
+        side = self._sides.get((call.slot, call.number))
+        if self._alone and side and not sizes[1]:
+            return self._alone(block, sizes[0], side)
         widths = self._widths_for(call, sizes)
 
         def fill(slot: str, number: int, channels: int, context: int) -> nn.Module:
@@ -108,6 +122,24 @@ class Counted:
             return Blocks(block, slot=slot) if here else Blocks(slot=slot)
 
         return self.measure(self.outline.build(widths, fill)) - self.rest(widths)
+
+    @cached_property
+    def _sides(self) -> dict[tuple[str, int], Side]:
+        """Height and width of the features of every filling that is visited once."""
+        if self._alone is None:
+            return {}
+        seen: dict[tuple[str, int], list[Side]] = {}
+
+        def fill(slot: str, number: int, channels: int, context: int) -> nn.Module:
+            return Blocks(_Seeing(seen.setdefault((slot, number), [])), slot=slot)
+
+        model = self.outline.build(self.outline.plain, fill)
+        try:
+            with torch.inference_mode():
+                model(torch.empty(1, 3, *self._size, device="meta"))
+        except (RuntimeError, TypeError, NotImplementedError):  # it is counted within its network
+            return {}
+        return {place: sides[0] for place, sides in seen.items() if len(sides) == 1}
 
     def _find_law(self, call: Call, choice: Choice, index: int) -> Law | None:
         """Cost over channels, of second degree through three counts."""
@@ -154,3 +186,16 @@ class Counted:
         pairs = itertools.combinations_with_replacement(levels, 2)
         products = [w[:, i] * w[:, j] for i, j in pairs]
         return np.stack([np.ones(len(w)), *(w[:, k] for k in levels), *products], axis=1)
+
+
+class _Seeing(nn.Module):
+    """A block that notes how large the features are that it is given, and hands them on."""
+
+    def __init__(self, seen: list[Side]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x itself: (B, C, H, W)."""
+        self._seen.append((int(x.shape[-2]), int(x.shape[-1])))
+        return x
