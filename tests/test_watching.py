@@ -512,3 +512,20 @@ def test_ctrl_c_is_the_usual_way_to_stop_watching(
     monkeypatch.setattr(command.time, "sleep", interrupted)
     code, out, errors = cli("watch", live, "--json")
     assert (code, len(out.splitlines()), errors) == (0, 1, "")
+
+
+def test_a_terminal_shows_one_look_in_the_place_of_the_other(live: Path):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=120, height=60)
+    keeper, watcher = Keeper(live, pause=0.0), Watcher(live)
+
+    def looked() -> Iterator[Snapshot]:
+        for at in (3, 7):
+            keeper(BEGAN)
+            keeper(step(at=at))
+            yield watcher.look()
+
+    command._live(looked(), console)
+    text = file.getvalue()
+    assert text.index("3/10") < text.index("7/10")
+    assert "\x1b[1A" in text, "the cursor goes up again"

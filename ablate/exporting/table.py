@@ -66,9 +66,9 @@ def _trials(found: Found) -> pd.DataFrame:
     kinds = facts[facts["name"] == "kind"].set_index("trial")["value"]
     trials = found.trials.rename(columns={"key": "trial"})
     trials.insert(4, "kind", trials["trial"].map(kinds))
-    for name, values in found.per_seed.items():
-        trials = trials.join(values.stack().to_frame(name), on=["mix", "seed"])
-    return trials
+    own = found.measurements[found.measurements["subject"].isin(trials["trial"])]
+    values = own.pivot_table(index="subject", columns="metric", values="value", aggfunc="last")
+    return trials.join(values, on="trial")
 
 
 def _of_trials(found: Found, column: str) -> bool:
