@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,7 +57,11 @@ def result_of(job: TrialJob) -> TrialResult:
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A study of four mixes with two seeds; nothing is timed, and reports are short."""
+    """A study of four mixes with two seeds; nothing is read, counted, timed or reported."""
+    images = SimpleNamespace(digest="d" * 64)
+    monkeypatch.setattr(running, "prepare_data", lambda study: dict.fromkeys(study.data(), images))
+    monkeypatch.setattr(running, "keep", lambda dataset, path: None)
+    monkeypatch.setattr(Runner, "_count", lambda self, mix: None)
     monkeypatch.setattr(Runner, "time", lambda self: None)
     monkeypatch.setattr(running, "_report", lambda place: place.report)
     (tmp_path / "tiny.toml").write_text(TINY)
