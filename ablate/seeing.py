@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from ablate.composition.rows import PREDICTED
 from ablate.context import Trial
 from ablate.costs.latency_rows import mode_name
@@ -150,8 +148,8 @@ class Sight:
         for row in rows:
             if row.status == "done":
                 values, errors = self.costs.of(row.key, known)
-                spread = {**row.spread, **errors}
-                row = replace(row, values={**row.values, **values}, spread=spread)
+                errors = {**row.errors, **errors}
+                row = replace(row, values={**row.values, **values}, errors=errors)
             found.append(row)
         return found
 
@@ -166,21 +164,31 @@ class Sight:
         resting = [trial.row for trial in trials if trial.until and trial.row in rested]
         others = [ended.get(trial.key, "failed") for trial in trials if trial.row not in resting]
         status = _status(others, bool(resting))
-        counted = resting or [trial.key for trial in trials if ended.get(trial.key) == "done"]
-        values, spread = dict[str, float](), dict[str, float]()
+        done = {t.seed: t.key for t in trials if ended.get(t.key) == "done"}
+        counted = {t.seed: t.row for t in trials if t.row in resting} or done
+        values, errors, scores = Numbers(), Numbers(), dict[str, dict[int, float]]()
         if status in ("done", "partial"):
-            costs, errors = self.costs.of(trials[0].mix.key, known)
-            means, scatter = _over_seeds([self._scores(known.get(one, ())) for one in counted])
-            values, spread = {**costs, **means}, {**errors, **scatter}
+            values, errors = self.costs.of(trials[0].mix.key, known)
+            scores = _by_metric({s: self._scores(known.get(k, ())) for s, k in counted.items()})
+            values |= self._means(scores)
         return Seen(
             point=proposal.point,
             key=trials[0].mix.key,
             status=status,
             values=values,
             rung=0 if status == "done" else proposal.until,
-            n=len(counted),
-            spread=spread,
+            n=sum(seed < self.study.seeds for seed in counted),
+            errors=errors,
+            scores=scores,
         )
+
+    def _means(self, scores: Mapping[str, Mapping[int, float]]) -> Numbers:
+        """Over the study's own seeds; what some mixes have beside these compares with nothing."""
+        own = {
+            name: [value for seed, value in by_seed.items() if seed < self.study.seeds]
+            for name, by_seed in scores.items()
+        }
+        return {name: sum(values) / len(values) for name, values in own.items() if values}
 
     def _scores(self, rows: Sequence[Row]) -> Numbers:
         values = {row.metric: row.value for row in rows}
@@ -200,13 +208,10 @@ def _status(ended: Sequence[str], rests: bool) -> Status:
     return "done" if "done" in ended else "failed"
 
 
-def _over_seeds(scores: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """Mean of each metric, and its standard deviation where there are several seeds."""
-    names = dict.fromkeys(name for one in scores for name in one)
-    means, spread = dict[str, float](), dict[str, float]()
-    for name in names:
-        values = np.array([one[name] for one in scores if name in one])
-        means[name] = float(values.mean())
-        if len(values) > 1:
-            spread[name] = float(values.std(ddof=1))
-    return means, spread
+def _by_metric(scores: Mapping[int, Numbers]) -> dict[str, dict[int, float]]:
+    """By metric and seed what stands by seed and metric."""
+    found = dict[str, dict[int, float]]()
+    for seed, values in scores.items():
+        for name, value in values.items():
+            found.setdefault(name, {})[seed] = value
+    return found

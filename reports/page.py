@@ -197,6 +197,8 @@ def table_intro(found: Found) -> str:
     fewest = min((int(v.notna().sum(axis=1).min()) for v in found.per_seed.values()), default=0)
     over = f"{fewest} to {seeds} seeds" if 0 < fewest < seeds else count(seeds, "seed")
     text = f"Means over {over}. " if seeds else "Nothing has been trained yet. "
+    if 0 < fewest < seeds and seeds > int(found.facts.get("seeds", seeds)):
+        text += "From mixes with fewer is taken what their seeds add for all mixes alike. "
     if seeds > 2:
         text += "± is half the 95\u00a0% interval over seeds. "
     if "latency" in found.table:

@@ -13,7 +13,7 @@ from reports.found import Found
 from reports.pareto import front, front_probability
 from reports.quality import GAINS, comparable, with_gains
 from reports.record import Metric, Reading
-from reports.statistics import Numbers, jittered, resampled_means, summarise
+from reports.statistics import Numbers, jittered, levelled, resampled_means, summarise
 
 DRAWS = 1000
 SEED = 20240229  # of the bootstrap, so that a report can be written twice
@@ -56,6 +56,8 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
     }
     per_seed = with_gains(_per_seed(trials, measurements))
+    if _confirmed(record.facts(), trials):
+        per_seed = {name: _levelled(values) for name, values in per_seed.items()}
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = mixes.set_index("key")[["label", "baseline"]]
@@ -128,6 +130,17 @@ def _per_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.
         str(metric): of_one.pivot_table(index="mix", columns="seed", values="value", aggfunc="last")
         for metric, of_one in rows.groupby("metric", sort=False)
     }
+
+
+def _confirmed(facts: Mapping[str, str], trials: pd.DataFrame) -> bool:
+    """Whether some mixes were trained with more seeds than the study gives to each."""
+    return "seeds" in facts and bool((trials["seed"] >= int(facts["seeds"])).any())
+
+
+def _levelled(values: pd.DataFrame) -> pd.DataFrame:
+    """Values whose means compare although some mixes have fewer seeds."""
+    numbers = levelled(values.to_numpy(dtype=float))
+    return pd.DataFrame(numbers, index=values.index, columns=values.columns)
 
 
 def _status(trials: pd.DataFrame) -> pd.Series:

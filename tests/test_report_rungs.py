@@ -101,6 +101,22 @@ def test_the_section_on_rungs_says_where_who_stopped_and_whether_the_order_held(
     assert shown.sentence.startswith("3 mixes of 6 went no further than a rung.")
 
 
+def test_a_mix_with_fewer_seeds_compares_with_one_that_was_confirmed(tmp_path):
+    for seeds, level in (("1", 30.5 + 4 / 3), ("3", 30.5)):  # the first seed takes 4 / 3
+        file = tmp_path / f"{seeds}.sqlite"
+        with Record.create(file, "demo", "", "", {"seeds": seeds}, ("psnr", "macs")) as record:
+            record.define(METRICS)
+            for mix, psnr in {"a": (30.0, 32.0, 32.0), "b": (30.5,)}.items():
+                record.add_mixes([MixRow(mix, f"mix {mix}", "{}")])
+                record.add_sitting([Measurement(mix, "macs", 1e9, mode="64x64")])
+                for seed, value in enumerate(psnr):
+                    end(record, mix, seed, value)
+        found = read(file)
+        assert found.number("a", "psnr") == pytest.approx(94 / 3)  # as it was measured
+        assert found.number("b", "psnr") == pytest.approx(level)
+        assert found.table["on_front"].tolist() == [level < 31, level > 31]
+
+
 def test_stopped_mixes_are_told_before_the_numbers_and_are_no_fault(path):
     findings = health(read(path))
     said = "3 of 6 mixes stopped at a rung (2 at step 25, 1 at step 50)"
@@ -114,7 +130,7 @@ def test_every_form_of_the_report_has_the_rungs(path, tmp_path):
     page = files["report.html"].read_text()
     assert '<section id="rungs">' in page
     assert "stopped at step 50" in page
-    assert "Means over 2 to 5 seeds." in page
+    assert "Means over 2 to 5 seeds. From mixes with fewer is taken what" in page
     text = files["report.md"].read_text()
     assert "## Left at a rung" in text
     assert "| mix d | step 50 | 25.55 | 2 |" in text

@@ -13,13 +13,13 @@ from ablate.mix import Choice
 from ablate.searches import Goal, Point, Proposal, Seen, Space
 from ablate.searches.confirm import confirmations
 from ablate.searches.conformance import Bare
-from ablate.searches.dominance import beaten_by, goals_of, pooled, surely_beaten
+from ablate.searches.dominance import beaten_by, goals_of, surely_beaten
 from ablate.searches.proposing import cut_short, proposals, search_on
 from ablate.searches.rungs import REPLICATES, promotions, spread_at
 from ablate.searches.schedule import Schedule, SearchPlan, furthest
 from ablate.searches.stopping import Spent, Stop, is_flat, most_at_once, time_is_up, trials_begun
 from ablate.searches.words import least_steps, schedule_words, within_budget
-from reports.statistics import t_quantile
+from reports.statistics import effects_of_seeds, levelled, scatter, t_quantile
 
 GOALS = (Goal("psnr", "higher"), Goal("macs", "lower"))
 SPREAD = {"psnr": (0.1, 6)}  # standard deviation between seeds, degrees of freedom
@@ -43,9 +43,14 @@ def plan(
 
 
 def mix(
-    name: int, psnr: float, macs: float = 1.0, rung: int = 25, n: int = 1, sd: float = math.nan
+    name: int,
+    psnr: float,
+    macs: float = 1.0,
+    rung: int = 25,
+    n: int = 1,
+    by_seed: tuple[float, ...] = (),
 ) -> Seen:
-    """A mix that rests at a rung or, at rung 0, came to its end."""
+    """A mix that rests at a rung or, at rung 0, came to its end; each seed beside its mean."""
     return Seen(
         point=(name,),
         key=f"m{name}",
@@ -53,8 +58,13 @@ def mix(
         values={"psnr": psnr, "macs": macs},
         rung=rung,
         n=n,
-        spread={} if math.isnan(sd) else {"psnr": sd},
+        scores={"psnr": {seed: psnr + value for seed, value in enumerate(by_seed)}},
     )
+
+
+def scattered(number: int, by: float) -> tuple[float, float]:
+    """Two seeds that scatter beside what mix and seed add: mixes take turns to be lucky."""
+    return (by, -by) if number % 2 else (-by, by)
 
 
 def names(found: list[Proposal]) -> list[tuple[int, int]]:
@@ -74,17 +84,41 @@ def test_a_mix_of_which_a_goal_is_unknown_ranks_last_and_beats_nothing():
     assert surely_beaten(rows, plan(), SPREAD) == [False, False, True]
 
 
-def test_mixes_with_several_seeds_say_together_how_far_seeds_scatter():
-    rows = [mix(0, 30, n=2, sd=3.0), mix(1, 30, n=3, sd=4.0), mix(2, 30)]
-    sd, degrees = pooled(rows, "psnr")
-    assert degrees == 1 + 2
-    assert sd == pytest.approx(math.sqrt((9 * 1 + 16 * 2) / 3))
-    assert pooled(rows[2:], "psnr")[1] == 0
+def test_seeds_scatter_beside_what_mix_and_seed_add():
+    own, luck = np.array([[30.0], [28.0], [33.0]]), np.array([[1.0, -1.0, 0.0]])
+    chance = np.array([[0.1, -0.1, 0.0], [-0.1, 0.0, 0.1], [0.0, 0.1, -0.1]])  # sums to 0 each way
+    sd, degrees = scatter(own + luck + chance)
+    assert degrees == (3 - 1) * (3 - 1)
+    assert sd == pytest.approx(math.sqrt(6 * 0.01 / 4))
+    assert effects_of_seeds(own + luck + chance) == pytest.approx(luck[0])
+
+
+def test_of_one_mix_alone_seeds_scatter_by_their_deviation():
+    lone = np.array([[30.0, 31.0, 32.0], [28.0, math.nan, math.nan]])
+    assert scatter(lone) == (pytest.approx(1.0), 2)
+    assert scatter(lone[1:])[1] == 0
+    assert scatter(lone[:0])[1] == 0
+
+
+def test_means_over_fewer_seeds_are_levelled_by_what_these_add():
+    values = np.array([[30.0, 32.0], [20.0, 22.0], [25.0, math.nan]])  # the second seed adds 2
+    assert effects_of_seeds(values) == pytest.approx([-1.0, 1.0])
+    level = levelled(values)
+    assert level[:2].tolist() == values[:2].tolist()
+    assert level[2, 0] == pytest.approx(26.0)
+    assert (levelled(values[:2]) == values[:2]).all()
+
+
+def test_effects_of_seeds_are_found_where_cells_are_missing():
+    own, luck = np.array([[30.0], [28.0], [33.0], [31.0]]), np.array([[1.0, -1.5, 0.5]])
+    values = own + luck
+    values[0, 2] = values[1, 0] = values[3, 1:] = math.nan
+    assert effects_of_seeds(values) == pytest.approx(luck[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 4])
 def test_of_two_mixes_one_is_surely_beaten_from_students_margin_on(n):
-    margin = t_quantile(0.95, 6) * 0.1 * math.sqrt(1 / n + 1 / n)
+    margin = t_quantile(0.95, 6) * 0.1 * math.sqrt(2 / n)
     for lead, beaten in ((0.99 * margin, False), (1.01 * margin, True)):
         rows = [mix(0, 30.0, n=n), mix(1, 30.0 + lead, n=n)]
         assert surely_beaten(rows, plan(), SPREAD) == [beaten, False]
@@ -100,6 +134,11 @@ def test_the_more_mixes_could_beat_one_by_luck_the_larger_is_the_margin():
     assert surely_beaten(crowd, plan(), SPREAD)[0]
 
 
+def test_between_mixes_that_lost_different_seeds_nothing_is_claimed():
+    rows = [mix(0, 20.0, n=3), mix(1, 30.0, n=2)]
+    assert surely_beaten(rows, plan(), SPREAD) == [False, False]
+
+
 def test_what_costs_more_beats_nobody_and_equal_costs_are_equal():
     rows = [mix(0, 30.0, macs=1.0), mix(1, 39.0, macs=1.1), mix(2, 35.0, macs=1.0)]
     assert surely_beaten(rows, plan(), SPREAD) == [True, False, False]
@@ -112,9 +151,9 @@ def test_a_cost_that_is_known_with_an_error_must_lead_by_more_than_that():
 
     def timed(name: int, psnr: float, latency: float) -> Seen:
         values = {"psnr": psnr, "latency": latency}
-        spread = {"latency": 0.01}
+        errors = {"latency": 0.01}
         return Seen(
-            point=(name,), key=f"m{name}", status="partial", values=values, rung=25, spread=spread
+            point=(name,), key=f"m{name}", status="partial", values=values, rung=25, errors=errors
         )
 
     margin = 1.6448536 * math.hypot(0.01, 0.01)
@@ -132,60 +171,59 @@ def test_where_nothing_is_known_of_seeds_nobody_is_surely_beaten():
 
 def test_claims_are_wrong_in_at_most_one_case_of_twenty():
     chance, wrong = np.random.default_rng(0), 0
-    for _ in range(300):
-        values = chance.normal(30.0, 0.1, (12, 2))  # twelve mixes alike, two seeds
-        rows = [mix(k, float(v.mean()), n=2, sd=float(v.std(ddof=1))) for k, v in enumerate(values)]
-        wrong += sum(surely_beaten(rows, plan(), {"psnr": pooled(rows, "psnr")}))
+    for _ in range(300):  # twelve mixes alike, two seeds, of which one is kinder to all
+        values = chance.normal(30.0, 0.1, (12, 2)) + np.array([0.5, -0.5])
+        rows = [mix(k, float(v.mean()), n=2) for k, v in enumerate(values)]
+        wrong += sum(surely_beaten(rows, plan(), {"psnr": scatter(values)}))
     assert wrong / (300 * 12) < 0.05
 
 
 def test_the_better_half_goes_on_and_so_does_who_is_not_surely_beaten():
-    rows = [
-        mix(0, 31.0, n=2, sd=0.1),
-        mix(1, 30.9, n=2, sd=0.1),
-        mix(2, 30.8, n=2, sd=0.1),  # behind the first by less than the margin
-        mix(3, 25.0, n=2, sd=0.1),
-    ]
+    psnr = (31.0, 30.9, 30.8, 25.0)  # the third is behind by less than the margin
+    rows = [mix(k, v, n=2, by_seed=scattered(k, 0.1)) for k, v in enumerate(psnr)]
     assert names(promotions(rows, plan())) == [(0, 50), (1, 50), (2, 50)]
-    sure = [mix(k, 31.0 - k, n=2, sd=0.01) for k in range(4)]
+    sure = [mix(k, 31.0 - k, n=2, by_seed=scattered(k, 0.01)) for k in range(4)]
     assert names(promotions(sure, plan())) == [(0, 50), (1, 50)]
 
 
 def test_equals_of_the_last_one_that_is_kept_are_kept():
-    front = [mix(k, 30.0 + k, macs=1.0 + k, n=2, sd=0.001) for k in range(3)]
-    worse = [mix(3, 20.0, macs=9.0, n=2, sd=0.001)]
+    front = [mix(k, 30.0 + k, macs=1.0 + k, n=2, by_seed=scattered(k, 0.001)) for k in range(3)]
+    worse = [mix(3, 20.0, macs=9.0, n=2, by_seed=scattered(3, 0.001))]
     assert names(promotions(front + worse, plan())) == [(0, 50), (1, 50), (2, 50)]
 
 
 def test_from_the_last_rung_mixes_go_to_their_end_and_nothing_is_proposed_twice():
-    rows = [mix(k, 30.0 - k, n=2, sd=0.01) for k in range(4)]
-    rows += [mix(k, 31.0 - k, rung=50, n=2, sd=0.01) for k in range(2)]
+    rows = [mix(k, 30.0 - k, n=2, by_seed=scattered(k, 0.01)) for k in range(4)]
+    rows += [mix(k, 31.0 - k, rung=50, n=2, by_seed=scattered(k, 0.01)) for k in range(2)]
     assert names(promotions(rows, plan())) == [(0, 0)]
     rows += [mix(0, 33.0, rung=0, n=2)]
     assert promotions(rows, plan()) == []
 
 
 def test_what_diverged_or_failed_further_on_is_not_proposed_again():
-    rows = [mix(k, 30.0 - k, n=2, sd=0.01) for k in range(4)]
+    rows = [mix(k, 30.0 - k, n=2, by_seed=scattered(k, 0.01)) for k in range(4)]
     rows += [Seen(point=(0,), key="m0", status="failed", rung=50)]
     rows += [Seen(point=(1,), key="m1", status="diverged", rung=50)]
     assert promotions(rows, plan()) == []
 
 
 def test_who_was_left_behind_is_taken_up_once_more_mixes_are_kept():
-    rows = [mix(k, 30.0 - k, n=2, sd=0.01) for k in range(4)]
-    rows += [mix(k, 33.0 - k, rung=50, n=2, sd=0.01) for k in range(2)]
+    rows = [mix(k, 30.0 - k, n=2, by_seed=scattered(k, 0.01)) for k in range(4)]
+    rows += [mix(k, 33.0 - k, rung=50, n=2, by_seed=scattered(k, 0.01)) for k in range(2)]
     rows += [mix(0, 35.0, rung=0, n=2)]
     assert promotions(rows, plan()) == []
-    rows += [mix(k, 20.0 - k, n=2, sd=0.01) for k in range(4, 6)]  # six now: three are kept
+    rows += [
+        mix(k, 20.0 - k, n=2, by_seed=scattered(k, 0.01)) for k in range(4, 6)
+    ]  # six now: three are kept
     assert names(promotions(rows, plan())) == [(2, 50)]
 
 
 def test_seeds_scatter_as_at_the_nearest_rung_where_several_were_tried():
-    rows = [mix(0, 30, n=3, sd=0.3), mix(1, 30), mix(0, 31, rung=50), mix(1, 31, rung=50)]
-    assert spread_at(rows, 50, plan())["psnr"] == (0.3, 2)
-    rows += [mix(2, 31, rung=50, n=2, sd=0.1)]
-    assert spread_at(rows, 50, plan())["psnr"] == (0.1, 1)
+    rows = [mix(k, 30, n=1, by_seed=scattered(k, 0.3)) for k in range(2)]
+    rows += [mix(k, 31, rung=50, by_seed=(0.0,)) for k in range(2)]
+    assert spread_at(rows, 50, plan())["psnr"] == (pytest.approx(0.6), 1)  # sqrt(4 * 0.09 / 1)
+    rows += [mix(k, 31, rung=50, by_seed=scattered(k, 0.1)) for k in range(2, 4)]
+    assert spread_at(rows, 50, plan())["psnr"] == (pytest.approx(0.2), 1)
 
 
 def test_with_one_seed_to_a_mix_the_first_few_show_how_far_seeds_scatter():
@@ -206,16 +244,18 @@ def trained(space: Space, proposal: Proposal, settings: SearchPlan) -> Seen:
         return Seen(point=proposal.point, key=key, status="failed", rung=proposal.until)
     true = 25 + number % 997 / 200 + (proposal.until or 100) / 50
     draws = [true + random.Random(f"{key} {seed}").gauss(0, 0.02) for seed in range(n)]
-    spread = {"psnr": float(np.std(draws, ddof=1))} if n > 1 else {}
-    values = {"psnr": float(np.mean(draws)), "macs": float(1 + sum(proposal.point))}
+    values = {
+        "psnr": float(np.mean(draws[: settings.seeds])),
+        "macs": float(1 + sum(proposal.point)),
+    }
     return Seen(
         point=proposal.point,
         key=key,
         status="partial" if proposal.until else "done",
         values=values,
         rung=proposal.until,
-        n=n,
-        spread=spread,
+        n=min(n, settings.seeds),
+        scores={"psnr": dict(enumerate(draws))},
     )
 
 
@@ -235,7 +275,7 @@ FULL = Schedule(rungs=(25, 50), keep=0.4, confirm=4)
 def test_a_search_over_rungs_ends_and_trains_nothing_twice(name, seeds):
     settings = plan(FULL, seeds=seeds, search=name)
     rows = search(Bare((3, 3, 4)), settings)
-    steps = [(row.key, row.rung, row.n) for row in rows]
+    steps = [(row.key, row.rung, row.trials) for row in rows]
     assert len(set(steps)) == len(steps)
     whole = {row.key for row in rows if not row.rung}
     rested = {row.key for row in rows if row.rung == 25 and row.status == "partial"}
@@ -268,23 +308,40 @@ def test_a_strategy_sees_each_mix_once_by_its_longest_training():
     assert [(row.key, row.values["psnr"]) for row in furthest(rows)] == [("m0", 3), ("m1", 5)]
 
 
+LUCK = (0.0, -0.8, -0.8, -0.8, -0.8)  # what a mix is with each seed, beside the first
+
+
 def test_the_front_is_confirmed_until_all_that_are_on_it_have_their_seeds():
-    settings = plan(Schedule(confirm=5), seeds=1)
-    rows = [mix(0, 31.0, rung=0), mix(1, 30.9, rung=0), mix(2, 29.0, macs=0.5, rung=0)]
-    rows += [mix(3, 40.0)]  # was left at a rung: it is not on the front
+    settings, one = plan(Schedule(confirm=5), seeds=1), (0.0,)
+    rows = [
+        mix(0, 31.0, rung=0, by_seed=one),
+        mix(1, 30.9, rung=0, by_seed=one),
+        mix(2, 29.0, macs=0.5, rung=0, by_seed=one),
+        mix(3, 40.0, by_seed=one),  # was left at a rung: it is not on the front
+    ]
     assert confirmations(rows, settings) == [Proposal((0,), seeds=5), Proposal((2,), seeds=5)]
-    rows += [mix(0, 30.5, rung=0, n=5), mix(2, 29.0, macs=0.5, rung=0, n=5)]  # the first was lucky
+    rows += [mix(0, 31.0, rung=0, by_seed=LUCK)]  # its first seed was a lucky one
+    rows += [mix(2, 29.0, macs=0.5, rung=0, by_seed=(0.0,) * 5)]
     assert confirmations(rows, settings) == [Proposal((1,), seeds=5)]
-    rows += [mix(1, 30.6, rung=0, n=5)]
+    rows += [mix(1, 30.9, rung=0, by_seed=(0.0, -0.3, -0.3, -0.3, -0.3))]
     assert confirmations(rows, settings) == []
+
+
+def test_kind_seeds_of_the_others_push_no_mix_off_the_front():
+    settings, kind = plan(Schedule(confirm=5), seeds=1), (0.0, 1.0, 1.0, 1.0, 1.0)
+    rows = [mix(k, v, m, rung=0, by_seed=(0.0,)) for k, v, m in ((0, 30.0, 1.0), (2, 29.0, 0.5))]
+    rows += [mix(k, v, m, rung=0, by_seed=kind) for k, v, m in ((0, 30.0, 1.0), (2, 29.0, 0.5))]
+    rows += [mix(1, 30.1, rung=0, by_seed=(0.0,))]  # 30.8 is the mean of the first one
+    assert confirmations(rows, settings) == [Proposal((1,), seeds=5)]
 
 
 def test_a_mix_that_cannot_be_confirmed_is_not_asked_for_ever():
-    settings = plan(Schedule(confirm=5), seeds=1)
-    rows = [mix(0, 31.0, rung=0), mix(0, 31.0, rung=0, n=2)]  # three of five seeds failed
-    assert confirmations(rows, settings) == []
+    settings, lone = plan(Schedule(confirm=5), seeds=1), mix(0, 31.0, rung=0, by_seed=(0.0,))
+    again = mix(0, 31.0, rung=0, by_seed=(0.0, 0.0))  # three of five seeds failed
+    assert confirmations([lone], settings) == [Proposal((0,), seeds=5)]
+    assert confirmations([lone, again], settings) == []
     assert confirmations([], settings) == []
-    assert confirmations([mix(0, 31.0, rung=0)], plan(Schedule(), seeds=1)) == []
+    assert confirmations([lone], plan(Schedule(), seeds=1)) == []
 
 
 def test_a_budget_of_trials_is_kept_to_and_what_rests_is_brought_to_its_end():

@@ -126,7 +126,8 @@ class World:
         self.folder.mkdir(exist_ok=True)
         data = dict.fromkeys(self.study.data(), "d")
         marks = marks_of(self.study, "cpu", ["d"], (), None, place.path)
-        with open_record(self.study, place, marks, (), self.told.append) as record:
+        told = self.told.append
+        with open_record(self.study, place, marks, (), told, SOURCES) as record:
             context = Context(
                 study=self.study,
                 place=place,
@@ -275,7 +276,7 @@ def test_latencies_of_several_sittings_compare_by_the_reference(world, monkeypat
     this.run()
     assert asked == [sorted(BLOCKS[:2]), sorted(BLOCKS[2:])]
     assert [row.values["latency"] for row in seen] == pytest.approx([1.0, 2.0, 3.0, 4.0])
-    assert [row.spread["latency"] for row in seen] == pytest.approx(
+    assert [row.errors["latency"] for row in seen] == pytest.approx(
         [0.01, 0.01, 0.005, 0.005], rel=1e-4
     )
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablate.searches.dominance import goals_of
+from ablate.searches.dominance import goals_of, scores_of
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Proposal, Seen
 from reports.pareto import front
+from reports.statistics import Numbers, levelled
 
 
 def confirmations(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
@@ -31,9 +32,23 @@ def confirmations(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
     if not last:
         return []
     costs = goals_of(last, plan)
+    for at, goal in enumerate(plan.goals):
+        if goal.name in plan.by_seed:  # over all seeds, and as if all mixes had the same
+            sign = -1.0 if goal.better == "higher" else 1.0
+            costs[:, at] = sign * _means(levelled(scores_of(last, goal.name)))
     on_front = front(costs, ["lower"] * costs.shape[1]) if costs.shape[1] else np.zeros(len(last))
     return [
         Proposal(row.point, seeds=plan.schedule.confirm)
         for row, best in zip(last, on_front, strict=True)
-        if best and times[row.key] < 2 and row.n < plan.schedule.confirm
+        if best and times[row.key] < 2 and row.trials < plan.schedule.confirm
     ]
+
+
+def _means(values: Numbers) -> Numbers:
+    """Mean of each row over the seeds that it has; NaN where it has none."""
+    present = ~np.isnan(values)
+    sums = np.where(present, values, 0.0).sum(axis=1)
+    means: Numbers = np.where(
+        present.any(axis=1), sums / np.maximum(present.sum(axis=1), 1), np.nan
+    )
+    return means

@@ -40,27 +40,22 @@ def beaten_by(costs: Numbers) -> list[int]:
     return counts
 
 
-def pooled(rows: Sequence[Seen], metric: str) -> tuple[float, int]:
-    """Standard deviation of one seed's value, over all mixes with several, and its degrees.
-
-    The squares of the mixes' own deviations, each weighted by its seeds less one: mixes are taken
-    to scatter alike. (nan, 0) where no mix has several seeds.
-    """
-    known = [(row.spread[metric], row.n - 1) for row in rows if row.n > 1 and metric in row.spread]
-    degrees = sum(weight for _, weight in known)
-    if not degrees:
-        return math.nan, 0
-    return math.sqrt(sum(sd * sd * weight for sd, weight in known) / degrees), degrees
+def scores_of(rows: Sequence[Seen], metric: str) -> Numbers:
+    """(rows, seeds): what was measured with each seed; NaN where a mix has not had it."""
+    seeds = sorted({seed for row in rows for seed in row.scores.get(metric, {})})
+    values = [[row.scores.get(metric, {}).get(seed, math.nan) for seed in seeds] for row in rows]
+    return np.array(values, dtype=float).reshape(len(rows), len(seeds))
 
 
 class Margins:
     """By how much one mix must lead another for the lead to be claimed.
 
-    Means of n and m seeds with standard deviation s differ by chance by t s sqrt(1/n + 1/m), with
-    Student's t of the degrees of freedom behind s. Costs of mixes carry a standard error of their
-    own; where it is 0, counted costs, any lead counts. With k others to be beaten by, t is taken
-    at 1 - 0.05 / k (Bonferroni), so that a mix that nobody beats is called beaten in at most one
-    case of twenty.
+    Means over the same n seeds differ by chance by t s sqrt(2 / n): s is the standard deviation
+    of one seed's value beside what its mix and its seed add, the same for all mixes, and t is
+    Student's of the degrees of freedom behind it. Between mixes that lost different seeds nothing
+    is claimed. Costs carry a standard error of their own; where it is 0, counted costs, any lead
+    counts. With k others to be beaten by, t is taken at 1 - 0.05 / k (Bonferroni), so that a mix
+    that nobody beats is called beaten in at most one case of twenty.
 
     Args:
         rows: The mixes that are compared, at one rung.
@@ -76,7 +71,7 @@ class Margins:
         self.normal = NormalDist().inv_cdf(self.tail)
         self.spread = [spread.get(g.name) if g.name in plan.by_seed else None for g in plan.goals]
         self.errors = np.array(
-            [[row.spread.get(goal.name, 0.0) for goal in plan.goals] for row in rows], dtype=float
+            [[row.errors.get(goal.name, 0.0) for goal in plan.goals] for row in rows], dtype=float
         ).reshape(len(rows), len(plan.goals))
         self.by_seed = [goal.name in plan.by_seed for goal in plan.goals]
 
@@ -93,8 +88,8 @@ class Margins:
         sd, degrees = self.spread[goal] or (math.nan, 0)
         if not degrees:
             return np.full(len(self.n), math.inf)
-        parts: Numbers = np.sqrt(1.0 / self.n + 1.0 / self.n[at])
-        return t_quantile(self.tail, degrees) * sd * parts
+        margin = t_quantile(self.tail, degrees) * sd * math.sqrt(2.0 / self.n[at])
+        return np.where(self.n == self.n[at], margin, math.inf)
 
 
 def surely_beaten(

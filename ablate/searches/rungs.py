@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ablate.searches.dominance import beaten_by, goals_of, pooled, surely_beaten
+from ablate.searches.dominance import beaten_by, goals_of, scores_of, surely_beaten
 from ablate.searches.schedule import SearchPlan, furthest
 from ablate.searches.space import Proposal, Seen
+from reports.statistics import scatter
 
 # Where each mix has one seed nothing says how far seeds scatter: the first few mixes show it.
 REPLICATED = 3  # mixes
-REPLICATES = 3  # seeds of each, at the first rung: 6 degrees of freedom
+REPLICATES = 3  # seeds of each, at the first rung: 4 degrees of freedom
 
 
 def promotions(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
@@ -63,7 +64,7 @@ def going_on(
 
 
 def spread_at(seen: Sequence[Seen], rung: int, plan: SearchPlan) -> dict[str, tuple[float, int]]:
-    """Standard deviation between seeds of each goal, with its degrees of freedom.
+    """Standard deviation of one seed's value in each goal, with its degrees of freedom.
 
     Of the mixes at the rung itself, where some have several seeds there; else of the nearest rung
     before it, where trainings were less far and as a rule scattered more.
@@ -72,8 +73,8 @@ def spread_at(seen: Sequence[Seen], rung: int, plan: SearchPlan) -> dict[str, tu
     known = [at_rung(seen, other) for other in before]
     found: dict[str, tuple[float, int]] = {}
     for name in plan.by_seed:
-        pools = (pooled(rows, name) for rows in known)
-        found[name] = next((pool for pool in pools if pool[1]), (math.nan, 0))
+        scatters = (scatter(scores_of(rows, name)) for rows in known)
+        found[name] = next((one for one in scatters if one[1]), (math.nan, 0))
     return found
 
 

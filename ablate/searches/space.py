@@ -38,8 +38,9 @@ class Seen:
             search that is gone through again must come to the same mixes.
         rung: The training step that the values are of; 0 for those of the whole training.
         n: How many seeds are behind the values.
-        spread: Standard deviation between those seeds, by metric, where there are several; of a
-            cost, which belongs to the mix, the standard error of its value.
+        errors: Standard error of costs, by metric, where they have one.
+        scores: What was measured with each seed, by metric and seed: those behind the values, and
+            seeds that were added.
     """
 
     point: Point
@@ -48,7 +49,13 @@ class Seen:
     values: Mapping[str, float] = field(default_factory=dict)
     rung: int = 0
     n: int = 1
-    spread: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> int:
+        """How many seeds it was trained with, as far as they count."""
+        return max(self.n, *(len(by_seed) for by_seed in self.scores.values()), 0)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _trials(seen: Sequence[Seen], seeds: int) -> dict[str, int]:
     """Trials of each mix, in the order in which they were first seen."""
     found: dict[str, int] = {}
     for row in seen:
-        found[row.key] = max(found.get(row.key, max(seeds, 1)), row.n)
+        found[row.key] = max(found.get(row.key, max(seeds, 1)), row.trials)
     return found
 
 
