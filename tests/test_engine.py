@@ -123,9 +123,15 @@ def test_how_a_process_ended_is_said_with_what_it_wrote_last(local):
     }
 
 
+def test_a_job_that_cannot_be_read_where_it_is_sent_fails(local):
+    (end,) = local([job(jobs.nothing, jobs.Unreadable())], 1)
+    assert end.reason == "the job cannot be read: RuntimeError: no such class here"
+    assert end.kind == "error"
+
+
 def test_a_job_that_takes_longer_than_its_limit_is_killed_with_all_that_it_started(local):
-    events = list(local([job(jobs.linger, seconds=1.5)], 1))
-    assert events[-1].reason == "not done after 1.5 s, its time limit"
+    events = list(local([job(jobs.linger, seconds=1.0)], 1))
+    assert events[-1].reason == "not done after 1 s, its time limit"
     assert events[-1].kind == "timeout"
     assert "in linger" in events[-1].evidence  # where it was
     assert gone(*events[0].content)

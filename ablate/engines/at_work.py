@@ -24,6 +24,10 @@ _PATIENCE = 2.0  # seconds in which a process that closed its pipe ends by itsel
 _SHOWING = 0.5  # seconds that a process has to write where it is
 
 
+class Begun:
+    """A job has begun: from now on its time runs."""
+
+
 @dataclass(eq=False)
 class JobAtWork:
     """A job, where it is being done, and the ways to hear of it.
@@ -34,6 +38,7 @@ class JobAtWork:
         process: The worker.
         pipe: Our end of the pipe to it.
         errors: What it writes.
+        began: When it began, as time.monotonic() counts; infinity before.
     """
 
     job: Job
@@ -41,11 +46,12 @@ class JobAtWork:
     process: Process
     pipe: Connection
     errors: IO[bytes]
+    began: float = math.inf
 
     @property
     def overdue(self) -> bool:
         """Whether it has taken longer than it may."""
-        return time.monotonic() - self.process.began > (self.job.seconds or math.inf)
+        return time.monotonic() - self.began > (self.job.seconds or math.inf)
 
     @property
     def unborn(self) -> bool:
@@ -57,12 +63,16 @@ class JobAtWork:
         with contextlib.suppress(OSError):  # dead already: its pipe says so
             self.pipe.send("stop")
 
-    def hear(self) -> Event | None:
+    def hear(self) -> Event | Begun | None:
         """What it says next; nothing where it has ended without another word."""
         try:
             if not self.pipe.poll():  # it is over, and something that it started holds its pipe
                 return None
-            return self._event(*self.pipe.recv())
+            what, content = self.pipe.recv()
+            if what == "begun":
+                self.began = time.monotonic()
+                return Begun()
+            return self._event(what, content)
         except (EOFError, OSError):  # it died, perhaps in the middle of a message
             return None
         except Exception as error:  # of a class that cannot be had here

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import socket
 import subprocess
@@ -31,7 +30,6 @@ class Server:
     def __init__(self, environment: Mapping[str, str], modules: Sequence[str]) -> None:
         self.ready = self.gone = False
         self.pids: dict[int, int] = {}
-        self.began: dict[int, float] = {}
         self.codes: dict[int, int] = {}
         self._heard, self._asked = b"", 0
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as we
@@ -110,7 +108,7 @@ class Server:
         if what == READY:
             self.ready = True
         elif what == BEGUN:
-            self.pids[number], self.began[number] = value, time.monotonic()
+            self.pids[number] = value
         elif what == ENDED:
             self.codes[number] = value
 
@@ -128,11 +126,6 @@ class ForkedProcess:
 
     def __init__(self, server: Server, number: int) -> None:
         self.server, self._number = server, number
-
-    @property
-    def began(self) -> float:
-        """When it began, as time.monotonic() counts; infinity before."""
-        return self.server.began.get(self._number, math.inf)
 
     @property
     def over(self) -> bool:

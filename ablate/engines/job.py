@@ -55,7 +55,7 @@ class Job:
         payload: Picklable.
         threads: CPU threads that the job may use.
         plugins: Files to load first, so that their blocks are known.
-        seconds: Wall-clock limit, after which it is killed; 0 for none.
+        seconds: Wall-clock limit from when it begins, after which it is killed; 0 for none.
         fresh: In a new interpreter, never in a fork of one that has loaded our modules already:
             what is timed, or whose memory is measured, must not inherit a memory layout.
         devices: CUDA_VISIBLE_DEVICES of the job; empty to leave it as it is.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Final
 
-from ablate.engines.at_work import JobAtWork, put_to_work
+from ablate.engines.at_work import Begun, JobAtWork, put_to_work
 from ablate.engines.devices import Device, Placer
 from ablate.engines.job import Event, Failed, Interrupted, Job, Message, never
 from ablate.engines.kinds import KernelKills
@@ -135,6 +135,8 @@ class _Course:
 
     def _hear(self, work: JobAtWork) -> Event | None:
         event = work.hear()
+        if isinstance(event, Begun):
+            return None
         if isinstance(event, Message):
             return event
         if not event and work.unborn:

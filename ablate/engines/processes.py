@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -19,11 +18,6 @@ OwnProcess = subprocess.Popen[bytes]
 
 class Process(Protocol):
     """One worker."""
-
-    @property
-    def began(self) -> float:
-        """When it began, as time.monotonic() counts; infinity before."""
-        ...
 
     @property
     def over(self) -> bool:
@@ -56,7 +50,6 @@ class FreshProcess:
     """
 
     def __init__(self, pipe: int, errors: int, environment: Mapping[str, str]) -> None:
-        self.began = time.monotonic()
         self._process = start("ablate.engines.worker", pipe, errors, environment)
 
     @property

@@ -60,26 +60,37 @@ def serve(pipe: Connection, *, prepared: bool = False) -> None:
     """Receive a job through a pipe, do it, and send what came of it.
 
     Received are all its variables, as JSON, and the job, pickled; afterwards anything that comes
-    means that the job should end. Sent are pairs of what it is (message, done, failed or
+    means that the job should end. Sent are pairs of what it is (begun, message, done, failed or
     interrupted) and what comes with it.
     """
     environment = json.loads(pipe.recv_bytes())
     os.environ.clear()
     os.environ.update(environment)
-    job = pickle.loads(pipe.recv_bytes())
-    assert isinstance(job, Job)
+    with contextlib.suppress(ConnectionError):  # nobody wants to know any more
+        try:
+            job = pickle.loads(pipe.recv_bytes())
+        except Exception as error:  # of a class that cannot be had here
+            traceback.print_exc()
+            reason = f"the job cannot be read: {type(error).__name__}: {error}"
+            pipe.send(("failed", (reason, kind_of(error))))
+            return
+        pipe.send(("begun", None))
+        _do(job, pipe, prepared)
+
+
+def _do(job: Job, pipe: Connection, prepared: bool) -> None:
+    """Do a job, and send what it reports and what came of it."""
 
     def report(message: object) -> None:
         try:
             pipe.send(("message", message))
-        except BrokenPipeError:  # nobody wants to know any more
+        except ConnectionError:  # nobody wants to know any more
             os._exit(1)
         if pipe.poll():
             raise Stopped
 
     event = Interrupted(job) if pipe.poll() else perform(job, report, prepared=prepared)
-    with contextlib.suppress(BrokenPipeError):
-        _send(pipe, event)
+    _send(pipe, event)
 
 
 def _send(pipe: Connection, event: Done | Failed | Interrupted) -> None:
