@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Seen
@@ -32,7 +31,7 @@ def beaten_by(costs: Numbers) -> list[int]:
     Args:
         costs: (rows, goals), lower is better.
     """
-    unknown: NDArray[np.bool_] = np.isnan(costs).any(axis=1)
+    unknown = [any(map(math.isnan, cost)) for cost in costs.tolist()]
     counts = []
     for at, cost in enumerate(costs):
         better = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
@@ -54,8 +53,9 @@ class Margins:
     of one seed's value beside what its mix and its seed add, the same for all mixes, and t is
     Student's of the degrees of freedom behind it. Between mixes that lost different seeds nothing
     is claimed. Costs carry a standard error of their own; where it is 0, counted costs, any lead
-    counts. With k others to be beaten by, t is taken at 1 - 0.05 / k (Bonferroni), so that a mix
-    that nobody beats is called beaten in at most one case of twenty.
+    counts. With k others that cost no more, and so could beat a mix by luck, t is taken at
+    1 - 0.05 / k (Bonferroni), so that a mix that nobody beats is called beaten in at most one case
+    of twenty.
 
     Args:
         rows: The mixes that are compared, at one rung.
@@ -67,28 +67,32 @@ class Margins:
         self, rows: Sequence[Seen], plan: SearchPlan, spread: dict[str, tuple[float, int]]
     ) -> None:
         self.n = np.array([max(row.n, 1) for row in rows], dtype=float)
-        self.tail = 1.0 - (1.0 - LEVEL) / max(len(rows) - 1, 1)
-        self.normal = NormalDist().inv_cdf(self.tail)
         self.spread = [spread.get(g.name) if g.name in plan.by_seed else None for g in plan.goals]
         self.errors = np.array(
             [[row.errors.get(goal.name, 0.0) for goal in plan.goals] for row in rows], dtype=float
         ).reshape(len(rows), len(plan.goals))
         self.by_seed = [goal.name in plan.by_seed for goal in plan.goals]
 
-    def of(self, at: int) -> Numbers:
-        """(rows, goals): what every row must lead row `at` by; infinite where nobody can say."""
-        columns = [self._column(at, goal) for goal in range(len(self.by_seed))]
+    def of(self, at: int, rivals: int) -> Numbers:
+        """(rows, goals): what every row must lead row `at` by; infinite where nobody can say.
+
+        Args:
+            at: Which row.
+            rivals: How many others cost no more than it.
+        """
+        tail = 1.0 - (1.0 - LEVEL) / 2 ** math.ceil(math.log2(max(rivals, 1)))  # few quantiles
+        columns = [self._column(at, goal, tail) for goal in range(len(self.by_seed))]
         return np.stack(columns, axis=1)
 
-    def _column(self, at: int, goal: int) -> Numbers:
+    def _column(self, at: int, goal: int, tail: float) -> Numbers:
         errors = self.errors[:, goal]
         if not self.by_seed[goal]:
-            margins: Numbers = self.normal * np.hypot(errors, errors[at])
+            margins: Numbers = NormalDist().inv_cdf(tail) * np.hypot(errors, errors[at])
             return margins
         sd, degrees = self.spread[goal] or (math.nan, 0)
         if not degrees:
             return np.full(len(self.n), math.inf)
-        margin = t_quantile(self.tail, degrees) * sd * math.sqrt(2.0 / self.n[at])
+        margin = t_quantile(tail, degrees) * sd * math.sqrt(2.0 / self.n[at])
         return np.where(self.n == self.n[at], margin, math.inf)
 
 
@@ -105,6 +109,7 @@ def surely_beaten(
     beaten = []
     for at, cost in enumerate(costs):
         lead = cost - costs  # NaN where one is unknown: no lead
-        enough = (lead >= margins.of(at)) | (~by_seed & (lead == 0.0))
+        rivals = int((lead[:, ~by_seed] >= 0.0).all(axis=1).sum()) - 1  # it is among them
+        enough = (lead >= margins.of(at, rivals)) | (~by_seed & (lead == 0.0))
         beaten.append(bool((enough.all(axis=1) & (lead > 0.0).any(axis=1)).any()))
     return beaten

@@ -16,8 +16,8 @@ from ablate.searches.space import Proposal, Seen
 from reports.statistics import scatter
 
 # Where each mix has one seed nothing says how far seeds scatter: the first few mixes show it.
-REPLICATED = 3  # mixes
-REPLICATES = 3  # seeds of each, at the first rung: 4 degrees of freedom
+REPLICATED = 8  # mixes
+REPLICATES = 2  # seeds of each, at the first rung: 7 degrees of freedom
 
 
 def promotions(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
