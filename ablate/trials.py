@@ -96,13 +96,16 @@ class Trainer:
         """What training will take, where it is long enough to ask."""
         if len(trials) < FORECAST_FROM:
             return None
-        return forecast_training(
+        whole = forecast_training(
             self.context.study,
             [trial.mix for trial in trials],
             workers=workers,
             device=self.context.device,
             plugins=self.context.plugins,
         )
+        lengths = [(trial.until, trial.mix.training.steps) for trial in trials]
+        part = sum((until or steps) / steps for until, steps in lengths) / len(trials)
+        return None if whole is None else whole * part
 
     def _round(self, attempts: Sequence[Attempt], workers: int) -> list[Attempt]:
         """Make an attempt at each trial; returns the attempts to make next."""
