@@ -240,7 +240,7 @@ def main() -> None:
     """Search, read, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--asked", type=int, default=200, help="trials of each search")
-    parser.add_argument("--repeats", type=int, default=20, help="seeds of each search")
+    parser.add_argument("--repeats", type=int, default=10, help="seeds of each search")
     parser.add_argument("--study", help="whose mixes, with --record")
     parser.add_argument("--record", type=Path, help="of a grid that was run")
     parser.add_argument("--out", type=Path, default=RESULT, help="where the result is written")
