@@ -430,7 +430,7 @@ def test_what_a_schedule_means_is_said_before_it_is_run():
         "the end (step 100): 50 % of the training steps, and more where mixes cannot be told apart",
         "the first 8 mixes have 2 seeds at step 25, to learn how far seeds scatter",
         "confirm: mixes on the front get 5 seeds in the end, 4 more each; that comes on top",
-        "stop: after 40 trials or 2 hours or 1.5 device hours or 20 trials without a larger "
+        "stop: after 40 trials or 2 h or 1.5 h of training or 20 trials without a larger "
         "hypervolume; looked at after every 20 mixes at most",
     )
     assert schedule_words(Schedule(), Stop(), 24, 3, 100) == ()

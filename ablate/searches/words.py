@@ -78,8 +78,8 @@ def _stop_words(stop: Stop, batch: int | None) -> str:
     """
     rules = [
         f"{stop.trials} trials" * bool(stop.trials),
-        f"{stop.hours:g} hours" * bool(stop.hours),
-        f"{stop.device_hours:g} device hours" * bool(stop.device_hours),
+        f"{stop.hours:g} h" * bool(stop.hours),
+        f"{stop.device_hours:g} h of training" * bool(stop.device_hours),
         f"{stop.flat} trials without a larger hypervolume" * bool(stop.flat),
     ]
     named = " or ".join(rule for rule in rules if rule)
