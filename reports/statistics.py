@@ -152,68 +152,6 @@ def kendall(first: Sequence[float], second: Sequence[float]) -> float:
     return float((signs[0] * signs[1]).sum()) / untied if untied else math.nan
 
 
-def effects_of_seeds(values: Numbers) -> Numbers:
-    """What each seed adds for all mixes alike, over the mean of the seeds.
-
-    Least squares of a sum of a mix and a seed, by alternating means; mixes with one seed say
-    nothing of it.
-
-    Args:
-        values: (mixes, seeds); NaN where a mix was not trained with a seed.
-
-    Returns:
-        (seeds,); 0 for a seed that no mix shares with another seed.
-    """
-    several = values[(~np.isnan(values)).sum(axis=1) > 1]
-    present = ~np.isnan(several)
-    filled, cells = np.where(present, several, 0.0), present.sum(axis=0)
-    effects = np.zeros(values.shape[1])
-    for _ in range(200 if not present.all() else 1):  # once is exact where nothing is missing
-        means = (filled - present * effects).sum(axis=1) / present.sum(axis=1)
-        effects = (filled - present * means[:, None]).sum(axis=0) / np.maximum(cells, 1)
-        effects -= effects[cells > 0].mean() if cells.any() else 0.0
-    return np.where(cells > 0, effects, 0.0)
-
-
-def levelled(values: Numbers) -> Numbers:
-    """Values of mixes that lack seeds, less what those that they have add in the mean.
-
-    A mean over lucky seeds does not compare with one over others: crops, noise and initial weights
-    of a seed are the same for every mix. Mixes with all seeds are left as they are.
-
-    Args:
-        values: (mixes, seeds); NaN where a mix was not trained with a seed.
-    """
-    present = ~np.isnan(values)
-    if present[present.any(axis=1)].all():
-        return values
-    shifts = (present @ effects_of_seeds(values)) / np.maximum(present.sum(axis=1), 1)
-    return values - np.where(present.all(axis=1), 0.0, shifts)[:, None]
-
-
-def scatter(values: Numbers) -> tuple[float, int]:
-    """Standard deviation of one seed's value beside what mix and seed add, and its degrees.
-
-    It is what two mixes with the same seeds differ by through chance. Where only one mix has
-    several seeds, the deviation between these, which is larger. (nan, 0) where none has.
-
-    Args:
-        values: (mixes, seeds); NaN where a mix was not trained with a seed.
-    """
-    several = values[(~np.isnan(values)).sum(axis=1) > 1]
-    if not len(several):
-        return math.nan, 0
-    effects = effects_of_seeds(several) if len(several) > 1 else np.zeros(values.shape[1])
-    rest = several - effects
-    rest = rest - np.nanmean(rest, axis=1, keepdims=True)
-    present = ~np.isnan(several)
-    seeds = int(present.any(axis=0).sum()) if len(several) > 1 else 1
-    degrees = int(present.sum()) - len(several) - seeds + 1
-    if degrees < 1:
-        return math.nan, 0
-    return math.sqrt(float(np.nansum(rest**2)) / degrees), degrees
-
-
 def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Numbers:
     """Means over seeds drawn with replacement, the same draw of seeds for every mix.
 

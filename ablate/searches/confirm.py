@@ -11,7 +11,8 @@ from ablate.searches.dominance import goals_of, scores_of
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Proposal, Seen
 from reports.pareto import front
-from reports.statistics import Numbers, levelled
+from reports.seeds import levelled
+from reports.statistics import Numbers
 
 
 def confirmations(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:
