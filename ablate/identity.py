@@ -31,6 +31,15 @@ DESCRIBING: Final = (
 TRAINING: Final = "ablate/trial.py"  # what trains and scores, with all that it imports
 
 
+Named = tuple[str, str]  # a kind of thing, and the name that it is registered under
+_KINDS: Final[Mapping[str, Registry[Any]]] = {
+    "block": blocks,
+    "topology": topologies,
+    "loss": losses,
+    "degradation": degradations,
+}
+
+
 def trial_key(mix: Mix, seed: int, data: str, evaluation: Evaluation, code: str = "") -> str:
     """What defines a trial.
 
@@ -53,6 +62,8 @@ class Sources:
         self._digests: dict[Path, str] = {}
         self._imports: dict[Path, tuple[Path, ...]] = {}
         self._of: dict[Path, frozenset[Path]] = {}
+        self._made_of: dict[frozenset[Named], dict[str, str]] = {}
+        self._training = ""
 
     def of(self, mix: Mix) -> dict[str, str]:
         """The files of a mix and what they import of ours, each with its digest.
@@ -60,7 +71,12 @@ class Sources:
         These are the files of its blocks, topology, losses and degradation; of a plug-in it is the
         file itself, with what it imports of ours. Names are relative to the project's root.
         """
-        return self._named(file for start in self._roots(mix) for file in self._reached(start))
+        names = frozenset(_names(mix))  # thousands of mixes are made of a few things
+        if names not in self._made_of:
+            starts = [start for kind, name in names for start in _written(_KINDS[kind], name)]
+            files = (file for start in starts for file in self._reached(start))
+            self._made_of[names] = self._named(files)
+        return self._made_of[names]
 
     def code_digest(self, mix: Mix) -> str:
         """One digest of all files of a mix."""
@@ -74,7 +90,10 @@ class Sources:
 
     def training(self) -> str:
         """One digest of the code that trains and scores, whatever the mix."""
-        return _hash(repr(sorted(self._named(self._reached(ROOT / TRAINING)).items())))
+        if not self._training:
+            files = self._named(self._reached(ROOT / TRAINING))
+            self._training = _hash(repr(sorted(files.items())))
+        return self._training
 
     def changed(self, before: Mapping[str, str], plugins: Iterable[str]) -> list[str]:
         """Files, of those that were used before, that are others now or are there no more."""
@@ -89,17 +108,6 @@ class Sources:
     def _named(self, files: Iterable[Path]) -> dict[str, str]:
         named = {_name(file): self._digest(file) for file in sorted(set(files))}
         return {name: found for name, found in named.items() if name not in DESCRIBING}
-
-    def _roots(self, mix: Mix) -> Iterator[Path]:
-        """Where the things are written that a mix names."""
-        filling = (block for stage in mix.network.stages for block in stage.blocks)
-        for choice in filling:
-            yield from _written(blocks, choice.name)
-        yield from _written(topologies, mix.network.topology.name)
-        for name, _ in mix.training.loss:
-            yield from _written(losses, name)
-        for choice in _inside(mix.task.degradation):
-            yield from _written(degradations, choice.name)
 
     def _reached(self, start: Path) -> frozenset[Path]:
         """A file and everything of ours that it imports, however far away."""
@@ -168,6 +176,15 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.Expr]:
                 and isinstance(first.value.value, str)
             ):
                 yield first
+
+
+def _names(mix: Mix) -> Iterator[Named]:
+    """Everything that a mix names: its blocks, topology, losses and degradation."""
+    for stage in mix.network.stages:
+        yield from (("block", choice.name) for choice in stage.blocks)
+    yield ("topology", mix.network.topology.name)
+    yield from (("loss", name) for name, _ in mix.training.loss)
+    yield from (("degradation", choice.name) for choice in _inside(mix.task.degradation))
 
 
 def _written(registry: Registry[Any], name: str) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, Union
 
 from ablate.canonical import canonical
@@ -213,7 +214,7 @@ class Mix:
     network: Network
     training: Training = field(default_factory=Training)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for the same mix, in every study: 16 hexadecimal digits."""
         return digest(self)

@@ -51,7 +51,7 @@ WORKERS = (100, 1000, 3000, 10_000, 30_000)
 SECONDS = (10.0, 60.0, 600.0)  # of a trial
 SPREAD = 0.25  # of the logarithm of a trial's length
 STEPS = 400
-COUNTED = 12  # mixes
+COUNTED = 4  # mixes
 
 Times = NDArray[np.float64]
 
