@@ -180,7 +180,7 @@ def shares(samples: pd.DataFrame) -> pd.DataFrame:
         count = samples["subject"].nunique()
         raise ValueError(f"no round timed all subjects; got {count} in {len(samples)} visits")
     if not bool((wide > 0).all(axis=None)):
-        raise ValueError(f"a time is not positive; got {wide.min(axis=None):g} s")
+        raise ValueError(f"a time is not positive; got {wide.to_numpy(dtype=float).min():g} s")
     logs = pd.DataFrame(np.log(wide.to_numpy(dtype=float)), wide.index, wide.columns)
     return logs.sub(logs.mean(axis=1), axis=0)
 

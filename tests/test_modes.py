@@ -379,7 +379,7 @@ def planned(monkeypatch: pytest.MonkeyPatch, **profile: object) -> Plan:
 def test_a_plan_foresees_the_modes_that_the_device_has_and_names_the_others(monkeypatch):
     plain = planned(monkeypatch)
     assert plain.not_timed == ()
-    assert plain.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.008)
+    assert plain.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.008 + 20e-3)
     several = planned(monkeypatch, run=["eager", "graph"], precision=["float32", "bfloat16"])
     assert several.latency_seconds == pytest.approx(2 * plain.latency_seconds)
     assert several.not_timed == ("run = 'graph' replays CUDA graphs, and the device is cpu",) * 2
@@ -387,9 +387,9 @@ def test_a_plan_foresees_the_modes_that_the_device_has_and_names_the_others(monk
 
 def test_a_plan_foresees_the_images_of_a_call_and_the_budget(monkeypatch):
     batch = planned(monkeypatch, batch=4)
-    assert batch.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.032)
+    assert batch.latency_seconds == pytest.approx(5 + 2 * (8 + 10 * 2) * 0.032 + 20e-3)
     short = planned(monkeypatch, batch=4, budget=0.1)
-    assert short.latency_seconds == pytest.approx(5 + 2 * 8 * 0.032 + 0.1 + 2 * 2 * 0.032)
+    assert short.latency_seconds == pytest.approx(5 + 2 * 8 * 0.032 + 0.1 + 2 * 2 * 0.032 + 2e-3)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,8 @@ class Search:
     def _most_near(self) -> int:
         """How many widths to try on each side, so that their combinations are not too many."""
         levels = len(self.sums.outline.written)
-        return max(math.floor(MOST_COMBINED ** (1 / levels) / 2 + 1e-9), 1)
+        root: float = MOST_COMBINED ** (1 / levels)
+        return max(math.floor(root / 2 + 1e-9), 1)
 
     def _combined(self, scale: float, depths: Depths, near: int) -> Iterator[Found]:
         """Every combination of widths near the ideal ones, with its cost by quick prices."""
