@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -153,7 +151,6 @@ def test_another_study_is_refused_in_the_same_folder(tiny: Path, undisturbed: Pa
         run(load_study(other), undisturbed)
 
 
-
 def test_a_trained_mix_is_not_used_on_a_device_that_is_not_there(
     undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -235,37 +232,6 @@ def test_a_comment_in_the_study_changes_nothing(tiny: Path, undisturbed: Path, t
     other = tmp_path / "tiny.toml"
     other.write_text("# a remark\n" + TINY)
     run(load_study(other), undisturbed)
-
-
-def test_killed_three_times_it_ends_with_the_same_table(tiny: Path, undisturbed: Path):
-    folder, chance = tiny.parent / "killed", random.Random(0)
-    command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder), "--no-reuse"]
-    kills = 0
-    while kills < 3:
-        process = subprocess.Popen([*command, "--workers", "2", "--quiet"], start_new_session=True)
-        deadline = time.monotonic() + 120
-        done = trials(folder)
-        while trials(folder) <= done and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.5 * chance.random())
-        if process.poll() is not None:
-            break  # it was done before it could be killed
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert kills == 3
-    assert 0 < trials(folder) < 8
-    subprocess.run([*command, "--quiet"], check=True)
-    pd.testing.assert_frame_equal(accuracy(undisturbed), accuracy(folder), check_exact=True)
-    assert not list(folder.glob("**/*.partial"))
-
-
-def trials(folder: Path) -> int:
-    """Trials in a record that may not be there yet."""
-    if not (folder / "record.sqlite").exists():
-        return 0
-    with Record.open(folder / "record.sqlite") as record:
-        return len(record.trials())
 
 
 def test_sigint_and_sigterm_end_the_run_and_its_workers(tiny: Path, tmp_path: Path):
