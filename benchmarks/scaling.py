@@ -1,10 +1,11 @@
 """Where the process that runs a study is the limit: simulated workers, our own code for the rest.
 
-    python -m benchmarks.scaling [--trials N] [--batch N] [--disk N] [--out FILE]
+    python -m benchmarks.scaling [--trials N] [--driven N] [--batch N] [--disk N] [--out FILE]
 
 Trials are proposed, entered, handed out and recorded by the code of a run, into a record in
 memory; only the workers are simulated, and say at once what came of a trial. What that takes for
-each trial is the driver's limit, in trials a second. With the times of single trials a queue of
+each trial is the driver's limit, in trials a second: with an empty record, and with one that a
+million trials were put into. With the times of single trials a queue of
 thousands of workers is then simulated, which wait for the driver when several are done at a time:
 what part of them is busy, for trials of so many seconds? Beside that: the same with a record on
 this disk, what a message of a worker takes, what it takes to count a new mix, and to read back
@@ -109,13 +110,11 @@ class Driven:
         proposing: Seconds for each trial to name its mix and key, and to enter it.
         preparing: Seconds for each trial before the first of its batch is handed out.
         settling: Seconds for the result of each trial, one by one.
-        growth: (trials in the record, seconds for each trial of the batch that came to it).
     """
 
     proposing: float
     preparing: float
     settling: Times
-    growth: list[tuple[int, float]]
 
     @property
     def seconds(self) -> float:
@@ -136,7 +135,9 @@ def on_disk(folder: Path) -> Record:
     return Record.create(folder / "record.sqlite", "scaling", "", "?", {}, ("psnr", "params"))
 
 
-def drive(study: Study, record: Record, trials: int, batch: int, messages: int = 0) -> Driven:
+def drive(
+    study: Study, record: Record, trials: int, batch: int, messages: int = 0, first: int = 0
+) -> Driven:
     """Have our code run a study of so many trials, with simulated workers."""
     runs = Simulated(_result(), messages)
     context = Context(
@@ -150,26 +151,48 @@ def drive(study: Study, record: Record, trials: int, batch: int, messages: int =
     record.define([*metric_definitions(study.evaluation), *cost_metrics(study.profile, "cpu")])
     trainer = Trainer(context)
     trainer._forecast = lambda todo, workers: None  # type: ignore[method-assign]  # trains a few
-    points, proposing, growth = spread_out(study, trials), 0.0, list[tuple[int, float]]()
+    points, proposing = spread_out(study, trials, first), 0.0
     began = time.perf_counter()
     for chunk in iter(lambda: list(islice(points, batch)), []):
         start = time.perf_counter()
         todo = _entered(context, chunk)
         proposing += time.perf_counter() - start
         trainer.train(todo, batch, len(todo))
-        done = len(runs.settled)
-        growth.append((done, (time.perf_counter() - start) / len(chunk)))
-        print(f"{done} trials", file=sys.stderr)
+        print(f"{len(runs.settled)} trials", file=sys.stderr)
     whole = time.perf_counter() - began
     settling, told = np.array(runs.settled), float(np.sum(runs.told))
     preparing = whole - proposing - float(settling.sum()) - told
-    return Driven(proposing / trials, preparing / trials, settling, growth)
+    return Driven(proposing / trials, preparing / trials, settling)
 
 
-def spread_out(study: Study, trials: int) -> Iterator[Point]:
-    """So many different points, evenly over the whole space."""
+def spread_out(study: Study, trials: int, first: int = 0) -> Iterator[Point]:
+    """So many different points, evenly over the whole space; other ones from another first on."""
     step = study.size // trials
-    return (study.at(index * step) for index in range(trials))
+    return (study.at(index * step + first) for index in range(trials))
+
+
+def fill(record: Record, trials: int) -> None:
+    """Put rows of so many trials into a record, as our code would have one by one."""
+    result, put = _result(), record._connection.executemany
+    keys = [f"f{number:015x}" for number in range(trials)]
+    put(
+        "INSERT INTO mixes (key, label, spec, baseline) VALUES (?, ?, '{}', 0)",
+        zip(keys, keys, strict=True),
+    )
+    whole = "INSERT INTO trials (key, mix, seed, status, reason, seconds) VALUES "
+    whole += "(?, ?, 0, 'done', '', 60)"
+    put(whole, (("t" + key, key) for key in keys))
+    put(
+        "INSERT INTO trial_facts VALUES (?, ?, ?)",
+        (("t" + k, n, v) for k in keys for n, v in result.facts.items()),
+    )
+    measured = "INSERT INTO measurements (subject, metric, value, n, mode, backend, device, "
+    measured += "sitting) VALUES (?, ?, ?, 1, '', '', '', '')"
+    put(measured, (("t" + k, n, v) for k in keys for n, v in result.values.items()))
+    put(
+        "INSERT INTO curve VALUES (?, ?, ?, ?)",
+        (("t" + k, *point) for k in keys for point in result.curve),
+    )
 
 
 def _entered(context: Context, points: Sequence[Point]) -> list[Trial]:
@@ -264,19 +287,26 @@ def main() -> None:
     """Drive, simulate, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--trials", type=int, default=1_000_000, help="in the record in memory")
-    parser.add_argument("--batch", type=int, default=10_000, help="trials of a batch")
+    parser.add_argument("--driven", type=int, default=5000, help="trials that our code drives")
+    parser.add_argument("--batch", type=int, default=1000, help="trials of a batch")
     parser.add_argument("--disk", type=int, default=2000, help="trials in the record on disk")
     parser.add_argument("--out", type=Path, default=RESULT, help="where the result is written")
     chosen = parser.parse_args()
     study, record = many_mixes(), in_memory()
-    driven = drive(study, record, chosen.trials, min(chosen.batch, chosen.trials))
-    back = read_back(study, record, min(1000, chosen.trials))
+    driven = drive(study, record, chosen.driven, chosen.batch)
+    fill(record, chosen.trials)
+    full = drive(study, record, chosen.batch, chosen.batch, first=1)
+    back = read_back(study, record, chosen.batch)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     with tempfile.TemporaryDirectory() as folder, on_disk(Path(folder)) as kept:
         disk = drive(study, kept, chosen.disk, chosen.disk)
     before = driven.proposing + driven.preparing
     slots = [
-        {"workers": w, "seconds": s, "busy": busy(disk.settling, w, s, before, 8 * w)}
+        {
+            "workers": w,
+            "seconds": s,
+            "busy": busy(disk.settling, w, s, before, max(8 * w, chosen.trials)),
+        }
         for s in SECONDS
         for w in WORKERS
     ]
@@ -284,12 +314,12 @@ def main() -> None:
         "machine": describe(),
         "trials": chosen.trials,
         "batch": chosen.batch,
-        "memory": _words(driven),
+        "memory": {"trials": chosen.driven, **_words(driven)},
+        "full": {"trials": chosen.trials, **_words(full)},
         "disk": {"trials": chosen.disk, **_words(disk)},
-        "growth": driven.growth[:: max(1, len(driven.growth) // 10)],
         "message": tell(study),
         "count": count_mixes(study),
-        "read back": {"trials": chosen.trials, "batch": min(1000, chosen.trials), "seconds": back},
+        "read back": {"trials": chosen.trials, "batch": chosen.batch, "seconds": back},
         "peak memory": peak,
         "busy": slots,
     }
@@ -312,7 +342,7 @@ def _words(driven: Driven) -> dict[str, float]:
 
 def show(result: dict[str, object]) -> None:
     """The figures in a few lines."""
-    for place in ("memory", "disk"):
+    for place in ("memory", "full", "disk"):
         found = result[place]
         assert isinstance(found, dict)
         parts = (f"{name} {1e3 * found[name]:.2f} ms" for name in ("proposing", "preparing"))
