@@ -153,6 +153,21 @@ def test_an_interruption_is_one_line_that_promises_only_what_is_so(cli: Cli, mon
     assert cli("run", "quickstart") == (130, "", goes_on)
 
 
+def test_sigterm_is_one_line_too_and_keeps_its_exit_code(cli: Cli, monkeypatch):
+    def terminated(*given: object) -> None:
+        raise SystemExit(143)
+
+    monkeypatch.setattr(commands, "run", terminated)
+    goes_on = "terminated; the same command goes on from here\n"
+    assert cli("run", "quickstart") == (143, "", goes_on)
+
+
+def test_seconds_between_states_are_a_whole_number(cli: Cli):
+    code, _, errors = cli("run", "quickstart", "--save-every", "soon")
+    expected = "--save-every: expected a whole number from 1; got 'soon'\n"
+    assert (code, errors) == (2, expected)
+
+
 def test_a_warning_is_one_line_without_our_code():
     code = (
         "import ablate.commands, ablate.cli, warnings\n"
