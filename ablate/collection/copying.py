@@ -43,16 +43,10 @@ def counted(part: Part) -> list[Measurement]:
 
 def measurements(table: pd.DataFrame) -> list[Measurement]:
     """The rows of a table of measurements as `Measurement`s; an end that is not there is none."""
-    return [
-        Measurement(
-            **{n: None if n in ("low", "high") and pd.isna(v) else v for n, v in row.items()}
-        )
-        for row in named(table)
-    ]
-
-
-def _end(name: str, value: Any) -> Any:
-    return None if name in ("low", "high") and pd.isna(value) else value
+    rows = named(table)
+    for row in rows:
+        row |= {end: None for end in ("low", "high") if pd.isna(row[end])}
+    return [Measurement(**row) for row in rows]
 
 
 def named(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablate.context import SOURCES
 from ablate.differing import change_words, changes
 from ablate.folder import RunError, RunFolder
-from ablate.opening import MARKS, SOURCES
+from ablate.opening import MARKS
 from reports.record import Reading
 
 # Said where they differ, and not refused.

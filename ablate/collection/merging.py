@@ -13,8 +13,8 @@ import pandas as pd
 
 from ablate.collection.copying import counted, link, measurements, mix_rows, named
 from ablate.collection.fitting import Part, require_fitting
+from ablate.context import SOURCES
 from ablate.folder import RunError, RunFolder
-from ablate.opening import SOURCES
 from ablate.reuse import Library
 from ablate.sealing import broken_seals
 from reports.record import Metric, PartialRow, Record
