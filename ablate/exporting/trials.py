@@ -37,7 +37,7 @@ def optuna_trials(found: Found) -> Iterator[FrozenTrial]:
     seconds = found.trials.groupby("mix")["seconds"].sum()
     for key, row in found.table.iterrows():
         levels = found.levels.loc[str(key)].dropna()
-        parameters = {str(axis): readers[str(axis)](level) for axis, level in levels.items()}
+        parameters = {str(axis): readers[str(axis)](str(level)) for axis, level in levels.items()}
         state, values = _state(found, row)
         trial = create_trial(
             state=state,
