@@ -12,7 +12,7 @@ from ablate.engines.errand import PAUSE, Errand, News, Parcel, keep_files, pack
 from ablate.engines.host import run_errand
 from ablate.engines.job import Event, Failed, Interrupted, Job
 from ablate.engines.local import GRACE
-from ablate.engines.ray_cluster import TIDYING, Cluster, import_ray
+from ablate.engines.ray_cluster import Cluster, import_ray
 
 TICK = 0.2  # seconds between two looks at whether to stop
 MARGIN = 30.0  # seconds that jobs have, beyond the grace of their host, to say that they ended
@@ -199,11 +199,14 @@ def errand_on_node(errand: Errand, contents: Mapping[str, Any], bell: Any) -> It
     def fetch(parcel: Parcel) -> memoryview:
         return memoryview(ray.get(contents[parcel.name]))
 
-    def stop() -> bool:
-        try:
-            return bool(ray.get(bell.heard.remote(), timeout=TIDYING))
-        except ray.exceptions.GetTimeoutError:  # busy: it will say so later
+    asked: list[Any] = []
+
+    def stop() -> bool:  # without waiting: the job has its clock and its messages meanwhile
+        asked[:] = asked or [bell.heard.remote()]
+        if not ray.wait(asked, timeout=0)[0]:
             return False
+        try:
+            return bool(ray.get(asked.pop()))
         except ray.exceptions.RayError:
             return True
 
