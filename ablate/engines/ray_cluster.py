@@ -23,7 +23,7 @@ from ablate.engines.engine import EngineError
 from ablate.engines.errand import Parcel, marks
 from ablate.engines.host import clean
 
-TIDYING = 10.0  # seconds that hosts have to answer a question, or to remove what a run left there
+TIDYING = 5.0  # seconds that hosts have to answer a question, or to remove what a run left there
 REACHING = 5.0  # seconds in which a cluster must answer
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Where this is 0 as Ray is imported, it listens on loopback only; else on all interfaces."""

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from ablate.engines.errand import PAUSE, Errand, News, Parcel, keep_files, pack
-from ablate.engines.host import run_errand
+from ablate.engines.errand import PAUSE, News, keep_files, pack
 from ablate.engines.job import Event, Failed, Interrupted, Job
 from ablate.engines.local import GRACE
-from ablate.engines.ray_cluster import Cluster, import_ray
+from ablate.engines.ray_cluster import Cluster
+from ablate.engines.ray_node import Bell, errand_on_node
 
 TICK = 0.2  # seconds between two looks at whether to stop
 MARGIN = 30.0  # seconds that jobs have, beyond the grace of their host, to say that they ended
 NEWS = 200  # messages a second from all jobs together, at most: more would hold up their results
 _EVIDENCE = 2000  # characters kept of what Ray says of a failure
-
-
-class Bell:
-    """Says whether the run wants its jobs to end; lives beside whoever started them."""
-
-    def __init__(self) -> None:
-        self.rung = False
-
-    def ring(self) -> None:
-        """They should end."""
-        self.rung = True
-
-    def heard(self) -> bool:
-        """Whether they should."""
-        return self.rung
 
 
 @dataclass
@@ -181,36 +166,6 @@ class Course:
             for stream in list(self.running):
                 self.ray.cancel(stream, force=True)
                 yield Interrupted(self.running.pop(stream).job)
-
-
-def errand_on_node(errand: Errand, contents: Mapping[str, Any], bell: Any) -> Iterator[News]:
-    """What Ray runs on a node: one job, with what comes from the store and the GPUs it was given.
-
-    Args:
-        errand: The job.
-        contents: References to what it reads, by the name of the parcel.
-        bell: Asked whether to end; gone with whoever started the job.
-    """
-    ray = import_ray()
-    devices = ",".join(str(number) for number in ray.get_gpu_ids())
-    if devices:
-        errand = replace(errand, job=replace(errand.job, devices=devices))
-
-    def fetch(parcel: Parcel) -> memoryview:
-        return memoryview(ray.get(contents[parcel.name]))
-
-    asked: list[Any] = []
-
-    def stop() -> bool:  # without waiting: the job has its clock and its messages meanwhile
-        asked[:] = asked or [bell.heard.remote()]
-        if not ray.wait(asked, timeout=0)[0]:
-            return False
-        try:
-            return bool(ray.get(asked.pop()))
-        except ray.exceptions.RayError:
-            return True
-
-    yield from run_errand(errand, fetch, stop)
 
 
 def _told(error: Exception) -> str:
