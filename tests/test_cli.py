@@ -354,6 +354,8 @@ from torch import Tensor, nn
 
 from blocks import register
 
+pytestmark = pytest.mark.xdist_group("test_cli")  # its fixtures take long: made once
+
 
 @register(family="none", source="a test")
 class Doubling(nn.Module):

@@ -177,15 +177,13 @@ def test_going_on_with_another_torch_is_noted(tiny: Path, undisturbed: Path, tmp
     assert f"the run began with torch 1.0 and went on with {torch.__version__}" in notes
 
 
-def test_other_objectives_are_taken_up_without_training(tiny: Path, tmp_path: Path):
-    text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
-    text = text.replace('["nafblock", "rdcnn"]', '"nafblock"')
-    study, asked = tmp_path / "one.toml", '\n[report]\nobjectives = ["ssim", "params"]\n'
-    for content, expected in ((text, ("psnr", "latency")), (text + asked, ("ssim", "params"))):
-        study.write_text(content)
-        events = []
-        place = run(load_study(study), tmp_path / "run", listener=events.append)
-        assert ablate.Run(place.path).results().attrs["objectives"] == expected
+def test_other_objectives_are_taken_up_without_training(undisturbed: Path, tmp_path: Path):
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    assert ablate.Run(folder).results().attrs["objectives"] == ("psnr", "latency")
+    (tmp_path / "tiny.toml").write_text(TINY + '\n[report]\nobjectives = ["ssim", "params"]\n')
+    events = []
+    run(load_study(tmp_path / "tiny.toml"), folder, listener=events.append)
+    assert ablate.Run(folder).results().attrs["objectives"] == ("ssim", "params")
     assert not any(isinstance(event, TrialEnded) for event in events)
 
 
@@ -274,35 +272,42 @@ def test_a_mix_that_diverges_is_recorded_with_its_step_and_not_on_the_front(tmp_
     assert not table.loc["diverged", "on_front"]
 
 
-def test_a_mix_that_fails_is_recorded_and_the_others_go_on(tiny: Path, tmp_path: Path):
-    plugin = tmp_path / "fragile.py"
-    plugin.write_text(FRAGILE)
-    study = tmp_path / "fragile_study.toml"
-    text = TINY.replace('["identity", "nafblock"]', '["identity", "fragile"]')
-    study.write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1"))
-    plugins = ablate.load_plugins([str(plugin)])
-    events = []
-    place = run(load_study(study), tmp_path / "run", plugins=plugins, listener=events.append)
-    assert Warned("1 of 2 trials failed; the same command tries them again") in events
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, list[object]]:
+    """Trials by the block of stage 1, and the events, of a run in which two of three go wrong."""
+    folder = tmp_path_factory.mktemp("troubled")
+    for name, text in (("fragile", FRAGILE), ("blind", BLIND)):
+        (folder / f"{name}.py").write_text(text)
+    text = TINY.replace('["identity", "nafblock"]', '["identity", "fragile", "blind"]')
+    text = text.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("= 2", "= 1")
+    (folder / "troubled.toml").write_text(text)
+    plugins = ablate.load_plugins([str(folder / "fragile.py"), str(folder / "blind.py")])
+    events: list[object] = []
+    study = load_study(folder / "troubled.toml")
+    place = run(study, folder / "run", plugins=plugins, listener=events.append)
     with place.open() as record:
-        trials = record.trials().set_index("status")
-    assert trials.loc["failed", "reason"] == "RuntimeError: this block breaks in training"
-    assert trials.loc["done", "reason"] == ""
+        blocks = dict(zip(record.mixes()["key"], record.mixes()["label"], strict=True))
+        trials = record.trials()
+    return trials.set_index(trials["mix"].map(blocks)), events
 
 
-def test_a_score_that_is_no_number_is_a_divergence_and_the_others_go_on(tmp_path: Path):
+def test_a_mix_that_fails_is_recorded_and_the_others_go_on(
+    troubled: tuple[pd.DataFrame, list[object]],
+):
+    trials, events = troubled
+    assert Warned("1 of 3 trials failed; the same command tries them again") in events
+    assert trials.loc["fragile", "status"] == "failed"
+    assert trials.loc["fragile", "reason"] == "RuntimeError: this block breaks in training"
+    assert tuple(trials.loc["identity", ["status", "reason"]]) == ("done", "")
+
+
+def test_a_score_that_is_no_number_is_a_divergence_and_the_others_go_on(
+    troubled: tuple[pd.DataFrame, list[object]],
+):
     """Seen only in the full scoring at the end: the curve looks at fewer images."""
-    plugin = tmp_path / "blind.py"
-    plugin.write_text(BLIND)
-    study = tmp_path / "blind_study.toml"
-    text = TINY.replace('["identity", "nafblock"]', '["identity", "blind"]').replace("= 2", "= 1")
-    study.write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"'))
-    plugins = ablate.load_plugins([str(plugin)])
-    place = run(load_study(study), tmp_path / "run", plugins=plugins)
-    with place.open() as record:
-        trials = record.trials().set_index("status")
-    assert trials.loc["diverged", "reason"] == "the psnr was nan after step 4"
-    assert trials.loc["done", "reason"] == ""
+    trials, _ = troubled
+    assert trials.loc["blind", "status"] == "diverged"
+    assert trials.loc["blind", "reason"] == "the psnr was nan after step 4"
 
 
 BLIND = '''
@@ -329,6 +334,8 @@ FRAGILE = '''
 from torch import nn
 
 from blocks import register
+
+pytestmark = pytest.mark.xdist_group("test_running")  # its fixtures take long: made once
 
 
 @register(family="none", source="a test")

@@ -65,8 +65,9 @@ def variants(states: int, padded: int, along: bool) -> Iterator[tuple[str, dict[
 
 @needs_triton
 @pytest.mark.slow
-@pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize(("states", "padded", "along"), [(16, 16, False), (5, 8, True)])
+@pytest.mark.parametrize(
+    ("capability", "states", "padded", "along"), [(80, 16, 16, False), (90, 5, 8, True)]
+)
 def test_every_kernel_compiles_without_a_gpu(
     capability: int,
     states: int,
