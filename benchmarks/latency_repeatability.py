@@ -1,14 +1,15 @@
 """How well latency repeats: one network after the other, or in interleaved rounds.
 
     python -m benchmarks.latency_repeatability [--measurements 3] [--rounds 30] [--processes 3]
-        [--size 64] [--mixes 25] [--busy] [--neighbours N] [--out FILE]
+        [--size 64] [--mixes 25] [--only-ours] [--busy] [--neighbours N] [--out FILE]
 
 The mixes of a study, four families in two stages, are measured several times over, each time in
 fresh processes and in every way in turn, so that all ways meet the same machine. Every way has the
 same number of timed visits to each network. Two measurements of one way are held against each
 other: by how much ratios of two networks' times differ, and how alike they rank the networks
 (Kendall's tau; once as the numbers stand, once with pairs that are not separable as ties).
-Five to six minutes on a machine that does nothing else.
+Ten minutes on a machine that does nothing else. --only-ours leaves the other ways out, to see what
+more rounds gain.
 
 With --busy, one measurement is made first while nothing else runs, then others beside neighbours
 that keep every core busy; what they say is held against the quiet one.
@@ -45,7 +46,6 @@ STUDY = {
     "network": {"topology": "unet", "width": 16, "stage": [{"block": BLOCKS}, {"block": BLOCKS}]},
 }
 SEQUENTIAL, ALLOCATOR, OURS = "sequential", "sequential, steady allocator", "interleaved (ours)"
-WAYS = (SEQUENTIAL, ALLOCATOR, OURS)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -93,19 +93,21 @@ def main(given: Sequence[str] | None = None) -> None:
         ALLOCATOR: lambda: sequential(mixes, size, profile, steady=True),
         OURS: lambda: interleaved(mixes, size, profile),
     }
+    if arguments.only_ours:
+        ways = {OURS: ways[OURS]}
     if arguments.busy:
         quiet = interleaved(mixes, size, profile)
         with busy(arguments.neighbours):
             found = repeated(ways, arguments.measurements)
         rows = {
             f"{way}, against quiet": agreement([(quiet, each) for each in found[way]])
-            for way in WAYS
+            for way in ways
         }
         found["quiet"] = [quiet]
     else:
         found, rows = repeated(ways, arguments.measurements), {}
     if arguments.measurements > 1:
-        rows |= {way: agreement(list(combinations(found[way], 2))) for way in WAYS}
+        rows |= {way: agreement(list(combinations(found[way], 2))) for way in ways}
     show(rows)
     for text in dict.fromkeys(each.note for each in found[OURS] if each.note):
         print(f"ours says: {text}")
@@ -164,6 +166,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=3, help="of one interleaved measurement")
     parser.add_argument("--size", type=int, default=64, help="side of the image, in pixels")
     parser.add_argument("--mixes", type=int, default=25, help="the first so many of the study")
+    parser.add_argument("--only-ours", action="store_true", help="leave the other ways out")
     parser.add_argument("--busy", action="store_true", help="beside neighbours that compute")
     parser.add_argument(
         "--neighbours", type=int, default=os.cpu_count() or 1, help="as many as cores, if not said"

@@ -27,6 +27,8 @@ from ablate.study import load_study, shipped_studies
 from ablate.tasks.data import DataError, Dataset
 from reports.record import Record
 
+pytestmark = pytest.mark.xdist_group("test_running")  # its fixtures take long: made once
+
 TINY = """
 question = "Does a block help at half resolution?"
 
@@ -334,8 +336,6 @@ FRAGILE = '''
 from torch import nn
 
 from blocks import register
-
-pytestmark = pytest.mark.xdist_group("test_running")  # its fixtures take long: made once
 
 
 @register(family="none", source="a test")
