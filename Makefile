@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/ablate run quickstart
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
@@ -56,6 +56,6 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	$(PIP) --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/.developer: $(VENV)/.installed
+$(VENV)/.developer: $(VENV)/.torch pyproject.toml
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	touch $(VENV)/.installed $@

@@ -22,8 +22,6 @@ from ablate.study import load_study
 from blocks import blocks
 from tests.test_running import TINY
 
-pytestmark = pytest.mark.xdist_group("test_cli")  # its fixtures take long: made once
-
 Outcome = tuple[int, str, str]
 Cli = Callable[..., Outcome]
 
@@ -46,7 +44,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of one mix with one seed."""
     path = tmp_path_factory.mktemp("cli")
     text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
-    (path / "one.toml").write_text(text.replace('["nafblock", "rdcnn"]', '"nafblock"'))
+    text = text.replace('["nafblock", "rdcnn"]', '"nafblock"')
+    pictures = '[task.data]\nsource = "folder"\ntrain = "train"\nvalidation = "validation"\n'
+    (path / "one.toml").write_text(text.replace("[network]", f"{pictures}\n[network]", 1))
+    for height, part in enumerate(("train", "train", "validation"), 60):
+        (path / part).mkdir(exist_ok=True)
+        photograph(path / part / f"{height}.png", height, 70)
     return run(load_study(path / "one.toml"), path / "run").path
 
 

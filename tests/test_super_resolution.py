@@ -34,8 +34,6 @@ from ablate.tasks.sampling import training_batch, validation_pairs
 from ablate.tasks.scale import task_scale
 from reports.record import Record
 
-pytestmark = pytest.mark.xdist_group("test_super_resolution")  # its fixtures take long: made once
-
 CPU = torch.device("cpu")
 GIVEN = Choice(name="given")
 each_scale = pytest.mark.parametrize("scale", [2, 3, 4])
