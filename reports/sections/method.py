@@ -14,7 +14,7 @@ from reports.sections.stages import ROOFLINE
 from reports.statistics import FEWEST_SEEDS
 from reports.units import TIE, count, heading, percent, plain, scale_of, title
 
-OWN = ("study_name", "study_text", "question", "objectives")
+OWN = ("study_name", "study_text", "question", "objectives", "sources")  # shown elsewhere, or long
 MACHINE = "machine"  # subject of the conditions of each round
 COUNTED = ("", "MAC", "FLOP", "OP")  # units of what is exact
 CPU_FACTS, GPU_FACTS = ("cpu", "machine.cpu"), ("gpu", "machine.gpu")
