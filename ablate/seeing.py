@@ -13,9 +13,9 @@ from ablate.costs.latency_rows import mode_name
 from ablate.profiling.latency import REFERENCE, modes_of
 from ablate.searches import Proposal, Seen
 from ablate.study import Study
+from reports.analysis.statistics import NORMAL_95
 from reports.quality import GAINS
 from reports.record import Reading
-from reports.statistics import NORMAL_95
 
 Status = Literal["done", "diverged", "failed", "partial"]
 Numbers = dict[str, float]  # by metric

@@ -27,7 +27,7 @@ from ablate.searches.proposing import proposals
 from ablate.searches.rungs import at_rung
 from ablate.searches.schedule import Schedule, SearchPlan, furthest
 from benchmarks.searches import DIRECTIONS, GOALS, Table, modelled
-from reports.pareto import front, hypervolume
+from reports.analysis.pareto import front, hypervolume
 
 RESULT = Path(__file__).parent / "results" / "rungs.json"
 STEPS = 400

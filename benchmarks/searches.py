@@ -31,9 +31,9 @@ from ablate.searches import Point, Seen, Space, propose
 from ablate.searches.conformance import Bare
 from ablate.searches.counting import different_mixes
 from ablate.study import Study, load_study
-from reports.pareto import hypervolume
+from reports.analysis.pareto import hypervolume
+from reports.analysis.statistics import t_quantile
 from reports.record import Record
-from reports.statistics import t_quantile
 
 RESULT = Path(__file__).parent / "results" / "searches.json"
 GOALS = ("psnr", "macs")

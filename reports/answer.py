@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.effects import Effect, Effects, cost_effects, seed_effects
+from reports.analysis.effects import Effect, Effects, cost_effects, seed_effects
+from reports.analysis.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.found import Found
 from reports.quality import comparable, several_tasks
 from reports.sections.ranks import not_separable
 from reports.sittings import METRIC as LATENCY
-from reports.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.units import Scale, count, percent, plain, share, spoken
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word

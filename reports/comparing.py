@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.changes import Change, changes
+from reports.analysis.changes import Change, changes
 from reports.record import Reading
 from reports.sittings import METRIC, rounds_of
 

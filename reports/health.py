@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.apart import apart
 from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
 from reports.quality import several_tasks as different_inputs
 from reports.sections.ranks import ranks
-from reports.statistics import FEWEST_SEEDS
 from reports.units import count, spoken, title
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reports.analysis.pareto import front, front_probability
+from reports.analysis.seeds import levelled
+from reports.analysis.statistics import Numbers, jittered, resampled_means, summarise
 from reports.found import Found
-from reports.pareto import front, front_probability
 from reports.quality import GAINS, comparable, with_gains
 from reports.record import Metric, Reading
-from reports.seeds import levelled
-from reports.statistics import Numbers, jittered, resampled_means, summarise
 
 DRAWS = 1000
 SEED = 20240229  # of the bootstrap, so that a report can be written twice

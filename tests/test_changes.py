@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.changes import REFERENCE, changes
+from reports.analysis.changes import REFERENCE, changes
 
 FIELD = {f"net {n}": 0.010 * 1.5**n for n in range(6)} | {REFERENCE: 0.02}
 

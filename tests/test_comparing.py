@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ablate.cli import main
-from reports.changes import REFERENCE, Change
+from reports.analysis.changes import REFERENCE, Change
 from reports.comparing import CompareError, compare_records, compare_sittings, verdict
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample
 from tests.test_changes import FIELD, sitting

@@ -6,7 +6,7 @@ import math
 import pandas as pd
 import pytest
 
-from reports.effects import cost_effects, seed_effects
+from reports.analysis.effects import cost_effects, seed_effects
 
 GAIN = {"a": {"x": 0.0, "y": 1.0, "z": 5.0}, "b": {"p": 0.0, "q": 0.5}}
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
-from reports.pareto import front, front_probability, hypervolume, near_front
+from reports.analysis.pareto import front, front_probability, hypervolume, near_front
 
 UP_DOWN = ("higher", "lower")
 POINTS = np.array([[30.0, 10.0], [29.0, 5.0], [28.0, 6.0], [31.0, 20.0], [29.0, 5.0]])

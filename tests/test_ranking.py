@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.ranking import compare, overlapping, places
-from reports.statistics import t_quantile
+from reports.analysis.ranking import compare, overlapping, places
+from reports.analysis.statistics import t_quantile
 
 
 def samples(times: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 
 from ablate.profiling.ranks import compare_samples
 from ablate.profiling.samples import LatencySample
-from reports.ranking import places
+from reports.analysis.ranking import places
 from tests.test_latency import samples_of
 
 FIELD = {f"net {n}": 0.010 * 1.5**n for n in range(5)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.analysis.statistics import kendall
 from reports.build import sections, write_report
 from reports.health import health
 from reports.record import (
@@ -20,7 +21,6 @@ from reports.record import (
 )
 from reports.results import read
 from reports.sections.rungs import rungs
-from reports.statistics import kendall
 
 METRICS = (
     Metric("psnr", "dB", "higher", "RGB, float"),

@@ -19,8 +19,8 @@ from ablate.searches.rungs import REPLICATED, REPLICATES, promotions, spread_at
 from ablate.searches.schedule import Schedule, SearchPlan, furthest
 from ablate.searches.stopping import Spent, Stop, is_flat, most_at_once, time_is_up, trials_begun
 from ablate.searches.words import least_steps, schedule_words, within_budget
-from reports.seeds import effects_of_seeds, levelled, scatter
-from reports.statistics import t_quantile
+from reports.analysis.seeds import effects_of_seeds, levelled, scatter
+from reports.analysis.statistics import t_quantile
 
 GOALS = (Goal("psnr", "higher"), Goal("macs", "lower"))
 SPREAD = {"psnr": (0.1, 6)}  # standard deviation between seeds, degrees of freedom

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.statistics import (
+from reports.analysis.statistics import (
     holm,
     incomplete_beta,
     jittered,

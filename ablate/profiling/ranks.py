@@ -10,7 +10,7 @@ import numpy as np
 from ablate.profiling.samples import LatencySample, tables
 
 if TYPE_CHECKING:
-    from reports.ranking import Comparison
+    from reports.analysis.ranking import Comparison
 
 
 def compare_samples(samples: Sequence[LatencySample]) -> Comparison:
@@ -24,7 +24,7 @@ def compare_samples(samples: Sequence[LatencySample]) -> Comparison:
     """
     import pandas as pd
 
-    from reports.ranking import compare
+    from reports.analysis.ranking import compare
 
     found = tables(samples)
     values = [table.min(axis=0, keepdims=True) for table in found.cpu] if found.by_cpu else None

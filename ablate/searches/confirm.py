@@ -10,9 +10,9 @@ import numpy as np
 from ablate.searches.dominance import goals_of, scores_of
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Proposal, Seen
-from reports.pareto import front
-from reports.seeds import levelled
-from reports.statistics import Numbers
+from reports.analysis.pareto import front
+from reports.analysis.seeds import levelled
+from reports.analysis.statistics import Numbers
 
 
 def confirmations(seen: Sequence[Seen], plan: SearchPlan) -> list[Proposal]:

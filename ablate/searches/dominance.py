@@ -10,7 +10,7 @@ import numpy as np
 
 from ablate.searches.schedule import SearchPlan
 from ablate.searches.space import Seen
-from reports.statistics import Numbers, t_quantile
+from reports.analysis.statistics import Numbers, t_quantile
 
 LEVEL = 0.95  # of the claim that a mix is beaten; one-sided
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ablate.searches.dominance import beaten_by, goals_of, scores_of, surely_beaten
 from ablate.searches.schedule import SearchPlan, furthest
 from ablate.searches.space import Proposal, Seen
-from reports.seeds import scatter
+from reports.analysis.seeds import scatter
 
 # Where each mix has one seed nothing says how far seeds scatter: the first few mixes show it.
 REPLICATED = 8  # mixes

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.analysis.pareto import front
 from reports.found import Found
-from reports.pareto import front
 from reports.record import Reading
 from reports.results import collect
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from reports.analysis.effects import Effect, Effects
 from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
 from reports.axes import Axis, axis
-from reports.effects import Effect, Effects
 from reports.families import Look, look
 from reports.found import Found
 from reports.units import TIE, Scale, plain

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.analysis.statistics import Numbers
 from reports.answer import quality_effects, quality_metric, scale, strongest
 from reports.axes import Axis, axis
 from reports.families import Look
 from reports.found import Found
 from reports.quality import GAINS
 from reports.sections.choices import families_of_levels
-from reports.statistics import Numbers
 from reports.units import count, plain, title
 
 MOST_PANELS = 24

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
 from reports.predicted import PREDICTED, predictions
 from reports.results import main_mode
 from reports.sections.stages import ROOFLINE
-from reports.statistics import FEWEST_SEEDS
 from reports.units import TIE, count, heading, percent, plain, scale_of, title
 
 OWN = ("study_name", "study_text", "question", "objectives", "sources")  # shown elsewhere, or long

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.answer import quality_metric, scale
 from reports.found import Found
 from reports.sections.ranks import rank_texts, ranks
 from reports.sittings import METRIC
-from reports.statistics import FEWEST_SEEDS
 from reports.units import ABSENT, TIE, Scale, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")

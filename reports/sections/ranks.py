@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis.ranking import Comparison, Place, compare, overlapping, places
 from reports.axes import Axis, axis, wants_log
 from reports.found import Found
-from reports.ranking import Comparison, Place, compare, overlapping, places
 from reports.results import main_mode
 from reports.sittings import METRIC, rounds_of
 from reports.units import count, percent, spoken, title

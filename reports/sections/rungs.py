@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis.statistics import kendall
 from reports.answer import quality_metric
 from reports.found import Found
 from reports.quality import GAINS
-from reports.statistics import kendall
 from reports.units import ABSENT, count, scale_of
 
 FEWEST = 3  # mixes whose order can be compared

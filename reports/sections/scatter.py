@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.analysis.pareto import front
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.answer import quality_metric, scale
 from reports.axes import Axis, axis, wants_log
 from reports.families import Look, by_slot, look, looks
 from reports.found import Found
-from reports.pareto import front
-from reports.statistics import FEWEST_SEEDS, Numbers
 from reports.units import percent
 
 PAD = 0.1  # room above and below, as a share of what is drawn

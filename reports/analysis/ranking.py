@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.statistics import Numbers, t_quantile
+from reports.analysis.statistics import Numbers, t_quantile
 
 Truths = NDArray[np.bool_]
 Ratio = Callable[[int, int], tuple[float, float, float]]  # of two subjects, with its interval

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.statistics import Numbers, summarise
+from reports.analysis.statistics import Numbers, summarise
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.statistics import Numbers
+from reports.analysis.statistics import Numbers
 
 Mask = NDArray[np.bool_]
 

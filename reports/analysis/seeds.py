@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from reports.statistics import Numbers
+from reports.analysis.statistics import Numbers
 
 
 def effects_of_seeds(values: Numbers) -> Numbers:

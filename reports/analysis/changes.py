@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.ranking import LEVEL, MEDIAN_COST, ratio_of, shares
-from reports.statistics import Numbers, t_quantile
+from reports.analysis.ranking import LEVEL, MEDIAN_COST, ratio_of, shares
+from reports.analysis.statistics import Numbers, t_quantile
 
 REFERENCE = "reference"  # the network that stands in every sitting
 ROUNDING = 1e-9  # a difference that numbers alone can make
