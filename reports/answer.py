@@ -11,7 +11,7 @@ from reports.analysis.effects import Effect, Effects, cost_effects, seed_effects
 from reports.analysis.statistics import FEWEST_SEEDS, Summary, holm, summarise
 from reports.found import Found
 from reports.quality import comparable, several_tasks
-from reports.sections.ranks import not_separable
+from reports.rankings import not_separable
 from reports.sittings import METRIC as LATENCY
 from reports.units import Scale, count, percent, plain, share, spoken
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -85,3 +85,8 @@ def _log_ticks(low: float, high: float, wanted: int) -> tuple[float, ...]:
         if len(ticks) >= min(wanted, 4):
             return ticks
     return _linear_ticks(low, high, wanted) if len(ticks) < 3 else ticks
+
+
+def svg_path(points: Iterable[tuple[float, float]]) -> str:
+    """Points as a path in a field of 1000 by 1000."""
+    return "M" + "L".join(f"{1000 * x:.0f} {1000 * y:.0f}" for x, y in points)

@@ -11,7 +11,7 @@ from reports.apart import apart
 from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
 from reports.quality import several_tasks as different_inputs
-from reports.sections.ranks import ranks
+from reports.rankings import ranks
 from reports.units import count, spoken, title
 
 

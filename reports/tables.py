@@ -6,34 +6,10 @@ import re
 
 import pandas as pd
 
+from reports.escaping import escape_latex
 from reports.found import Found
-from reports.sections.mixes import DEGRADED, HIDDEN, Column, Row, Table, heading
+from reports.sections.mixes import DEGRADED, HIDDEN, Column, Table, named
 from reports.units import ABSENT
-
-SYMBOLS = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "−": "$-$",
-    "–": "--",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "µ": r"\textmu{}",
-    "σ": r"$\sigma$",
-    "…": r"\ldots{}",
-    "\u00a0": "~",
-}
 
 
 def csv(found: Found) -> str:
@@ -49,18 +25,6 @@ def csv(found: Found) -> str:
         table = pd.concat([table, extra.astype({"baseline": bool})], ignore_index=True)
     table["on_front"] = table["on_front"].eq(True)
     return table.rename(columns=lambda name: with_unit(found, str(name))).to_csv(index=False)
-
-
-def markdown(table: Table) -> str:
-    """A pipe table; the front's mixes carry their letter."""
-    head = ["Front", "Mix", *(heading(column) for column in table.columns), "Front probability"]
-    lines = [_pipes(head), "|---|---|" + "---:|" * (len(head) - 2)]
-    for row in table.rows:
-        cells = [f"{cell.text} {cell.spread}".strip() for cell in row.cells]
-        lines.append(
-            _pipes([row.letter, escape_markdown(_named(row)), *cells, row.probability.text])
-        )
-    return "\n".join(lines) + "\n"
 
 
 def latex(table: Table, caption: str) -> str:
@@ -86,28 +50,9 @@ def latex(table: Table, caption: str) -> str:
             escape_latex(_latex_cell(column, cell.text, cell.spread))
             for column, cell in zip(table.columns, row.cells, strict=True)
         ]
-        lines.append(" & ".join([row.letter, escape_latex(_named(row)), *cells]) + r" \\")
+        lines.append(" & ".join([row.letter, escape_latex(named(row)), *cells]) + r" \\")
     lines += ["\\bottomrule", "\\end{tabular}", "\\end{table}"]
     return "\n".join(lines) + "\n"
-
-
-def escape_latex(text: str) -> str:
-    """The text as LaTeX prints it, whatever stands in it."""
-    return "".join(SYMBOLS.get(letter, letter) for letter in text)
-
-
-def escape_markdown(text: str) -> str:
-    """The text as Markdown shows it, with nothing taken for markup."""
-    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", text.replace("\n", " "))
-
-
-def _pipes(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _named(row: Row) -> str:
-    marked = "" if row.status in ("done", "input") else f" [{row.status}]"
-    return row.label + marked
 
 
 def _latex_heading(column: Column) -> str:

@@ -8,7 +8,7 @@ from reports.build import write_report
 from reports.figures import draw_front
 from reports.record import Record
 from reports.results import results
-from reports.tables import escape_latex
+from reports.escaping import escape_latex
 from tests.simulated_run import simulate
 
 

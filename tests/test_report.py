@@ -15,7 +15,7 @@ from reports.build import FILES, sections, write_report
 from reports.record import MixRow, Record, RecordError, TrialRow
 from reports.sections.mixes import mixes
 from reports.sections.scatter import staircase
-from reports.tables import escape_latex, escape_markdown
+from reports.escaping import escape_latex, escape_markdown
 from reports.units import count, scale_of, share, spoken, title
 from tests.simulated_run import METRICS, Kind, simulate
 
@@ -217,7 +217,7 @@ def test_two_hundred_mixes_stay_under_a_megabyte(tmp_path):
     from reports.page import html
 
     text = html(parts, [])
-    assert len(parts.table.rows) == 200 + 2
+    assert len(parts.shown("mixes").table.rows) == 200 + 2
     assert len(text.encode()) < 900_000
 
 
@@ -242,7 +242,7 @@ def test_a_front_is_drawn_as_a_staircase():
 
 
 def test_pictures_stand_between_the_input_and_the_original(run):
-    strip = sections(run).strips[0]
+    strip = sections(run).shown("pictures")[0]
     titles = [shot.title for shot in strip.shots]
     assert (titles[0], titles[-1]) == ("Input", "Original")
     assert 3 <= len(titles) <= 6

@@ -14,7 +14,7 @@ from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, Tr
 from reports.results import read
 from reports.sections.method import method
 from reports.sections.mixes import mixes
-from reports.sections.ranks import rank_texts, ranks
+from reports.rankings import rank_texts, ranks
 from reports.sections.stages import MOST, stages
 from tests.simulated_run import simulate
 from tests.test_latency_rows import rows, seen

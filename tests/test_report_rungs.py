@@ -128,7 +128,7 @@ def test_stopped_mixes_are_told_before_the_numbers_and_are_no_fault(path):
 def test_every_form_of_the_report_has_the_rungs(path, tmp_path):
     files = write_report(path, tmp_path)
     page = files["report.html"].read_text()
-    assert '<section id="rungs">' in page
+    assert '<section id="rungs"' in page
     assert "stopped at step 50" in page
     assert "Means over 2 to 5 seeds. From mixes with fewer is taken what" in page
     text = files["report.md"].read_text()
@@ -147,7 +147,7 @@ def test_without_rungs_there_is_no_word_of_them(tmp_path):
         record.add_mixes([MixRow("a", "mix a", "{}")])
         end(record, "a", 0, 30.0)
     parts = sections(file)
-    assert parts.rungs.rungs == ()
+    assert parts.shown("rungs") is None
     assert "stopped_at" not in parts.found.table
     assert "Left at a rung" not in write_report(file, tmp_path)["report.html"].read_text()
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from reports.analysis.effects import Effect, Effects
 from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
 from reports.axes import Axis, axis
+from reports.escaping import escape_markdown as escape
 from reports.families import Look, look
 from reports.found import Found
-from reports.units import TIE, Scale, plain
+from reports.sections.section import Given, Section
+from reports.units import TIE, Scale, plain, share
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class Choices:
     claims: bool
     explained: float
     complete: bool
+
+    @property
+    def explanation(self) -> str:
+        """How far the mean effects go; "" where it can't be told."""
+        if math.isnan(self.explained):
+            return ""
+        return (
+            f"Adding up these mean effects explains {share(self.explained)} of the variance "
+            "between mixes (adjusted R²); what is left is how the choices interact, and noise."
+        )
 
 
 def choices(found: Found) -> Choices:
@@ -153,3 +165,29 @@ def _lane(effect: Effect, along: Axis, shown: Scale) -> Lane:
         zero=along.at(0.0),
         claimed=effect.claimed,
     )
+
+
+def collect(given: Given) -> Choices:
+    """Lay the figure out."""
+    return choices(given.found)
+
+
+def markdown(shown: Choices) -> list[str]:
+    """The figure beside the report, and its numbers."""
+    lines = ["## What each choice does on average", ""]
+    lines += ["![Mean effect of each choice](figures/effects.png)", ""]
+    if not shown.axes:
+        return [*lines, "Nothing to compare yet.", ""]
+    lines += ["| Choice | Level | " + " | ".join(map(escape, shown.headings)) + " |"]
+    lines += ["|---|---|" + "---:|" * len(shown.headings)]
+    for name, levels in shown.axes:
+        for level in levels:
+            cells = []
+            for lane in level.lanes:
+                doubt = "" if lane is None or lane.claimed else " (no difference claimed)"
+                cells.append("–" if lane is None else lane.text + doubt)
+            lines.append(f"| {escape(name)} | {escape(level.name)} | {' | '.join(cells)} |")
+    return [*lines, "", shown.explanation, ""]
+
+
+SECTION = Section("choices", collect, markdown)

@@ -9,11 +9,12 @@ import pandas as pd
 
 from reports.analysis.statistics import Numbers
 from reports.answer import quality_effects, quality_metric, scale, strongest
-from reports.axes import Axis, axis
+from reports.axes import Axis, axis, svg_path
 from reports.families import Look
 from reports.found import Found
 from reports.quality import GAINS
 from reports.sections.choices import families_of_levels
+from reports.sections.section import Given, Section
 from reports.units import count, plain, title
 
 MOST_PANELS = 24
@@ -64,6 +65,11 @@ class Learning:
     xticks: tuple[tuple[float, str], ...]
     yticks: tuple[tuple[float, str], ...]
     left_out: int = 0
+
+    @property
+    def all_curves(self) -> str:
+        """Every curve as one path."""
+        return "".join(svg_path(line.points) for panel in self.panels for line in panel.lines)
 
 
 def learning(found: Found, name: str = "") -> Learning:
@@ -157,3 +163,17 @@ def _panels(
 def _ending(found: Found, name: str, value: float) -> str:
     text = scale(found, name).text(value) if name in found.table else f"{value:.3g}"
     return f"mean {text}"
+
+
+def collect(given: Given) -> Learning | None:
+    """The curves; None before any was recorded."""
+    shown = learning(given.found)
+    return shown if shown.panels else None
+
+
+def markdown(_: Learning) -> list[str]:
+    """The figure beside the report."""
+    return ["## How they learned", "", "![Learning curves](figures/curves.png)", ""]
+
+
+SECTION = Section("curves", collect, markdown)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS
+from reports.escaping import escape_markdown as escape
 from reports.found import Found
 from reports.predicted import PREDICTED, predictions
-from reports.results import main_mode
+from reports.results import DRAWS, main_mode
+from reports.sections.section import Given, Section
 from reports.sections.stages import ROOFLINE
 from reports.units import TIE, count, heading, percent, plain, scale_of, title
 
@@ -83,6 +85,7 @@ class Method:
     trials: tuple[tuple[str, str], ...]
     notes: tuple[tuple[str, str], ...]
     study: str
+    draws: int = DRAWS
 
 
 def method(found: Found) -> Method:
@@ -225,3 +228,27 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def collect(given: Given) -> Method:
+    """How it was measured."""
+    return method(given.found)
+
+
+def markdown(shown: Method) -> list[str]:
+    """How each measure was found, and what the machine was like meanwhile."""
+    lines = ["## How it was measured", ""]
+    for row in shown.protocols:
+        spread = f"spread: {row.spread}"
+        words = (row.unit, row.better, row.protocol, spread, row.modes, row.place)
+        said = "; ".join(part for part in words if part)
+        lines.append(f"- {escape(row.measure)}: {escape(said)}")
+    for seen in shown.conditions:
+        value = f"{seen.middle} {seen.unit} ({seen.ends}, {seen.rounds} rounds)"
+        said = f"{escape(value)}; {escape(seen.meaning)}"
+        lines.append(f"- While timing, {escape(seen.name)}: {said}")
+    facts = (*shown.facts, *shown.trials, *shown.notes)
+    return lines + [f"- {escape(name)}: {escape(text)}" for name, text in facts]
+
+
+SECTION = Section("method", collect, markdown)

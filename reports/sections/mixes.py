@@ -9,10 +9,12 @@ import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.answer import quality_metric, scale
+from reports.escaping import escape_markdown
 from reports.found import Found
-from reports.sections.ranks import rank_texts, ranks
+from reports.rankings import rank_texts, ranks
+from reports.sections.section import Given, Section
 from reports.sittings import METRIC
-from reports.units import ABSENT, TIE, Scale, percent
+from reports.units import ABSENT, TIE, Scale, count, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
@@ -204,3 +206,72 @@ def heading(column: Column) -> str:
     """Title, unit and spread in one line, for tables without two-line headings."""
     unit = f", {column.unit}" if column.unit else ""
     return f"{column.title}{unit}" + (f" ({column.spread})" if column.spread else "")
+
+
+def table_intro(found: Found) -> str:
+    """What the numbers of the table are."""
+    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
+    fewest = min((int(v.notna().sum(axis=1).min()) for v in found.per_seed.values()), default=0)
+    over = f"{fewest} to {seeds} seeds" if 0 < fewest < seeds else count(seeds, "seed")
+    text = f"Means over {over}. " if seeds else "Nothing has been trained yet. "
+    if 0 < fewest < seeds and seeds > int(found.facts.get("seeds", seeds)):
+        text += "From mixes with fewer is taken what their seeds add for all mixes alike. "
+    if seeds > 2:
+        text += "± is half the 95\u00a0% interval over seeds. "
+    if "latency" in found.table:
+        text += "Where a rank by latency is a range, the mix is not separable from others. "
+    if found.letters:
+        text += "Letters mark the front. "
+    if found.table["front_probability"].notna().any():
+        text += (
+            "The front probability says how often a mix is on the front when seeds and latencies "
+            "are drawn again. "
+        )
+    return text.strip()
+
+
+@dataclass(frozen=True)
+class Mixes:
+    """The section.
+
+    Args:
+        intro: What the numbers are.
+        table: All mixes.
+        picked: Key of the mix that is looked at first.
+    """
+
+    intro: str
+    table: Table
+    picked: str
+
+
+def collect(given: Given) -> Mixes:
+    """The table with its words."""
+    found = given.found
+    first = given.said.best or next(iter(found.letters), "")
+    return Mixes(table_intro(found), mixes(found), first)
+
+
+def markdown(shown: Mixes) -> list[str]:
+    """A pipe table; the front's mixes carry their letter."""
+    return ["## All mixes", "", shown.intro, "", *pipe_table(shown.table), ""]
+
+
+def pipe_table(table: Table) -> list[str]:
+    """The table in Markdown."""
+    head = ["Front", "Mix", *(heading(column) for column in table.columns), "Front probability"]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
+    for row in table.rows:
+        cells = [f"{cell.text} {cell.spread}".strip() for cell in row.cells]
+        cells = [row.letter, escape_markdown(named(row)), *cells, row.probability.text]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def named(row: Row) -> str:
+    """Its label, and its status where that is not done."""
+    marked = "" if row.status in ("done", "input") else f" [{row.status}]"
+    return row.label + marked
+
+
+SECTION = Section("mixes", collect, markdown)

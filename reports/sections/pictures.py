@@ -15,6 +15,7 @@ from PIL import Image
 from reports.answer import Answer, cost_metric, quality_metric
 from reports.found import Found
 from reports.record import Reading
+from reports.sections.section import Given, Section
 
 SIDE = 192  # pixels of a shown picture
 MOST_MIXES = 4
@@ -134,3 +135,16 @@ def uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=QUALITY, method=6)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def collect(given: Given) -> tuple[Strip, ...] | None:
+    """The strips; None where the record holds no pictures."""
+    return pictures(given.record, given.found, given.said) or None
+
+
+def markdown(_: tuple[Strip, ...]) -> list[str]:
+    """Nothing: pictures are looked at on the page."""
+    return []
+
+
+SECTION = Section("pictures", collect, markdown)

@@ -10,8 +10,10 @@ import pandas as pd
 
 from reports.analysis.statistics import kendall
 from reports.answer import quality_metric
+from reports.escaping import escape_markdown as escape
 from reports.found import Found
 from reports.quality import GAINS
+from reports.sections.section import Given, Section
 from reports.units import ABSENT, count, scale_of
 
 FEWEST = 3  # mixes whose order can be compared
@@ -163,3 +165,31 @@ def _text(qualities: Qualities, mix: str, number: Callable[[float], str]) -> str
 
 def _seeds(qualities: Qualities, mix: str) -> int:
     return qualities[mix][1] if mix in qualities else 0
+
+
+def collect(given: Given) -> Rungs | None:
+    """Every rung; None where the search had none."""
+    shown = rungs(given.found)
+    return shown if shown.rungs else None
+
+
+def markdown(shown: Rungs) -> list[str]:
+    """Where mixes rested, and which were left there."""
+    lines = ["## Left at a rung", "", escape(shown.sentence), ""]
+    lines += ["| Step | Mixes | Went on | Order there and at the end |", "|---:|---:|---:|---|"]
+    for rung in shown.rungs:
+        lines.append(f"| {rung.step} | {rung.mixes} | {rung.went_on} | {escape(rung.agreement)} |")
+    if shown.rows:
+        lines += [
+            "",
+            f"| Mix | Stopped at | {escape(shown.heading)} | Seeds |",
+            "|---|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {escape(row.label)} | step {row.step} | {row.quality} | {row.seeds} |"
+            for row in shown.rows
+        ]
+    return [*lines, ""]
+
+
+SECTION = Section("rungs", collect, markdown)

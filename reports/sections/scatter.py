@@ -11,7 +11,7 @@ import pandas as pd
 
 from reports.analysis.pareto import front
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers
-from reports.answer import quality_metric, scale
+from reports.answer import quality_effects, quality_metric, scale, strongest
 from reports.axes import Axis, axis, wants_log
 from reports.families import Look, by_slot, look, looks
 from reports.found import Found
@@ -236,3 +236,16 @@ def _point(
         down=tuple(_down(y.clipped(end), flip) for end in ends) if enough else (),
         below=not 0.0 <= y.at(value) <= 1.0,
     )
+
+
+def slot_of_strongest(found: Found) -> str:
+    """The slot that the choice which matters most fills; "" if it fills none."""
+    axis = strongest(quality_effects(found))
+    if not axis:
+        return ""
+    for slot, families in by_slot(found.stages).items():
+        levels = found.levels[axis].dropna()
+        pairs = {(level, families.get(str(mix))) for mix, level in levels.items()}
+        if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):
+            return slot
+    return ""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.escaping import escape_markdown as escape
 from reports.families import Look, look, looks
 from reports.found import Found
 from reports.results import main_mode
+from reports.sections.section import Given, Section
 from reports.units import TIE, Scale, percent, plain, scale_of, title
 
 REST = "rest"
@@ -105,6 +107,7 @@ class Stages:
     rest: bool = False
     roofline: bool = False
     intro: str = ""
+    rest_words: str = REST_WORDS
 
 
 def stages(found: Found) -> Stages:
@@ -239,3 +242,26 @@ def _intro(lanes: Sequence[str], table: pd.DataFrame) -> str:
         )
     modes = [mode for mode in dict.fromkeys(table["mode"]) if mode]
     return said + (f" At{TIE}{', '.join(modes[:3]).replace('x', '×')}." if modes else "")
+
+
+def collect(given: Given) -> Stages | None:
+    """Cost by stage; None where nothing was measured by stage."""
+    shown = stages(given.found)
+    return shown if shown.rows else None
+
+
+def markdown(shown: Stages) -> list[str]:
+    """What each stage of each mix costs."""
+    lines = ["## Where the cost lies", "", escape(shown.intro), ""]
+    last = ["Limit"] if shown.roofline else []
+    lines.append("| " + " | ".join(map(escape, ["Mix", "Stage", *shown.headings, *last])) + " |")
+    lines.append("|---|---|" + "---:|" * len(shown.headings) + "---|" * len(last))
+    for row in shown.rows:
+        name = f"{row.letter} {row.label}".strip()
+        for line in row.lines:
+            cells = [name, line.slot, *line.cells, *([line.roofline] if last else [])]
+            lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    return [*lines, ""]
+
+
+SECTION = Section("stages", collect, markdown)
