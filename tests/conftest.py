@@ -1,4 +1,4 @@
-"""What holds for every test: one thread, for threads that wait for each other cost more."""
+"""What holds for every test: one thread, the longest files first; and what many tests share."""
 
 from __future__ import annotations
 
@@ -6,3 +6,80 @@ import os
 
 # Before torch is imported; processes that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.warm_forks import WarmForks
+
+Outcome = tuple[int, str, str]  # exit code, what was said, what was said of errors
+Cli = Callable[..., Outcome]
+
+LONGEST = (
+    "test_chaos",
+    "test_running",
+    "test_run_states",
+    "test_profile_command",
+    "test_scan_triton",
+    "test_report",
+    "test_scan",
+    "test_blocks",
+    "test_systems",
+    "test_systems_groups",
+    "test_golden_counts",
+    "test_shipped_studies",
+    "test_cli",
+    "test_footing",
+    "test_super_resolution",
+    "test_latency",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the files that take longest first, so that no worker is left with one in the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line, in this process."""
+    from ablate.cli import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        return int(str(ended.value.code)), output.out, output.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def warm_forks() -> Iterator[WarmForks]:
+    """Forks in place of new interpreters, where a fixture asks for them."""
+    from tests.warm_forks import WarmForks
+
+    with closing(WarmForks()) as forks:
+        yield forks
+
+
+@pytest.fixture
+def forks(warm_forks: WarmForks) -> Iterator[None]:
+    """Forks in place of new interpreters, in one test."""
+    with warm_forks.instead():
+        yield
+
+
+@pytest.fixture
+def plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line in place of the report that a run ends with: to draw it takes longer than all else."""
+    from tests.warm_runner import plain_report
+
+    monkeypatch.setattr("ablate.running.write_report", plain_report)
