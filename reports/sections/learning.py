@@ -79,7 +79,7 @@ def learning(found: Found, name: str = "") -> Learning:
         found: What was found.
         name: The curve; by default the quality, else the curve with the most points.
     """
-    name = name or _curve_name(found)
+    name = name or curve_name(found)
     curves = mean_curves(found, name)
     if curves.empty:
         return Learning(name, "", (), (), ())
@@ -117,7 +117,7 @@ def mean_curves(found: Found, name: str) -> pd.DataFrame:
     return curves.iloc[:, ::-1].iloc[:, ::every].iloc[:, ::-1]  # the last step stays
 
 
-def _curve_name(found: Found) -> str:
+def curve_name(found: Found) -> str:
     """The quality over training where it was scored more than once; else the longest curve."""
     steps = found.curve.groupby("name")["step"].nunique()
     quality = quality_metric(found)

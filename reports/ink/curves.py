@@ -1,0 +1,80 @@
+"""How the mixes learned: one line for each, the front's in ink and with their letters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports.answer import quality_metric
+from reports.families import look, whole
+from reports.found import Found
+from reports.ink.style import FAINT, Style, blank, empty, inked
+from reports.sections.learning import curve_name, mean_curves
+from reports.units import title
+
+MOST = 500  # lines behind those of the front
+LETTERS = 8  # lines with a letter at their end
+
+
+def curves_figure(found: Found, style: Style) -> Figure:
+    """Validation quality over training (the loss where that was scored once), means over seeds."""
+    name = curve_name(found) if not found.curve.empty else quality_metric(found)
+    curves = mean_curves(found, name) if not found.curve.empty else pd.DataFrame()
+    with inked(style):
+        if curves.empty:
+            return empty(style, "No learning curve has been recorded yet")
+        figure, (axes,) = blank(style, 0.62 * style.width)
+        _others(axes, curves)
+        _chosen(axes, found, curves, style)
+        unit = found.metrics[name].unit if name in found.metrics else ""
+        axes.set_xlabel("Step")
+        axes.set_ylabel(style.shown(title(name)) + (f" ({unit})" if unit else ""))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        _held(axes, curves, rises=name in found.metrics and found.metrics[name].better == "higher")
+    return figure
+
+
+def _others(axes: Axes, curves: pd.DataFrame) -> None:
+    steps = curves.columns.to_numpy(dtype=float)
+    many = len(curves) > MOST
+    for row in curves.to_numpy(dtype=float)[:: -(-len(curves) // MOST)]:
+        seen = ~np.isnan(row)
+        axes.plot(
+            steps[seen], row[seen], color=FAINT, linewidth=0.5, alpha=0.5, rasterized=many, zorder=1
+        )
+
+
+def _chosen(axes: Axes, found: Found, curves: pd.DataFrame, style: Style) -> None:
+    """The mixes of the front over all others."""
+    steps = curves.columns.to_numpy(dtype=float)
+    families = whole(found.stages[found.stages["mix"].isin(list(found.letters))])
+    for mix, letter in list(found.letters.items())[:LETTERS]:
+        if mix not in curves.index:
+            continue
+        row = curves.loc[mix].to_numpy(dtype=float)
+        seen = ~np.isnan(row)
+        color = look(families.get(mix, "")).color
+        axes.plot(steps[seen], row[seen], color=color, linewidth=1.2, zorder=2)
+        end = (steps[seen][-1], row[seen][-1])
+        axes.annotate(
+            letter,
+            end,
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.text,
+            fontweight="bold",
+            color=color,
+        )
+
+
+def _held(axes: Axes, curves: pd.DataFrame, *, rises: bool) -> None:
+    """The few worst values, of the first steps, do not press all others together."""
+    values = curves.to_numpy(dtype=float)
+    low, high = np.nanquantile(values, [0.04, 1.0] if rises else [0.0, 0.96])
+    room = 0.06 * (high - low) or 0.5
+    axes.set_ylim(float(low - room), float(high + room))

@@ -1,0 +1,164 @@
+"""Accuracy against cost: every mix as a point in the colour and shape of its family, the front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+
+from reports.analysis.pareto import front
+from reports.axes import axis, wants_log
+from reports.families import Look, in_order, look, whole
+from reports.found import Found
+from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
+from reports.units import plain
+
+MANY = 2000  # points; more are stored as dots, or the file is too large for a paper
+BARS = 400  # points with error bars at most
+
+
+def front_figure(
+    found: Found, style: Style, quality: str, cost: str, slot: str = "", title: str = ""
+) -> Figure:
+    """Accuracy up, cost across, with the staircase of the mixes that no other beats in these two.
+
+    Args:
+        found: What was found.
+        style: How it is drawn.
+        quality: Column that goes up.
+        cost: Column that goes across; on a logarithmic axis where it stretches far.
+        slot: Slot whose family colours the points; "" takes each mix as a whole.
+        title: Heading, for styles that have one.
+    """
+    table = found.ranked
+    known = [name for name in (quality, cost) if name and name in table]
+    rows = table.dropna(subset=known) if len(known) == 2 else table.iloc[:0]
+    with inked(style):
+        if rows.empty:
+            return empty(style, "No mix has both an accuracy and a cost yet")
+        figure, (axes,) = blank(style, 0.66 * style.width)
+        _points(axes, found, rows, (quality, cost), _looks(found, rows, slot))
+        _staircase(axes, found, rows, (quality, cost))
+        _letters(axes, found, rows, (quality, cost), style)
+        _scales(axes, found, rows, (quality, cost))
+        named = style.shown(plain(slot)) if slot else None
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # no corner is free for sure
+        axes.legend(frameon=False, title=named, handletextpad=0.3, **beside)
+        if style.titled and title:
+            axes.set_title(style.shown(title)[:120], loc="left")
+    return figure
+
+
+def _looks(found: Found, rows: pd.DataFrame, slot: str) -> dict[str, Look]:
+    """Mix -> how it is drawn."""
+    stages = found.stages[found.stages["mix"].isin(rows.index)]
+    if slot:
+        own = stages[stages["slot"] == slot]
+        families: Mapping[str, str] = dict(zip(own["mix"], own["family"], strict=True))
+    else:
+        families = whole(stages)
+    return {str(mix): look(families.get(str(mix), "")) for mix in rows.index}
+
+
+def _points(
+    axes: Axes,
+    found: Found,
+    rows: pd.DataFrame,
+    pair: tuple[str, str],
+    looks: Mapping[str, Look],
+) -> None:
+    quality, cost = pair
+    up, across = found.scales[quality].factor, found.scales[cost].factor
+    of_row = pd.Series([looks[str(mix)].slug for mix in rows.index], index=rows.index)
+    for each in in_order(looks.values()):
+        own = rows[of_row == each.slug]
+        x, y = own[cost] / across, own[quality] / up
+        if len(rows) <= BARS:
+            bars = {"ecolor": each.color, "elinewidth": 0.7, "alpha": 0.55, "zorder": 2}
+            axes.errorbar(
+                x, y, _ends(own, quality, up), _ends(own, cost, across), fmt="none", **bars
+            )
+        axes.scatter(
+            x,
+            y,
+            s=18,
+            marker=each.marker,
+            color=each.color,
+            linewidths=0,
+            zorder=3,
+            label=each.name,
+            rasterized=len(rows) > MANY,
+        )
+
+
+def _ends(rows: pd.DataFrame, name: str, factor: float) -> list[pd.Series] | None:
+    """How far the interval reaches below and above; None without one."""
+    if f"{name}_low" not in rows or rows[f"{name}_low"].isna().all():
+        return None
+    low, high = (rows[f"{name}_{end}"].astype(float) for end in ("low", "high"))
+    reach = [(rows[name] - low) / factor, (high - rows[name]) / factor]
+    return [each.fillna(0.0).clip(lower=0.0) for each in reach]
+
+
+def _best(found: Found, rows: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
+    """The mixes that no other beats in these two, from the left."""
+    better = [found.metrics[name.partition("@")[0]].better for name in pair]
+    mask = front(rows[list(pair)].to_numpy(dtype=float), better)
+    return rows[mask].sort_values(pair[1])
+
+
+def _staircase(axes: Axes, found: Found, rows: pd.DataFrame, pair: tuple[str, str]) -> None:
+    better = [found.metrics[name.partition("@")[0]].better for name in pair]
+    if "none" in better:
+        return
+    best = _best(found, rows, pair)
+    x = best[pair[1]] / found.scales[pair[1]].factor
+    y = best[pair[0]] / found.scales[pair[0]].factor
+    where = "post" if better[1] == "lower" else "pre"
+    axes.step(x, y, where=where, color=INK, linewidth=0.9, zorder=1)
+
+
+def _letters(
+    axes: Axes, found: Found, rows: pd.DataFrame, pair: tuple[str, str], style: Style
+) -> None:
+    """The letters by which tables and sentences call the mixes of the front."""
+    up, across = found.scales[pair[0]].factor, found.scales[pair[1]].factor
+    for mix in rows.index.intersection(list(found.letters)):
+        at = (rows.at[mix, pair[1]] / across, rows.at[mix, pair[0]] / up)
+        axes.annotate(
+            found.letters[str(mix)],
+            at,
+            (-4, 4),
+            textcoords="offset points",
+            ha="right",
+            fontsize=style.text,
+            fontweight="bold",
+            color=INK,
+        )
+
+
+def _scales(axes: Axes, found: Found, rows: pd.DataFrame, pair: tuple[str, str]) -> None:
+    """Round numbers in plain text along both axes, and their names."""
+    quality, cost = pair
+    up, across = found.scales[quality], found.scales[cost]
+    x, y = (rows[cost] / across.factor).tolist(), (rows[quality] / up.factor).tolist()
+    log = wants_log(x)
+    rightwards, upwards = axis(x, log=log), axis(y)
+    axes.set_xscale("log" if log else "linear")
+    axes.set_xlim(rightwards.low, rightwards.high)
+    axes.set_ylim(upwards.low, upwards.high)
+    for line, shown in ((axes.xaxis, rightwards), (axes.yaxis, upwards)):
+        line.set_major_locator(FixedLocator(shown.ticks))
+        line.set_major_formatter(FixedFormatter([shown.label(tick) for tick in shown.ticks]))
+        line.set_minor_locator(NullLocator())
+        line.set_minor_formatter(NullFormatter())
+        line.label.set_color(PLAIN)
+    axes.set_xlabel(_heading(across.title, across.unit) + (" (log scale)" if log else ""))
+    axes.set_ylabel(_heading(up.title, up.unit))
+
+
+def _heading(title: str, unit: str) -> str:
+    return f"{title} ({unit})" if unit else title
