@@ -1,0 +1,1 @@
+"""Cross-overs of blocks, measured by `ablate crossover`, as the report shows them."""

@@ -1,0 +1,88 @@
+"""A longer training held against the short one: the order, the verdicts, and the choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.analysis.fidelity import Agreement, agreement
+from reports.analysis.statistics import Summary, summarise
+from reports.analysis.verdicts import Turned, turned
+from reports.fidelity.checkpoints import mean_over_seeds
+from reports.fidelity.longer import Longer
+from reports.fidelity.words import tau
+from reports.units import Scale, count
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a longer training says of the short one.
+
+    Args:
+        order: How alike the two orders are.
+        verdicts: What became of the verdicts on pairs.
+        best: Position of the mix that is best in the long training.
+        lost: The best of the long training less the best of the short one there, over seeds; 0
+            where they are the same mix.
+        gained: What the longer training added, over mixes and seeds, in the mean.
+    """
+
+    order: Agreement
+    verdicts: Turned
+    best: int
+    lost: Summary
+    gained: float
+
+
+def held(longer: Longer) -> Held:
+    """Hold the long training against the short one; the first mix is the best of the short one."""
+    short, long = mean_over_seeds(longer.short), mean_over_seeds(longer.long)
+    best = int(np.argmax(long))
+    return Held(
+        order=agreement(short, long),
+        verdicts=turned(longer.short, longer.long),
+        best=best,
+        lost=summarise((longer.long[best] - longer.long[0]).tolist()),
+        gained=float((long - short).mean()),
+    )
+
+
+def heading(longer: Longer) -> str:
+    """What was done: trained 4 times as long, 1,600 steps."""
+    steps = f", {longer.steps:,} steps" if longer.steps else ""
+    return f"Trained {longer.times:g} times as long{steps}"
+
+
+def said(longer: Longer, found: Held, scale: Scale) -> tuple[str, ...]:
+    """The sentences above the table of a longer training."""
+    number = len(longer.mixes)
+    order = (
+        f"{heading(longer)}, {count(number, 'mix')} of the front and spread over the ranking came "
+        f"out in an order that agrees with that of the short training at Kendall's tau "
+        f"{tau(found.order)}."
+    )
+    return (order, _verdict_words(found.verdicts), _choice(found, scale))
+
+
+def _verdict_words(found: Turned) -> str:
+    """Which verdicts on pairs turned."""
+    if not found.before:
+        text = f"The short training told none of the {count(found.pairs, 'pair')} apart"
+    else:
+        text = f"Of {count(found.pairs, 'pair')}, the short training told {found.before} apart: "
+        text += f"{found.kept} stand, {found.faded} can no longer be told apart, "
+        changed = len(found.reversed)
+        text += f"{changed or 'none'} turned round"
+    new = f"; {found.new} more can be told apart now" if found.new else ""
+    return f"{text}{new} (95 % over all pairs, after Holm)."
+
+
+def _choice(found: Held, scale: Scale) -> str:
+    """What whoever chose by the short training lost."""
+    gained = f"On average the longer training added {scale.text(found.gained)}."
+    if found.best == 0:
+        return f"The best of the short training is the best of the long one. {gained}"
+    spread = scale.spread(found.lost.low, found.lost.high)
+    ends = f" ({spread} at 95 %)" if spread else ""
+    return f"Choosing by the short training loses {scale.text(found.lost.mean)}{ends}. {gained}"
