@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,20 @@ class Reading:
         """Columns key, label, baseline, spec (JSON)."""
         table = self._table("SELECT key, label, baseline, spec FROM mixes ORDER BY id")
         return table.astype({"baseline": bool})
+
+    def specs(self, mixes: Sequence[str]) -> dict[str, str]:
+        """Key -> specification (JSON) of these mixes; what is not in the record is left out."""
+        query = "SELECT key, spec FROM mixes WHERE key IN (SELECT value FROM json_each(?))"
+        return dict(self._connection.execute(query, (json.dumps(list(mixes)),)))
+
+    def settings(self) -> list[tuple[str, str, str]]:
+        """The different task, training and topology (JSON; "" unknown) that mixes have together."""
+        parts = ("$.task", "$.training", "$.network.topology")
+        query = (
+            "SELECT DISTINCT ifnull(json_extract(spec, ?), ''), ifnull(json_extract(spec, ?), ''), "
+            "ifnull(json_extract(spec, ?), '') FROM mixes WHERE json_valid(spec) AND NOT baseline"
+        )
+        return list(self._connection.execute(query, parts))
 
     def levels(self) -> pd.DataFrame:
         """Columns mix, axis, level: one row per mix and axis."""

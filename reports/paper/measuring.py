@@ -1,0 +1,94 @@
+"""How accuracy and costs were measured, with which doubt, and on which machine, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reports.analysis.statistics import FEWEST_SEEDS
+from reports.found import Found
+from reports.paper.wording import Cited, Sentence
+from reports.protocols import Protocol, protocols
+from reports.results import DRAWS
+from reports.units import count, percent, spoken, title
+
+INPUT = "input_"  # what was there before any restoration
+SSIM = "Wang et al. 2004"
+MACHINE = (("cpu", "CPU"), ("gpu", "GPU"), ("cores", "cores"), ("memory", "memory"))
+VERSIONS = (("torch", "PyTorch"), ("python", "Python"), ("numpy", "NumPy"), ("system", "system"))
+
+
+def measuring(found: Found) -> list[Sentence]:
+    """A sentence for each quality and each cost that has a direction."""
+    rows = [row for row in protocols(found) if not row.metric.startswith(INPUT) and row.protocol]
+    return [
+        sentence
+        for row in rows
+        for sentence in _measure(row)
+        if found.metrics[row.metric].better != "none"
+    ]
+
+
+def statistics(found: Found) -> list[Sentence]:
+    """How intervals, claims and the front were made."""
+    return [(text,) for text in how_sure(found)]
+
+
+def how_sure(found: Found) -> Iterator[str]:
+    """The same as plain sentences, for the page too."""
+    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
+    level = percent(0.95)
+    if seeds >= FEWEST_SEEDS:
+        yield (
+            f"Intervals of accuracy are {level} intervals of the mean by Student's t over "
+            f"{count(seeds, 'seed')}; differences between mixes are paired by seed."
+        )
+        yield (
+            "Where several differences are claimed at once, their error is held together by "
+            "Holm's method; what can't be claimed is called not distinguishable."
+        )
+    elif seeds:
+        yield f"With {count(seeds, 'seed')} to a mix no difference in accuracy is claimed."
+    if found.letters:
+        names = " and ".join(spoken(title(name)) for name in found.objectives)
+        yield f"On the front are the mixes that no other beats in {names}, by their means."
+    if found.table["front_probability"].notna().any():
+        yield (
+            f"Front probabilities come from {DRAWS} draws of seeds, the same for every mix and "
+            "with deviations stretched by √(n/(n−1)) for n seeds, and of costs within their "
+            "intervals, the same for mixes that are the same network."
+        )
+
+
+def where(found: Found) -> list[Sentence]:
+    """Machine, versions and the record."""
+    made = []
+    for names, opening in ((MACHINE, "The machine has"), (VERSIONS, "Versions:")):
+        told = [_fact(found, name, shown) for name, shown in names]
+        told = [text for text in told if text]
+        if told:
+            made.append(f"{opening} {', '.join(told)}.")
+    commit = found.facts.get("commit", found.facts.get("git_commit", ""))
+    by = f" at commit {commit}" if commit else ""
+    made.append(
+        f"Everything was run by ablate{by}; the record of all trials has the SHA-256 "
+        f"{found.record_hash}."
+    )
+    return [(text,) for text in made]
+
+
+def _fact(found: Found, name: str, shown: str) -> str:
+    for known in (name, f"machine.{name}", f"version.{name}"):
+        text = found.facts.get(known, "")
+        if text:
+            return f"{text} {shown}" if shown in ("cores", "memory") else f"{shown} {text}"
+    return ""
+
+
+def _measure(row: Protocol) -> Iterator[Sentence]:
+    unit = f" ({row.unit})" if row.unit else ""
+    where = f"; on {row.place}" if row.place else ""
+    sizes = f"; at {row.modes}" if row.modes else ""
+    spread = f"; interval: {row.spread}" if not row.spread.startswith("none") else ""
+    cited = (Cited("", f"metric {row.metric}"),) if SSIM in row.protocol else ()
+    yield (f"{row.measure}{unit}: {row.protocol}", *cited, f"{sizes}{where}{spread}.")
+
