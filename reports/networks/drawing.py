@@ -9,13 +9,22 @@ from collections.abc import Mapping, Sequence
 from reports.families import look
 from reports.networks.filling import Filled
 from reports.networks.layout import Join, Layout, Network, Place, layout, network
-from reports.networks.picture import Box, Drawing, Line, Note
+from reports.networks.picture import (
+    CELLS,
+    FOOT,
+    LETTER,
+    LINE,
+    PAD,
+    SWATCH,
+    Box,
+    Drawing,
+    Line,
+    Note,
+)
 from reports.units import TIE, percent, plain
 
 WIDTH = 340.0  # of a picture, in its own units: pixels where it is not scaled
 BOX, CLOSE, NARROW = 132.0, 116.0, 68.0  # widths of boxes: two in a row, three, and the middle one
-LETTER, SWATCH, PAD = 5.8, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
-CELLS, LINE, FOOT = 11.0, 14.0, 20.0  # heights: cells and air, a line of words, what is below
 GAP = 20.0  # between rows
 INSET, DEEPEST = 10.0, 24.0  # how much further in each row lies, and the lowest one at most
 MOST_LINES = 2
@@ -72,6 +81,7 @@ def _box(plan: Layout, place: Place, filled: Filled, lines: int, share: float, o
         width=width,
         height=height,
         name=_name(place),
+        words=filled.words,
         lines=_lines(plan, place, filled, lines),
         kinds=tuple(dict.fromkeys(looks)),
         cells=looks,

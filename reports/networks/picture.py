@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from reports.families import Look
 from reports.units import percent
 
+LETTER, SWATCH, PAD = 5.8, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
+CELLS, LINE, FOOT = 13.0, 14.0, 20.0  # heights: cells and air, a line of words, what is below
+CELL = 4.0  # height of a cell
+ROOM = 1.5  # between cells
+
 
 @dataclass(frozen=True)
 class Box:
@@ -20,7 +25,8 @@ class Box:
         width: Of the box.
         height: Of the box.
         name: The stage in words, with its channels where they are known.
-        lines: What fills it, in lines that fit.
+        words: What fills it.
+        lines: The same, in lines that fit.
         kinds: How its families are drawn, each once.
         cells: How each of its blocks is drawn, in order.
         share: Its share of the network's cost; NaN if unknown.
@@ -33,6 +39,7 @@ class Box:
     width: float
     height: float
     name: str
+    words: str
     lines: tuple[str, ...]
     kinds: tuple[Look, ...]
     cells: tuple[Look, ...]
@@ -48,6 +55,43 @@ class Box:
     def middle(self) -> tuple[float, float]:
         """Its centre."""
         return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def bar(self) -> float:
+        """How long its share of the cost is drawn; as wide as the box inside for all of it."""
+        return 0.0 if math.isnan(self.share) else self.share * (self.width - 2 * PAD)
+
+    @property
+    def cell_places(self) -> tuple[tuple[float, float, Look], ...]:
+        """Left edge, width and look of each block's cell."""
+        if not self.cells:
+            return ()
+        step = (self.width - 2 * PAD + ROOM) / len(self.cells)
+        return tuple(
+            (self.x + PAD + at * step, step - ROOM, cell) for at, cell in enumerate(self.cells)
+        )
+
+    @property
+    def kind_places(self) -> tuple[tuple[float, float, Look], ...]:
+        """Left edge, upper edge and look of each family's shape, before the words."""
+        return tuple(
+            (self.x + PAD + at * SWATCH, self.y + CELLS + 1.0, kind)
+            for at, kind in enumerate(self.kinds)
+        )
+
+    @property
+    def line_places(self) -> tuple[tuple[float, float, str], ...]:
+        """Left end and base line of each line of words."""
+        left = self.x + PAD + SWATCH * len(self.kinds)
+        return tuple(
+            (left, self.y + CELLS + LINE * (at + 1) - 4.0, line)
+            for at, line in enumerate(self.lines)
+        )
+
+    @property
+    def foot(self) -> float:
+        """Base line of its name and its share."""
+        return self.y + self.height - 8.0
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from reports.answer import Answer, cost_metric, quality_metric
+from reports.crops import (
+    Errors,
+    ErrorScale,
+    Pixels,
+    enlarged,
+    error_uri,
+    errors,
+    middle,
+    psnr,
+    read,
+    scale_of_errors,
+    uri,
+)
+from reports.escaping import escape_markdown
 from reports.found import Found
 from reports.record import Reading
 from reports.sections.section import Given, Section
+from reports.units import ABSENT, TIE
 
-SIDE = 192  # pixels of a shown picture
 MOST_MIXES = 4
 MOST_IMAGES = 3
-QUALITY = 88
+INPUT, TARGET = "input", "target"
 
 
 @dataclass(frozen=True)
@@ -28,18 +40,22 @@ class Shot:
     """One picture.
 
     Args:
+        kind: input, target, or the mix's key.
         title: Input (enlarged, of super-resolution), original, or the mix.
         caption: Its PSNR against the original; "" for the original.
         uri: The picture itself, as a data URI.
         mix: Key of the mix, or "".
         alt: What it shows, in words.
+        errors: Its error map as a data URI; "" for the original, or where there is none.
     """
 
+    kind: str
     title: str
     caption: str
     uri: str
     mix: str
     alt: str
+    errors: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,23 +66,71 @@ class Strip:
     shots: tuple[Shot, ...]
 
 
-def pictures(path: Path | str, found: Found, said: Answer) -> tuple[Strip, ...]:
-    """Strips of the mixes worth looking at; none if the record holds no pictures."""
+@dataclass(frozen=True)
+class Pictures:
+    """The section.
+
+    Args:
+        strips: Image by image.
+        scale: How errors are coloured; None where there is no original to compare with.
+        left: Kind of the picture that the slider shows on the left at first.
+        right: And on the right.
+    """
+
+    strips: tuple[Strip, ...]
+    scale: ErrorScale | None
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class _Image:
+    """The crops of one image, the same pixels of all; the mixes cheapest first."""
+
+    name: str
+    crops: Mapping[str, Pixels]
+    enlarged: bool
+    owner: str  # mix whose input it is, where mixes were given different ones
+
+    @property
+    def target(self) -> Pixels | None:
+        return self.crops.get(TARGET)
+
+    def errors(self, kind: str) -> Errors | None:
+        """Where a crop errs; None for the original and without one."""
+        target = self.target
+        if target is None or kind == TARGET or self.crops[kind].shape != target.shape:
+            return None
+        return errors(self.crops[kind], target)
+
+
+def pictures(path: Path | str, found: Found, said: Answer) -> Pictures | None:
+    """Crops of the mixes worth looking at; None if the record holds no pictures."""
     with Reading.open(path) as record:
         trials = _with_pictures(found, record.pictured())
         chosen = [mix for mix in worth_a_look(found, said) if mix in trials][:MOST_MIXES]
-        shots = {mix: record.pictures(trials[mix]) for mix in chosen}
-    if not shots:
-        return ()
-    images = list(dict.fromkeys(next(iter(shots.values()))["image"]))[:MOST_IMAGES]
-    return tuple(_strip(found, str(image), shots) for image in images)
+        rows = {mix: record.pictures(trials[mix]) for mix in _cheapest_first(found, chosen)}
+    if not rows:
+        return None
+    names = list(dict.fromkeys(next(iter(rows.values()))["image"]))[:MOST_IMAGES]
+    images = [_image(str(name), rows) for name in names]
+    maps = [each.errors(mix) for each in images for mix in rows if mix in each.crops]
+    known = [each for each in maps if each is not None]
+    scale = scale_of_errors(known) if known else None
+    kinds = [kind for kind in (INPUT, *rows, TARGET) if kind in images[0].crops]
+    return Pictures(
+        strips=tuple(_strip(found, each, scale) for each in images),
+        scale=scale,
+        left=kinds[0] if len(rows) == 1 else next(iter(rows)),
+        right=said.best if said.best in list(rows)[1:] else list(rows)[-1],
+    )
 
 
 def worth_a_look(found: Found, said: Answer) -> list[str]:
     """The best mix, the cheaper one, the ends and the middle of the front, then the next best."""
     members = list(found.letters)
-    middle = members[len(members) // 2 : len(members) // 2 + 1]
-    order = [said.best, said.cheaper, *members[:1], *middle]
+    middle_one = members[len(members) // 2 : len(members) // 2 + 1]
+    order = [said.best, said.cheaper, *members[:1], *middle_one]
     quality = quality_metric(found)
     if quality in found.ranked:
         up = found.metrics[quality].better == "lower"
@@ -80,71 +144,100 @@ def _with_pictures(found: Found, pictured: set[str]) -> dict[str, str]:
     return dict(zip(rows["mix"], rows["key"], strict=True))
 
 
-def _strip(found: Found, image: str, shots: dict[str, pd.DataFrame]) -> Strip:
-    """Cheapest mix first, as on the front."""
-    decoded = {mix: _decode(rows, image) for mix, rows in shots.items()}
-    first = next(iter(decoded.values()))
-    target = first.get("target")
-    row = []
-    if "input" in first:
-        row.append(_input(image, first["input"], target))
+def _cheapest_first(found: Found, mixes: list[str]) -> list[str]:
+    """As on the front."""
     cost = cost_metric(found)
-    order = sorted(decoded, key=lambda mix: found.number(mix, cost)) if cost else list(decoded)
-    for mix in order:
-        if "restored" in decoded[mix]:
-            restored, label = decoded[mix]["restored"], found.label(mix)
-            letter = found.letters.get(mix, "")
-            heading = f"Mix {letter}" if letter else label
-            alt = f"{image}, restored by {label}"
-            row.append(Shot(heading, _score(restored, target), uri(restored), mix, alt))
+    return sorted(mixes, key=lambda mix: found.number(mix, cost)) if cost else mixes
+
+
+def _image(name: str, rows: Mapping[str, pd.DataFrame]) -> _Image:
+    """The crops of an image; an input that is smaller than what was wanted is enlarged to it."""
+    shots = {mix: _decoded(table, name) for mix, table in rows.items()}
+    owner, first = next(iter(shots.items()))
+    alike = len({of[INPUT].tobytes() for of in shots.values() if INPUT in of}) < 2
+    target, entered = first.get(TARGET), first.get(INPUT)
+    crops, grown = {}, False
+    if entered is not None:
+        grown = target is not None and entered.size != target.size
+        crops[INPUT] = middle(enlarged(entered, target.size) if target is not None else entered)
+    crops |= {mix: middle(of["restored"]) for mix, of in shots.items() if "restored" in of}
     if target is not None:
-        row.append(Shot("Original", "", uri(target), "", f"{image}, original"))
-    return Strip(image, tuple(row))
+        crops[TARGET] = middle(target)
+    return _Image(name, crops, grown, "" if alike else owner)
 
 
-def _input(image: str, shown: Image.Image, target: Image.Image | None) -> Shot:
-    """What came in; where it is smaller than what was wanted, enlarged to that."""
-    heading, alt = "Input", f"{image}, degraded"
-    if target is not None and shown.size != target.size:
-        shown = shown.resize(target.size, Image.Resampling.BICUBIC)
-        heading, alt = "Input, enlarged", f"{alt}, enlarged by bicubic interpolation"
-    return Shot(heading, _score(shown, target), uri(shown), "", alt)
-
-
-def _decode(rows: pd.DataFrame, image: str) -> dict[str, Image.Image]:
+def _decoded(rows: pd.DataFrame, image: str) -> dict[str, Image.Image]:
     of_image = rows[rows["image"] == image]
     return {
-        str(kind): Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGB")
-        for kind, png in zip(of_image["kind"], of_image["png"], strict=True)
+        str(kind): read(png) for kind, png in zip(of_image["kind"], of_image["png"], strict=True)
     }
 
 
-def _score(shown: Image.Image, target: Image.Image | None) -> str:
-    """PSNR of an 8-bit picture, as it can be seen."""
-    if target is None or shown.size != target.size:
+def _strip(found: Found, image: _Image, scale: ErrorScale | None) -> Strip:
+    return Strip(image.name, tuple(_shot(found, image, kind, scale) for kind in image.crops))
+
+
+def _shot(found: Found, image: _Image, kind: str, scale: ErrorScale | None) -> Shot:
+    crop, wrong = image.crops[kind], image.errors(kind)
+    title, alt = _words(found, image, kind)
+    score = psnr(crop, image.target) if image.target is not None and kind != TARGET else math.nan
+    return Shot(
+        kind=kind,
+        title=title,
+        caption=_decibels(score),
+        uri=uri(crop),
+        mix="" if kind in (INPUT, TARGET) else kind,
+        alt=alt,
+        errors=error_uri(wrong, scale) if wrong is not None and scale is not None else "",
+    )
+
+
+def _words(found: Found, image: _Image, kind: str) -> tuple[str, str]:
+    """Title and alternative text."""
+    if kind == TARGET:
+        return "Original", f"{image.name}, original"
+    if kind == INPUT:
+        whose = f" of {_title(found, image.owner)}" if image.owner else ""
+        text = f"{image.name}, degraded"
+        if image.enlarged:
+            return f"Input{whose}, enlarged", f"{text}, enlarged by bicubic interpolation"
+        return f"Input{whose}", text
+    return _title(found, kind), f"{image.name}, restored by {found.label(kind)}"
+
+
+def _title(found: Found, mix: str) -> str:
+    letter = found.letters.get(mix, "")
+    return f"Mix {letter}" if letter else found.label(mix)
+
+
+def _decibels(score: float) -> str:
+    if math.isnan(score):
         return ""
-    gap = np.asarray(shown, dtype=float) - np.asarray(target, dtype=float)
-    error = float((gap**2).mean())
-    return f"{10 * math.log10(255**2 / error):.2f} dB" if error else "identical"
+    return "identical" if math.isinf(score) else f"{score:.2f}{TIE}dB"
 
 
-def uri(picture: Image.Image) -> str:
-    """A picture as a small WebP in a data URI."""
-    picture = picture.copy()
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=QUALITY, method=6)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+def collect(given: Given) -> Pictures | None:
+    """The crops; None where the record holds no pictures."""
+    return pictures(given.record, given.found, given.said)
 
 
-def collect(given: Given) -> tuple[Strip, ...] | None:
-    """The strips; None where the record holds no pictures."""
-    return pictures(given.record, given.found, given.said) or None
+def markdown(shown: Pictures) -> list[str]:
+    """PSNR of each crop, for the pictures themselves are on the page."""
+    titles = list(dict.fromkeys(shot.title for strip in shown.strips for shot in strip.shots))
+    titles = [title for title in titles if title != "Original"]
+    lines = ["## Look at them", "", "PSNR of the crops that the page shows.", ""]
+    lines += ["| " + " | ".join(map(escape_markdown, ["Crop", *titles])) + " |"]
+    lines += ["|---|" + "---:|" * len(titles)]
+    for strip in shown.strips:
+        scores = {shot.title: shot.caption for shot in strip.shots}
+        cells = [strip.image, *(scores.get(title, "") or ABSENT for title in titles)]
+        lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    return [*lines, ""]
 
 
-def markdown(_: tuple[Strip, ...]) -> list[str]:
-    """Nothing: pictures are looked at on the page."""
-    return []
+def data(shown: Pictures) -> Mapping[str, object]:
+    """What the slider shows at first."""
+    return {"left": shown.left, "right": shown.right}
 
 
-SECTION = Section("pictures", collect, markdown)
+SECTION = Section("pictures", collect, markdown, data)

@@ -36,6 +36,25 @@ const report = (() => {
   system.addEventListener("change", nameTheme);
   nameTheme();
 
+  // The table of contents says which section is read.
+  const links = new Map(all("nav.contents a").map((link) => [link.hash.slice(1), []]));
+  all("nav.contents a").forEach((link) => links.get(link.hash.slice(1)).push(link));
+  const reading = new IntersectionObserver((seen) => seen.filter((each) => each.isIntersecting).forEach((each) => {
+    links.forEach((own, name) => own.forEach((link) => {
+      if (name === each.target.id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }));
+  }), { rootMargin: "-15% 0px -80% 0px" });
+  links.forEach((_, name) => { if (document.getElementById(name)) reading.observe(document.getElementById(name)); });
+
+  // On paper everything is open.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = all("main details:not([open])");
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
+
   // A mix is picked anywhere that names it, and marked in all of them.
   const of = (key) => all(`[data-mix="${CSS.escape(key)}"]`);
   const listeners = [];

@@ -1,0 +1,222 @@
+"""The networks that are compared, each as a small picture of its stages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from reports.answer import quality_metric
+from reports.cards import objectives
+from reports.escaping import escape_markdown
+from reports.families import Look, looks
+from reports.found import Found
+from reports.networks.compact import compact
+from reports.networks.drawing import drawing, needed_lines
+from reports.networks.filling import Filled, families_of_blocks, filled_stages
+from reports.networks.layout import Network, layout, network
+from reports.networks.picture import Drawing
+from reports.record import Reading
+from reports.sections.section import Given, Section
+from reports.sections.stages import by_stage
+from reports.units import spoken, title
+
+MOST = 6  # networks that are drawn
+OFFERED = 400  # networks that the page can draw when they are picked
+SHARED = ("latency", "macs", "flops", "bytes_moved")  # what stages have shares of, first known
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One network.
+
+    Args:
+        mix: Its key.
+        label: Its label.
+        letter: Its letter on the front.
+        numbers: Its quality and cost in words.
+        picture: Its stages.
+        families: Families of its blocks.
+    """
+
+    mix: str
+    label: str
+    letter: str
+    numbers: str
+    picture: Drawing
+    families: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """The section.
+
+    Args:
+        drawn: Networks on the page, in the order of the front.
+        offered: These and more, for the script.
+        basis: What the shares are of; "" where stages have none.
+        timed: Whether the shares are of latency.
+        placed: Whether channels and resolutions are known.
+        legend: Families that occur in what is drawn.
+    """
+
+    drawn: tuple[Drawn, ...]
+    offered: tuple[Drawn, ...]
+    basis: str
+    timed: bool
+    placed: bool
+    legend: tuple[Look, ...]
+
+
+def collect(given: Given) -> Drawings | None:
+    """Draw the networks worth comparing; None where no mix has stages."""
+    found = given.found
+    chosen = compared(found, given.said.best, given.said.cheaper)
+    offered = list(dict.fromkeys([*chosen, *_ranking(found)]))[:OFFERED]
+    filled, networks = _stages(given, offered)
+    offered = [mix for mix in offered if filled.get(mix)]
+    if not offered:
+        return None
+    basis, shares = _shares(found, offered, chosen)
+    of = spoken(title(basis)) if basis else "cost"
+    lines = _lines(filled, networks, offered)
+    made = []
+    for mix in offered:
+        picture = drawing(networks[mix], filled[mix], shares.get(mix), lines=lines, of=of)
+        made.append(_drawn(found, mix, picture, filled[mix]))
+    drawn = [each for each in made if each.mix in chosen]
+    return Drawings(
+        drawn=tuple(drawn),
+        offered=tuple(made),
+        basis=of if basis else "",
+        timed=basis == "latency",
+        placed=any(each.picture.notes or " ch" in each.picture.boxes[0].name for each in drawn),
+        legend=tuple(looks(family for each in drawn for family in each.families)),
+    )
+
+
+def compared(found: Found, best: str, cheaper: str) -> list[str]:
+    """The front, thinned out evenly where it is long, but with the mixes that the answer names.
+
+    Before there is a front: the best so far, or the first.
+    """
+    front = list(found.letters)
+    if not front:
+        return _ranking(found)[:MOST]
+    named = [mix for mix in (best, cheaper) if mix]
+    room = max(MOST - len([mix for mix in named if mix in front]), 2)
+    others = [mix for mix in front if mix not in named]
+    if len(others) > room:
+        last = len(others) - 1
+        others = [others[round(at * last / (room - 1))] for at in range(room)]
+    kept = {*named, *others}
+    return [*(mix for mix in front if mix in kept), *(mix for mix in named if mix not in front)]
+
+
+def _ranking(found: Found) -> list[str]:
+    """All mixes, the best first; what was not trained and baselines come last."""
+    table, quality = found.table, quality_metric(found)
+    order = found.ranked
+    if quality in order:
+        up = found.metrics[quality].better == "lower"
+        order = order.sort_values(quality, ascending=up, kind="stable")
+    return list(dict.fromkeys([*map(str, order.index), *map(str, table.index)]))
+
+
+def _stages(
+    given: Given, mixes: Sequence[str]
+) -> tuple[dict[str, tuple[Filled, ...]], dict[str, Network]]:
+    """What fills each mix's stages, and what its specification says."""
+    table = given.found.stages
+    rows = table[table["mix"].isin(mixes)]
+    families = families_of_blocks(
+        rows[["blocks", "family"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    with Reading.open(given.record) as record:
+        specs = record.specs(mixes)
+    networks = {mix: network(specs.get(mix, "")) for mix in mixes}
+    filled = {
+        str(mix): filled_stages(
+            own[["slot", "blocks", "family", "depth"]].itertuples(index=False, name=None),
+            networks[str(mix)].blocks,
+            families,
+        )
+        for mix, own in rows.groupby("mix", sort=False)
+    }
+    return filled, networks
+
+
+def _lines(
+    filled: Mapping[str, tuple[Filled, ...]],
+    networks: Mapping[str, Network],
+    mixes: Sequence[str],
+) -> int:
+    """Lines of words that every box has room for, the same in all pictures."""
+    needed = []
+    for mix in mixes:
+        own = {each.slot: each for each in filled[mix]}
+        known = networks[mix]
+        needed.append(needed_lines(layout(known.topology, known.options, list(own)), own))
+    return max(needed)
+
+
+def _shares(
+    found: Found, mixes: Sequence[str], chosen: Sequence[str]
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """What stages have shares of, "" if nothing, and mix -> slot -> share."""
+    own = found.stages[found.stages["mix"].isin(mixes)]
+    subjects = {*(own["mix"] + ":" + own["slot"]), *(f"{mix}:rest" for mix in mixes)}
+    rows = found.measurements
+    table = by_stage(replace(found, measurements=rows[rows["subject"].isin(subjects)]))
+    for metric in SHARED:
+        of = table[table["metric"] == metric]
+        if set(chosen) & set(found.ranked.index) <= set(of["mix"]) and len(of):
+            return metric, _of_total(of)
+    return "", {}
+
+
+def _of_total(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    totals = rows.groupby("mix")["value"].transform("sum")
+    shares: dict[str, dict[str, float]] = {}
+    values = (rows["value"] / totals.where(totals > 0)).to_numpy(dtype=float).tolist()
+    for mix, slot, share in zip(rows["mix"], rows["slot"], values, strict=True):
+        if not math.isnan(share):
+            shares.setdefault(str(mix), {})[str(slot)] = share
+    return shares
+
+
+def _drawn(found: Found, mix: str, picture: Drawing, filled: Sequence[Filled]) -> Drawn:
+    return Drawn(
+        mix=mix,
+        label=found.label(mix),
+        letter=found.letters.get(mix, ""),
+        numbers=" · ".join(text for _, text in objectives(found, mix)),
+        picture=picture,
+        families=frozenset(family for each in filled for family in each.families),
+    )
+
+
+def markdown(shown: Drawings) -> list[str]:
+    """A row for each stage of each network."""
+    lines = ["## The networks", ""]
+    share = [f"Share of the {shown.basis}"] if shown.basis else []
+    lines.append("| " + " | ".join(["Mix", "Stage", "Blocks", *share]) + " |")
+    lines.append("|---|---|---|" + "---:|" * len(share))
+    for each in shown.drawn:
+        name = f"{each.letter} {each.label}".strip()
+        for box in each.picture.boxes:
+            cells = [name, box.name, box.words, *([box.percent or "–"] if share else [])]
+            lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
+    return [*lines, ""]
+
+
+def data(shown: Drawings) -> Mapping[str, object]:
+    """What the script draws any network from: frames that many share, what fills a box, shares."""
+    numbers = {each.mix: each.numbers for each in shown.offered}
+    pictures = {each.mix: each.picture for each in shown.offered}
+    return compact(pictures) | {"of": shown.basis, "numbers": numbers}
+
+
+SECTION = Section("drawings", collect, markdown, data)
