@@ -15,7 +15,8 @@ from reports.sections.section import Given, Section
 from reports.sections.stages import ROOFLINE
 from reports.units import count, heading, plain, title
 
-OWN = ("study_name", "study_text", "question", "objectives", "sources", "fidelity")  # elsewhere, or long
+# Shown elsewhere, or long.
+OWN = ("study_name", "study_text", "question", "objectives", "sources", "fidelity")
 
 
 @dataclass(frozen=True)
