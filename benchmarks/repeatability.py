@@ -24,7 +24,7 @@ from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.ranks import compare_samples
-from ablate.profiling.timing import CpuTimer, warm_up
+from ablate.profiling.timing import timer_for, warm_up
 
 DRAWS = 1000  # of the bootstrap
 NEIGHBOUR = """
@@ -89,6 +89,7 @@ class Queue:
     size: tuple[int, int]
     profile: Profile
     steady: bool
+    device: str = "cpu"
 
 
 def one_after_the_other(job: Queue, report: Reporter) -> tuple[Array, float]:
@@ -100,15 +101,16 @@ def one_after_the_other(job: Queue, report: Reporter) -> tuple[Array, float]:
     if job.steady:
         steady_allocator()
     torch.set_num_threads(job.profile.threads)
-    timer = CpuTimer(job.profile.threads)
-    image = torch.rand(1, 3, *job.size).to(memory_format=torch.channels_last)
+    device = torch.device(job.device)
+    timer = timer_for(device, job.profile.threads)
+    image = torch.rand(1, 3, *job.size).to(device, memory_format=torch.channels_last)
     visits = job.profile.rounds * job.profile.processes
     columns, flagged = [], 0
     torch.manual_seed(0)
     with torch.inference_mode():
         for text in job.mixes:
             model: nn.Module = build(mix_from_json(text).network).eval()
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
             def call(model: nn.Module = model) -> object:
                 return model(image)
@@ -121,7 +123,11 @@ def one_after_the_other(job: Queue, report: Reporter) -> tuple[Array, float]:
 
 
 def sequential(
-    mixes: Sequence[Mix], size: tuple[int, int], profile: Profile, steady: bool
+    mixes: Sequence[Mix],
+    size: tuple[int, int],
+    profile: Profile,
+    steady: bool,
+    device: str = "cpu",
 ) -> Measurement:
     """One measurement by the median of visits, one network after the other."""
     began = time.monotonic()
@@ -129,7 +135,7 @@ def sequential(
     job = Job(
         name="sequential",
         function="benchmarks.repeatability:one_after_the_other",
-        payload=Queue(mixes=texts, size=size, profile=profile, steady=steady),
+        payload=Queue(mixes=texts, size=size, profile=profile, steady=steady, device=device),
         fresh=True,
     )
     (event,) = run_jobs([job], workers=1)
@@ -147,11 +153,13 @@ def sequential(
     )
 
 
-def interleaved(mixes: Sequence[Mix], size: tuple[int, int], profile: Profile) -> Measurement:
+def interleaved(
+    mixes: Sequence[Mix], size: tuple[int, int], profile: Profile, device: str = "cpu"
+) -> Measurement:
     """One measurement as `ablate run` makes it."""
     began = time.monotonic()
     timed = time_together(
-        mixes, size=size, profile=profile, device="cpu", plugins=(), report=lambda done: None
+        mixes, size=size, profile=profile, device=device, plugins=(), report=lambda done: None
     )
     if timed.failure:
         raise SystemExit(timed.failure)
