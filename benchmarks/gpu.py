@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu [--sections correct scan ...] [--seconds 540] [--out FILE]
 
-Needs torch, triton, numpy and the standard library (the section `study` needs what `ablate run`
+Needs torch, triton, numpy and pandas (the section `study` needs what `ablate run`
 does). Sections are made of items; each is written down when it is measured, in
 benchmarks/results/gpu.json by default, and is not measured again while the code is the same. No
 item is begun that would not end in time, as far as the longest of its section so far tells. The

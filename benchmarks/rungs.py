@@ -27,7 +27,8 @@ from ablate.searches.proposing import proposals
 from ablate.searches.rungs import at_rung
 from ablate.searches.schedule import Schedule, SearchPlan, furthest
 from benchmarks.searches import DIRECTIONS, GOALS, Table, modelled
-from reports.analysis.pareto import front, hypervolume
+from reports.analysis.pareto import front
+from reports.analysis.volume import hypervolume
 
 RESULT = Path(__file__).parent / "results" / "rungs.json"
 STEPS = 400

@@ -31,8 +31,8 @@ from ablate.searches import Point, Seen, Space, propose
 from ablate.searches.conformance import Bare
 from ablate.searches.counting import different_mixes
 from ablate.study import Study, load_study
-from reports.analysis.pareto import hypervolume
 from reports.analysis.statistics import t_quantile
+from reports.analysis.volume import hypervolume
 from reports.record import Record
 
 RESULT = Path(__file__).parent / "results" / "searches.json"

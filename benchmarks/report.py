@@ -1,0 +1,106 @@
+"""How long a report takes, and how large its page is, of 200 mixes and of 100,000 trials.
+
+    python -m benchmarks.report [--only small large] [--profile]
+
+Records are made up; every file of the report is written, pictures of its figures included. Each
+time is that of a fresh process, without starting Python and importing. Writes
+benchmarks/results/report.json and prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ablate.profiling.machine import describe
+from tests.simulated_large import Large, simulate_large
+from tests.simulated_run import simulate
+
+RESULT = Path(__file__).parent / "results" / "report.json"
+LARGE = {
+    "100,000 trials: 33,334 mixes, 3 seeds": Large(33_334, 3, losses=20, samples=True),
+    "100,000 trials: 20,000 mixes, 5 seeds": Large(20_000, 5, losses=20, samples=True),
+}
+SMALL = "200 mixes, 3 seeds, no pictures"
+COUNTS = {"stage1": 5, "stage2": 8, "stage3": 5}
+
+Json = dict[str, Any]
+
+
+def main() -> None:
+    """Measure each record in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=["small", "large"], default=["small", "large"])
+    parser.add_argument("--profile", action="store_true", help="say where the time goes")
+    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.record:
+        print(json.dumps(measured(options.record, profile=options.profile)))
+        return
+    found: Json = {"machine": describe(), "reports": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path in records(Path(folder), options.only):
+            found["reports"][name] = _apart(path, profile=options.profile)
+            print(name, json.dumps(found["reports"][name], indent=1), flush=True)
+    if options.only == ["small", "large"] and not options.profile:
+        RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def records(folder: Path, only: list[str]) -> list[tuple[str, Path]]:
+    """The records to write reports of."""
+    found = []
+    if "small" in only:
+        found.append((SMALL, simulate(folder / "small", COUNTS, seeds=3, pictures=False)))
+    if "large" in only:
+        for number, (name, large) in enumerate(LARGE.items()):
+            found.append((name, simulate_large(folder / f"large{number}", large)))
+    return found
+
+
+def measured(record: Path, *, profile: bool = False) -> Json:
+    """Write the report of a record once, and say what that took."""
+    from reports.build import sections, write_report
+
+    watch = cProfile.Profile()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        if profile:
+            watch.enable()
+        files = write_report(record, folder)
+        watch.disable()
+        seconds = time.perf_counter() - began
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+    if profile:
+        pstats.Stats(watch, stream=sys.stderr).sort_stats("cumulative").print_stats(60)
+    began = time.perf_counter()
+    sections(record)
+    return {
+        "seconds": round(seconds, 2),
+        "of these, analysis": round(time.perf_counter() - began, 2),
+        "page, bytes": sizes["report.html"],
+        "bytes": sizes,
+        "record, bytes": record.stat().st_size,
+        "memory, MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def _apart(path: Path, *, profile: bool) -> Json:
+    command = [sys.executable, "-m", "benchmarks.report", "--record", str(path)]
+    done = subprocess.run(
+        [*command, *["--profile"] * profile], check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: Json = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()
