@@ -62,7 +62,8 @@ def crossover(options: argparse.Namespace, console: Console) -> None:
     if options.json:
         beside = {**facts, "grid": asdict(grid), "base": asdict(grid.base)}
         who = [asdict(contestant) for contestant in contestants]
-        answer = {"contestants": who, **beside, "forecast_seconds": timed.seconds, **asdict(found)}
+        said = {"sentences": sentences(found, _place(device)), "forecast_seconds": timed.seconds}
+        answer = {"contestants": who, **beside, **said, **asdict(found)}
         say(console, json.dumps(answer, indent=2))
     else:
         _show(found, grid, device, console)

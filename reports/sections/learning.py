@@ -19,6 +19,7 @@ from reports.units import count, plain, title
 
 MOST_PANELS = 24
 MOST_POINTS = 40
+MOST_LINES = 300  # mixes that are drawn; of more, so many spread evenly over the ranking
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Learning:
         xticks: Positions and labels: steps.
         yticks: Positions and labels.
         left_out: How many levels there are beyond those drawn.
+        lines_of: How many mixes there are, where not all of them are drawn; else 0.
     """
 
     heading: str
@@ -65,6 +67,12 @@ class Learning:
     xticks: tuple[tuple[float, str], ...]
     yticks: tuple[tuple[float, str], ...]
     left_out: int = 0
+    lines_of: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """How many lines there are."""
+        return sum(len(panel.lines) for panel in self.panels)
 
     @property
     def all_curves(self) -> str:
@@ -88,9 +96,10 @@ def learning(found: Found, name: str = "") -> Learning:
     values = curves.to_numpy(dtype=float)
     low, high = np.nanquantile(values, [0.04, 1.0] if _rises(found, name) else [0.0, 0.96])
     down = axis([float(low), float(high)], ticks=4)
+    drawn = _spread(curves)
     lines = {
-        str(mix): Line(str(mix), _places(steps, row, across, down))
-        for mix, row in zip(curves.index, values, strict=True)
+        str(curves.index[at]): Line(str(curves.index[at]), _places(steps, values[at], across, down))
+        for at in drawn
     }
     split = strongest(quality_effects(found))
     unit = found.metrics[name].unit if name in found.metrics else ""
@@ -101,6 +110,7 @@ def learning(found: Found, name: str = "") -> Learning:
         axis=plain(split),
         panels=panels[:MOST_PANELS],
         left_out=max(len(panels) - MOST_PANELS, 0),
+        lines_of=len(curves) if len(drawn) < len(curves) else 0,
         xticks=tuple((across.at(tick), across.label(tick)) for tick in across.ticks),
         yticks=tuple((1 - down.at(tick), down.label(tick)) for tick in down.ticks),
     )
@@ -128,6 +138,15 @@ def curve_name(found: Found) -> str:
     return str(steps.idxmax()) if len(steps) else quality
 
 
+def _spread(curves: pd.DataFrame) -> list[int]:
+    """Which mixes are drawn: all, or as many as can be told apart, evenly over where they end."""
+    if len(curves) <= MOST_LINES:
+        return list(range(len(curves)))
+    ends = np.argsort(curves.ffill(axis=1).iloc[:, -1].to_numpy(), kind="stable")
+    places = np.linspace(0, len(ends) - 1, MOST_LINES).round().astype(int)
+    return sorted(ends[places].tolist())
+
+
 def _rises(found: Found, name: str) -> bool:
     return name in found.metrics and found.metrics[name].better == "higher"
 
@@ -146,16 +165,16 @@ def _panels(
     found: Found, split: str, name: str, curves: pd.DataFrame, lines: dict[str, Line]
 ) -> tuple[Panel, ...]:
     if not split:
-        return (Panel("All mixes", None, count(len(lines), "mix"), tuple(lines.values())),)
+        return (Panel("All mixes", None, count(len(curves), "mix"), tuple(lines.values())),)
     shown = families_of_levels(found, split)
     levels = found.levels[split].dropna()
     panels = []
     for level in dict.fromkeys(levels):
-        members = [str(mix) for mix in levels.index[levels == level] if str(mix) in lines]
+        members = [str(mix) for mix in levels.index[levels == level] if mix in curves.index]
         if members:
             ends = curves.loc[members].ffill(axis=1).iloc[:, -1]
             says = f"{count(len(members), 'mix')}, {_ending(found, name, float(ends.mean()))}"
-            own = tuple(lines[mix] for mix in members)
+            own = tuple(lines[mix] for mix in members if mix in lines)
             panels.append(Panel(str(level), shown.get(str(level)), says, own))
     return tuple(panels)
 
