@@ -1,4 +1,4 @@
-"""The table of mixes as CSV in raw units, as Markdown and as LaTeX for a paper."""
+"""All mixes as a table: CSV in raw units for programs, LaTeX for a paper."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import re
 
 import pandas as pd
 
-from reports.escaping import escape_latex
+from reports.escaping import csv_text, escape_latex
 from reports.found import Found
+from reports.paper.sheet import Sheet
 from reports.sections.mixes import DEGRADED, HIDDEN, Column, Table, named
-from reports.units import ABSENT
+from reports.units import ABSENT, count
 
 
 def csv(found: Found) -> str:
     """All numbers in raw units, each column named with its unit: latency_s, peak_memory_byte.
 
-    The last rows are the degraded input, with its PSNR in the column psnr_dB.
+    The last rows are the degraded input, with its PSNR in the column psnr_dB. No text in it is a
+    formula to a spreadsheet.
     """
     table = found.table.reset_index(names="mix")
     inputs = table[[name for name in HIDDEN if name in table]].dropna().drop_duplicates()
@@ -24,35 +26,50 @@ def csv(found: Found) -> str:
         extra = rows.assign(mix="", label=DEGRADED, status="input", baseline=True)
         table = pd.concat([table, extra.astype({"baseline": bool})], ignore_index=True)
     table["on_front"] = table["on_front"].eq(True)
-    return table.rename(columns=lambda name: with_unit(found, str(name))).to_csv(index=False)
+    table = table.rename(columns=lambda name: with_unit(found, str(name)))
+    return guarded(table).to_csv(index=False)
+
+
+def guarded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for a CSV file: texts and headings that a spreadsheet would calculate are quoted.
+
+    What would begin with = + - @, a tab or a carriage return gets an apostrophe in front; numbers
+    stay numbers.
+    """
+    safe = table.rename(columns=lambda name: csv_text(str(name)))
+    for at, kind in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            known = {each: csv_text(each) for each in table.iloc[:, at].unique() if _is_text(each)}
+            safe.isetitem(at, table.iloc[:, at].map(lambda each, to=known: to.get(each, each)))
+    return safe
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def latex(table: Table, caption: str) -> str:
-    """A booktabs table; the package booktabs is all it needs.
+    """A booktabs table; the package booktabs is all it needs, and longtable where it is long.
 
     Mixes on the front are marked by their letter.
     """
-    head = ["", "Mix", *(_latex_heading(column) for column in table.columns)]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        "\\begin{table}",
-        "\\centering",
-        f"\\caption{{{escape_latex(caption)}}}",
-        f"\\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
-        "\\toprule",
-        " & ".join(head) + r" \\",
-        "\\midrule",
-    ]
-    for row in table.rows:
-        if row.status == "input":
-            lines.append("\\midrule")
-        cells = [
-            escape_latex(_latex_cell(column, cell.text, cell.spread))
-            for column, cell in zip(table.columns, row.cells, strict=True)
-        ]
-        lines.append(" & ".join([row.letter, escape_latex(named(row)), *cells]) + r" \\")
-    lines += ["\\bottomrule", "\\end{tabular}", "\\end{table}"]
-    return "\n".join(lines) + "\n"
+    zeros = [at for at, row in enumerate(table.rows) if row.status == "input"][:1]
+    left = f" {count(table.left_out, 'mix')} not listed: results.csv." if table.left_out else ""
+    return Sheet(
+        caption=escape_latex(caption + left),
+        label="",
+        columns=["l", "l", "r" * len(table.columns)],
+        head=["", "Mix", *(_latex_heading(column) for column in table.columns)],
+        rows=[
+            [
+                row.letter,
+                escape_latex(named(row)),
+                *(escape_latex(_latex_cell(cell.text, cell.spread)) for cell in row.cells),
+            ]
+            for row in table.rows
+        ],
+        rules=frozenset(zeros),
+    ).latex
 
 
 def _latex_heading(column: Column) -> str:
@@ -60,7 +77,7 @@ def _latex_heading(column: Column) -> str:
     return escape_latex(column.title + unit)
 
 
-def _latex_cell(column: Column, text: str, spread: str) -> str:
+def _latex_cell(text: str, spread: str) -> str:
     """Only a symmetric spread: a paper's table has no room for both ends."""
     return f"{text} {spread}" if spread.startswith("±") else text.replace(ABSENT, "–")
 

@@ -91,4 +91,3 @@ def _measure(row: Protocol) -> Iterator[Sentence]:
     spread = f"; interval: {row.spread}" if not row.spread.startswith("none") else ""
     cited = (Cited("", f"metric {row.metric}"),) if SSIM in row.protocol else ()
     yield (f"{row.measure}{unit}: {row.protocol}", *cited, f"{sizes}{where}{spread}.")
-

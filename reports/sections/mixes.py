@@ -18,6 +18,7 @@ from reports.units import ABSENT, TIE, Scale, count, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
+MOST = 400  # mixes that are listed
 FOOTING = ("solved_width", "solved_depth", "footing")
 DEGRADED = "degraded input"
 ENDS = {"energy": "range", "predicted_latency": "error"}  # costs whose ends are no 95 % interval
@@ -72,14 +73,26 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The table: best quality first, then what has no quality, then the degraded input."""
+    """The table: best quality first, then what has no quality, then the degraded input.
+
+    Args:
+        columns: Of numbers.
+        rows: One for each mix that is listed.
+        left_out: How many mixes are not listed.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    left_out: int = 0
 
 
-def mixes(found: Found) -> Table:
-    """All mixes and the degraded input."""
+def mixes(found: Found, most: int = MOST) -> Table:
+    """All mixes and the degraded input; of many the front, the best, and the zeros of the scale.
+
+    Args:
+        found: What was found.
+        most: How many mixes are listed at most, beside the front and the baselines.
+    """
     scales = [scale(found, metric) for metric in shown_metrics(found)]
     columns = tuple(_column(found, shown) for shown in scales)
     ranked = rank_texts(ranks(found))
@@ -88,8 +101,21 @@ def mixes(found: Found) -> Table:
     if quality in order:
         up = found.metrics[quality].better == "lower"
         order = order.sort_values(quality, ascending=up, na_position="last", kind="stable")
-    rows = [_row(found, str(mix), scales) for mix in order.index]
-    return _with_ranks(Table(columns, (*rows, *_inputs(found, scales))), ranked)
+    listed = _listed(found, order, most)
+    rows = [_row(found, mix, scales) for mix in listed]
+    left = len(order) - len(listed)
+    return _with_ranks(Table(columns, (*rows, *_inputs(found, scales)), left), ranked)
+
+
+def _listed(found: Found, order: pd.DataFrame, most: int) -> list[str]:
+    """Keys of the mixes that are listed, in their order."""
+    keys = [str(mix) for mix in order.index]
+    if len(keys) <= most:
+        return keys
+    baselines = {str(mix) for mix in order.index[order["baseline"]]}
+    kept = {*list(found.letters)[:most], *baselines}
+    kept |= set(keys[: max(most - len(kept), 0)])
+    return [mix for mix in keys if mix in kept]
 
 
 def _with_ranks(table: Table, ranked: dict[str, tuple[str, int]]) -> Table:
@@ -104,7 +130,8 @@ def _with_ranks(table: Table, ranked: dict[str, tuple[str, int]]) -> Table:
         text, low = ranked.get(row.mix, (ABSENT, 0))
         cell = Cell(text, sort=str(low) if row.mix in ranked else "")
         rows.append(replace(row, cells=(*row.cells[:cut], cell, *row.cells[cut:])))
-    return Table((*table.columns[:cut], column, *table.columns[cut:]), tuple(rows))
+    columns = (*table.columns[:cut], column, *table.columns[cut:])
+    return replace(table, columns=columns, rows=tuple(rows))
 
 
 def shown_metrics(found: Found) -> list[str]:
@@ -249,7 +276,18 @@ def collect(given: Given) -> Mixes:
     """The table with its words."""
     found = given.found
     first = given.said.best or next(iter(found.letters), "")
-    return Mixes(table_intro(found), mixes(found), first)
+    table = mixes(found)
+    return Mixes(f"{table_intro(found)}{_left_out(found, table)}", table, first)
+
+
+def _left_out(found: Found, table: Table) -> str:
+    if not table.left_out:
+        return ""
+    shown = len(found.table) - table.left_out
+    return (
+        f" Listed are {shown} of {len(found.table):,} mixes: the front, the baselines and the best "
+        "of the others; all are in results.csv."
+    )
 
 
 def markdown(shown: Mixes) -> list[str]:
