@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.analysis.statistics import Numbers, summarise
+from reports.analysis.estimates import Estimate, Values, of_costs, of_seeds
+from reports.analysis.regression import Sum, deviations
+from reports.analysis.statistics import Numbers
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,17 @@ class Effects:
             independently, far below they interact and means mislead. NaN if it can't be told.
         complete: Whether every combination of levels was measured, so that the comparison is
             paired; otherwise the effects are least squares fits of a sum over the axes.
+        untold: Axes whose effects these mixes cannot tell from those of other axes.
+        tested: Whether the mixes can say how far choices interact, so that intervals allow for
+            combinations that were not tried; always so where none is missing.
     """
 
     metric: str
     effects: tuple[Effect, ...]
     explained: float
     complete: bool
+    untold: tuple[str, ...] = ()
+    tested: bool = True
 
     def of(self, axis: str) -> tuple[Effect, ...]:
         """The effects of one axis."""
@@ -66,36 +73,18 @@ class Effects:
 
 
 def seed_effects(metric: str, levels: pd.DataFrame, values: pd.DataFrame) -> Effects:
-    """Effects on what is measured once for each mix and seed; seeds make the interval.
+    """Effects on what is measured once for each mix and seed.
+
+    The truth that an interval should hold is the mean effect over every combination of levels and
+    over seeds. It allows for what seeds change and, where combinations are missing, for how far
+    the mixes that were tried are from adding up.
 
     Args:
         metric: Name of the metric.
         levels: One row per mix, one column per axis, the level's name in each cell.
         values: The same rows, one column per seed; NaN where there is no value.
     """
-    levels, names = _varying(levels)
-    values = values.reindex(levels.index)
-    per_seed = [_solve(levels, names, values[seed]) for seed in values.columns]
-    solved = np.array([each for each in per_seed if each is not None])  # (seeds, levels)
-    if not len(solved):
-        return Effects(metric, (), math.nan, False)
-    effects = []
-    for position, (axis, level) in enumerate(names):
-        summary = summarise(solved[:, position])
-        effects.append(
-            Effect(
-                axis,
-                level,
-                summary.mean,
-                summary.low,
-                summary.high,
-                summary.n,
-                _mixes(levels, values, axis, level),
-                summary.excludes_zero,
-            )
-        )
-    means = values.mean(axis=1)
-    return Effects(metric, tuple(effects), _explained(levels, means), _complete(levels, values))
+    return effects_of(metric, of_seeds(levels, values))
 
 
 def cost_effects(
@@ -117,99 +106,59 @@ def cost_effects(
         high: Upper end.
         exact: The values are counts without an error, so that every difference is one.
     """
-    levels, names = _varying(levels)
-    values = values.reindex(levels.index)
-    seen = values.notna()
-    weights = _weights(levels[seen], names)
-    if weights is None:
-        return Effects(metric, (), math.nan, False)
-    half = ((high - low).reindex(levels.index)[seen] / 2.0).to_numpy(dtype=float)
-    estimates = weights @ values[seen].to_numpy(dtype=float)
-    widths = np.sqrt((weights**2) @ (half**2))  # NaN where a mix has no interval
-    noise = 1e-9 * float(values.abs().max()) if exact else math.nan  # of the sums, in floats
-    effects = tuple(
-        Effect(
-            axis,
-            level,
-            float(value),
-            float(value - width),
-            float(value + width),
-            1,
-            _mixes(levels, values.to_frame(), axis, level),
-            bool(abs(value) > (noise if exact else width)),
-        )
-        for (axis, level), value, width in zip(names, estimates, widths, strict=True)
+    return effects_of(metric, of_costs(levels, values, low, high, exact=exact))
+
+
+def effects_of(metric: str, measured: Values) -> Effects:
+    """The effects of every axis that the mixes can tell from the others.
+
+    Args:
+        metric: Name of the metric.
+        measured: What was measured.
+    """
+    model, design = measured.model, measured.model.design
+    known = [at for at in range(len(design.axes)) if model.told_apart[at]]
+    effects = [effect for at in known for effect in _of_axis(measured, at)]
+    explained = _explained(model, measured.means) if len(known) == len(design.axes) else math.nan
+    return Effects(
+        metric,
+        tuple(effects),
+        explained if effects else math.nan,
+        design.complete,
+        tuple(axis for at, axis in enumerate(design.axes) if at not in known),
+        design.complete or measured.misfit.known,
     )
-    complete = _complete(levels, values.to_frame())
-    return Effects(metric, effects, _explained(levels, values), complete)
 
 
-def _varying(levels: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """The mixes that have a level on every axis, and the axes with something to compare."""
-    levels = levels.dropna()
-    axes = [axis for axis in levels.columns if levels[axis].nunique() > 1]
-    names = [(axis, level) for axis in axes for level in levels[axis].unique()]
-    return levels[axes], names
+def claimed(estimate: Estimate, measured: Values) -> bool:
+    """Whether the data support a difference: seeds enough, and 0 is outside the interval."""
+    return measured.claims and estimate.excludes_zero
 
 
-def _design(levels: pd.DataFrame, names: list[tuple[str, str]]) -> tuple[Numbers, Numbers]:
-    """Sum-to-zero coding: (mixes, 1 + free levels), and from its coefficients to every level."""
-    groups: dict[str, list[str]] = {}
-    for axis, level in names:
-        groups.setdefault(axis, []).append(level)
-    columns, blocks = [np.ones((len(levels), 1))], [np.zeros((0, 1))]
-    for axis, members in groups.items():
-        free = np.vstack([np.eye(len(members) - 1), -np.ones(len(members) - 1)])
-        position = levels[axis].map({level: at for at, level in enumerate(members)})
-        columns.append(free[position.to_numpy(dtype=int)])
-        blocks.append(free)
-    rows, width = sum(map(len, blocks)), sum(block.shape[1] for block in blocks)
-    spread, row, column = np.zeros((rows, width)), 0, 0
-    for block in blocks:
-        spread[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return np.hstack(columns), spread
+def _of_axis(measured: Values, at: int) -> list[Effect]:
+    model, design = measured.model, measured.model.design
+    contrasts = deviations(design.sizes[at])
+    estimates = measured.judge(at, contrasts, model.weights(at, contrasts))
+    counts = np.bincount(design.codes[:, at], minlength=design.sizes[at])
+    return [
+        Effect(
+            design.axes[at],
+            level,
+            each.value,
+            each.low,
+            each.high,
+            max(measured.seeds, 1),
+            int(number),
+            claimed(each, measured),
+        )
+        for level, each, number in zip(design.levels[at], estimates, counts, strict=True)
+    ]
 
 
-def _weights(levels: pd.DataFrame, names: list[tuple[str, str]]) -> Numbers | None:
-    """(levels, mixes): the effects as weighted sums of the values; None if not identifiable."""
-    if not names or not len(levels):
-        return None
-    design, spread = _design(levels, names)
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        return None
-    weights: Numbers = spread @ np.linalg.pinv(design)
-    return weights
-
-
-def _solve(levels: pd.DataFrame, names: list[tuple[str, str]], values: pd.Series) -> Numbers | None:
-    seen = values.notna()
-    weights = _weights(levels[seen], names)
-    return None if weights is None else weights @ values[seen].to_numpy(dtype=float)
-
-
-def _explained(levels: pd.DataFrame, values: pd.Series) -> float:
+def _explained(model: Sum, means: Numbers) -> float:
     """Adjusted R^2 of the additive model; NaN where it has as many terms as there are mixes."""
-    seen = values.notna()
-    levels, names = _varying(levels[seen])
-    if not names:
+    total = float(((means - means.mean()) ** 2).sum()) if len(means) else 0.0
+    if model.spare <= 0 or total == 0.0:
         return math.nan
-    design, _ = _design(levels, names)
-    target = values[seen].to_numpy(dtype=float)
-    total = float(((target - target.mean()) ** 2).sum())
-    if len(target) <= design.shape[1] or total == 0.0:
-        return math.nan
-    fitted = design @ np.linalg.lstsq(design, target, rcond=None)[0]
-    left = float(((target - fitted) ** 2).sum())
-    chance = (len(target) - 1) / (len(target) - design.shape[1])
-    return 1.0 - float(left / total * chance)
-
-
-def _complete(levels: pd.DataFrame, values: pd.DataFrame) -> bool:
-    combinations = math.prod(levels[axis].nunique() for axis in levels.columns)
-    whole = values.reindex(levels.index).notna().all(axis=1)
-    return len(levels[whole].drop_duplicates()) == combinations
-
-
-def _mixes(levels: pd.DataFrame, values: pd.DataFrame, axis: str, level: str) -> int:
-    return int(((levels[axis] == level) & values.notna().any(axis=1)).sum())
+    left = float((model.left(means) ** 2).sum())
+    return 1.0 - left / total * (len(means) - 1) / model.spare

@@ -1,0 +1,100 @@
+"""Least squares of a sum over the choices, for any set of mixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.analysis.design import Design, coding
+from reports.analysis.statistics import Numbers
+
+TINY = 1e-9  # of the largest eigenvalue: what a float cannot tell from nothing
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The model: a mean, and a number for every level of every axis, which add up.
+
+    What the mixes cannot tell apart (an axis that only ever varies along with another) is not
+    estimated, and takes nothing away from what they can.
+
+    Args:
+        design: The mixes.
+    """
+
+    design: Design
+
+    @cached_property
+    def inverse(self) -> Numbers:
+        """(terms, terms), the pseudo-inverse of X'X."""
+        return _inverse(self.design.columns.T @ self.design.columns)[0]
+
+    @cached_property
+    def rank(self) -> int:
+        """How many terms the mixes can tell apart."""
+        return _inverse(self.design.columns.T @ self.design.columns)[1]
+
+    @property
+    def spare(self) -> int:
+        """Degrees of freedom that the terms leave to the mixes."""
+        return self.design.mixes - self.rank
+
+    @cached_property
+    def told_apart(self) -> NDArray[np.bool_]:
+        """(axes,) whether the effects of an axis can be estimated."""
+        gram = self.design.columns.T @ self.design.columns
+        known = self.inverse @ gram  # the identity, where nothing is confounded
+        exact = np.abs(known - np.eye(len(gram))).max(axis=1) < 1e-6
+        return np.array([exact[block].all() for block in self.design.blocks], dtype=bool)
+
+    def coefficients(self, values: Numbers) -> Numbers:
+        """Least squares for values of (mixes,) or (mixes, several); (terms,) or (terms, several).
+
+        Source: the normal equations, b = (X'X)^-1 X'y.
+        """
+        found: Numbers = self.inverse @ (self.design.columns.T @ values)
+        return found
+
+    def left(self, values: Numbers) -> Numbers:
+        """What the sum does not explain, in the shape of the values."""
+        residuals: Numbers = values - self.design.columns @ self.coefficients(values)
+        return residuals
+
+    @cached_property
+    def freedom(self) -> Numbers:
+        """(mixes,) the share of its own noise that each residual keeps, 1 minus the leverage."""
+        columns = self.design.columns
+        kept: Numbers = 1.0 - np.einsum("mt,mt->m", columns @ self.inverse, columns)
+        return kept
+
+    def weights(self, axis: int, contrasts: Numbers) -> Numbers:
+        """What each mix counts for in an estimate.
+
+        Args:
+            axis: Number of the axis.
+            contrasts: (estimates, levels), weights of the levels that add up to zero.
+
+        Returns:
+            (estimates, mixes).
+        """
+        block = self.design.blocks[axis]
+        coded = contrasts @ coding(self.design.sizes[axis])
+        weights: Numbers = (coded @ self.inverse[block]) @ self.design.columns.T
+        return weights
+
+
+def deviations(size: int) -> Numbers:
+    """(levels, levels): each level against the mean over all levels of its axis."""
+    contrasts: Numbers = np.eye(size) - 1.0 / size
+    return contrasts
+
+
+def _inverse(gram: Numbers) -> tuple[Numbers, int]:
+    """Pseudo-inverse of a symmetric matrix, and its rank."""
+    values, vectors = np.linalg.eigh(gram)
+    real = values > TINY * max(float(values[-1]), 1.0)
+    inverse: Numbers = (vectors[:, real] / values[real]) @ vectors[:, real].T
+    return inverse, int(real.sum())
