@@ -59,7 +59,11 @@ class FusionPass(nn.Module):
         return [*fused, *kept[len(fused) :]]
 
 
-@topologies.register(decoder=True, extras=("middle", "fusion"))
+@topologies.register(
+    decoder=True,
+    extras=("middle", "fusion"),
+    source="Gao et al. 2023 (M3SNet), arXiv:2305.05146",
+)
 class Mountain(nn.Module):
     """NAFNet's U-shape with a pyramid of fusions between encoder and decoder.
 

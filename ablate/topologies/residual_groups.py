@@ -16,7 +16,12 @@ from blocks import Context
 from blocks._layout import check_at_least, round_up, to_grid, to_pixels
 
 
-@topologies.register(decoder=False, extras=(), numbered="group")
+@topologies.register(
+    decoder=False,
+    extras=(),
+    numbered="group",
+    source="SwinIR, arXiv:2108.10257, whose skeleton MambaIR keeps, arXiv:2402.15648",
+)
 class ResidualGroups(nn.Module):
     """Groups of blocks at full resolution, each with a convolution and a skip, and a long skip.
 

@@ -16,7 +16,11 @@ from blocks._frequency import FrequencyEmbedding
 from blocks._layout import check_at_least
 
 
-@topologies.register(decoder=True, extras=("middle", "refinement"))
+@topologies.register(
+    decoder=True,
+    extras=("middle", "refinement"),
+    source="Zamir et al. 2022 (Restormer), arXiv:2111.09881",
+)
 class Restormer(nn.Module):
     """Stages at 1, 1/2, 1/4 ... of the resolution and back, then refinement at full resolution.
 

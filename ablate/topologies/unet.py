@@ -14,7 +14,11 @@ from blocks import Context
 from blocks._layout import check_at_least
 
 
-@topologies.register(decoder=True, extras=("middle",))
+@topologies.register(
+    decoder=True,
+    extras=("middle",),
+    source="Chen et al. 2022 (NAFNet), arXiv:2204.04676; RestorMixer 2025, arXiv:2504.10967",
+)
 class Unet(nn.Module):
     """Stages at 1, 1/2, 1/4 ... of the resolution and back, added to the degraded image.
 
