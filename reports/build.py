@@ -8,15 +8,12 @@ from pathlib import Path
 from reports import tables
 from reports.answer import answer
 from reports.contents import contents
-from reports.figures import draw_curves, draw_effects, draw_scatter
+from reports.figures import draw_report
 from reports.health import health
 from reports.markdown import markdown
 from reports.page import Parts, html
 from reports.results import read
-from reports.sections.choices import choices
-from reports.sections.learning import learning
 from reports.sections.mixes import mixes
-from reports.sections.scatter import scatter, slot_of_strongest
 from reports.sections.section import Given
 
 FILES = {
@@ -50,19 +47,30 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
     found = parts.found
     folder = Path(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    question = found.facts.get("question", "")
-    _write(folder / "report.html", html(parts, list(FILES.items())[1:]))
-    _write(folder / "report.md", markdown(parts))
-    _write(folder / "results.csv", tables.csv(found))
-    _write(folder / "results.tex", tables.latex(mixes(found), question))
-    figures = {
-        name: [folder / "figures" / f"{name}.{ending}" for ending in ("png", "svg")]
-        for name in ("accuracy_vs_latency", "effects", "curves")
-    }
-    draw_scatter(scatter(found, slot_of_strongest(found)), figures["accuracy_vs_latency"], question)
-    draw_effects(choices(found), figures["effects"])
-    draw_curves(learning(found), figures["curves"])
+    for name, text in texts(parts).items():
+        write_whole(folder / name, text)
+    draw_report(found, folder / "figures")
     return {name: folder / name for name in FILES}
+
+
+def report_texts(record_path: Path | str) -> dict[str, str]:
+    """What `write_report` would write into each file of a report that is text.
+
+    Raises:
+        RecordError: The record cannot be read.
+    """
+    return texts(sections(record_path))
+
+
+def texts(parts: Parts) -> dict[str, str]:
+    """Name of each file of a report that is text -> what stands in it; the same every time."""
+    question = parts.found.facts.get("question", "")
+    return {
+        "report.html": html(parts, list(FILES.items())[1:]),
+        "report.md": markdown(parts),
+        "results.csv": tables.csv(parts.found),
+        "results.tex": tables.latex(mixes(parts.found), question),
+    }
 
 
 def sections(record_path: Path | str) -> Parts:
@@ -73,7 +81,7 @@ def sections(record_path: Path | str) -> Parts:
     return Parts(found=found, said=said, health=health(found), sections=made)
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Whole or not at all: a reader never sees half a page."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     draft.write_text(text, encoding="utf-8")
