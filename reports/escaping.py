@@ -57,7 +57,8 @@ SYMBOLS = {
     "…": r"\ldots{}",
     "\u00a0": "~",
 }
-LATIN = frozenset("ĂăĄąĆćČčĎďĐđĘęĚěĞğŁłŃńŇňŊŋŐőŒœŔŕŘřŚśŞşŠšŤťŢţŮůŰűŸŹźŻżŽž")  # and to U+00FF
+LATIN = "ĂăĄąĆćČčĎďĐđĘęĚěĞğŁłŃńŇňŊŋŐőŒœŔŕŘřŚśŞşŠšŤťŢţŮůŰűŸŹźŻżŽž"
+LETTERS = SYMBOLS | {letter: letter for letter in LATIN}  # and all up to U+00FF as they are
 JOINED = re.compile(r"-(?=-)|,(?=,)|[?!](?=\\char96)")  # what fonts would draw as one sign
 
 # Controls, those that turn the direction of what follows, and letters without width.
@@ -89,7 +90,7 @@ def escape_latex(text: str) -> str:
 
     Letters that its usual fonts lack are named by their number.
     """
-    safe = "".join(SYMBOLS.get(letter) or _latin(letter) for letter in one_line(text))
+    safe = "".join(LETTERS.get(letter) or _latin(letter) for letter in one_line(text))
     return JOINED.sub(lambda found: found[0] + "{}", safe)
 
 
@@ -110,5 +111,4 @@ def csv_text(text: str) -> str:
 
 
 def _latin(letter: str) -> str:
-    known = ord(letter) <= 0xFF or letter in LATIN
-    return letter if known else f"{{[}}U+{ord(letter):04X}{{]}}"
+    return letter if ord(letter) <= 0xFF else f"{{[}}U+{ord(letter):04X}{{]}}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.axes import svg_path
-from reports.escaping import SYMBOLS, visible
+from reports.escaping import LETTERS, visible
 from reports.families import LOOKS, OTHER, SEVERAL
 from reports.maker import maker
 from reports.units import count
@@ -57,7 +57,7 @@ def page(
         {
             "all_looks": [*LOOKS.values(), SEVERAL, OTHER],
             "maker": maker(),
-            "data": _json({"latex": SYMBOLS, **data}),
+            "data": _json({"latex": LETTERS, **data}),
             "style": style,
             "script": script,
             "style_hash": _hash(style),

@@ -182,7 +182,7 @@
     (table.closest(".scroll") || table).after(bar);
   };
 
-  tables.filter((table) => table.dataset.fixed === undefined).forEach(sortable); // a grid keeps its order
+  tables.filter((table) => !table.matches(".heat table, [data-fixed]")).forEach(sortable); // a grid keeps its order
   tables.forEach(copyable);
 
   // Rows pick their mix.
