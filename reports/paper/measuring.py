@@ -62,7 +62,7 @@ def how_sure(found: Found) -> Iterator[str]:
 def where(found: Found) -> list[Sentence]:
     """Machine, versions and the record."""
     made = []
-    for names, opening in ((MACHINE, "The machine has"), (VERSIONS, "Versions:")):
+    for names, opening in ((MACHINE, "Machine:"), (VERSIONS, "Versions:")):
         told = [_fact(found, name, shown) for name, shown in names]
         told = [text for text in told if text]
         if told:
@@ -79,7 +79,7 @@ def where(found: Found) -> list[Sentence]:
 def _fact(found: Found, name: str, shown: str) -> str:
     for known in (name, f"machine.{name}", f"version.{name}"):
         text = found.facts.get(known, "")
-        if text:
+        if text and not text.startswith("none"):
             return f"{text} {shown}" if shown in ("cores", "memory") else f"{shown} {text}"
     return ""
 
