@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate import running
 from ablate.events import Listener, silence
 from ablate.plugins import load_plugins
 from ablate.results import Run, load_model
+from ablate.runs import running
 from ablate.study import Study, StudyError, load_study
 
 __all__ = ["Run", "StudyError", "load_model", "load_plugins", "load_study", "run"]

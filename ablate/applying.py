@@ -12,16 +12,16 @@ from torch import Tensor
 
 from ablate.folder import RunError
 from ablate.mix import Choice, Evaluation
-from ablate.pictures import to_png
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
-from ablate.running import require_device
+from ablate.runs.running import require_device
 from ablate.tasks.data import DataError, clean_photos, paired_photos
 from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at
 from ablate.tasks.images import ImageError, as_float, read_image
 from ablate.tasks.sampling import validation_pairs
 from ablate.tasks.scale import task_scale
+from ablate.trials.pictures import to_png
 
 TILED_FROM = 1 << 20  # pixels from which a picture is restored in tiles
 TILE = 512

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ablate import __version__
 from ablate.collection.parser import add_collection, add_where
-from ablate.interrupting import INTERRUPTED, TERMINATED
+from ablate.runs.interrupting import INTERRUPTED, TERMINATED
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ablate import doctor as examiner
-from ablate import running
 from ablate.applying import restore_files, score_images
 from ablate.catalogue import Description, describe_block, list_blocks
 from ablate.collection.command import merge as merge
@@ -32,11 +31,12 @@ from ablate.engines.devices import devices_for
 from ablate.events import Warned
 from ablate.exporting.command import export as export
 from ablate.folder import RunError
-from ablate.plan import Plan, PlannedMix, make_plan
 from ablate.plugins import load_plugins
 from ablate.pricing.command import profile as profile
 from ablate.results import Run
-from ablate.running import Workers, choose_device, prepare_data, worker_count
+from ablate.runs import running
+from ablate.runs.plan import Plan, PlannedMix, make_plan
+from ablate.runs.running import Workers, choose_device, prepare_data, worker_count
 from ablate.study import load_study, shipped_studies
 from ablate.study.schema import schema as study_schema
 from ablate.watching.command import watch as watch

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
-from ablate.checkpoint import load_weights
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Evaluation, Mix, mix_from_json
 from ablate.network import build
+from ablate.training.checkpoint import load_weights
 from blocks import nearest
 from reports.build import write_report
 from reports.figures import draw_front

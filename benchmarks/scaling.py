@@ -31,19 +31,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.context import Context, Trial
 from ablate.costs.counts import cost_metrics, count_mix
 from ablate.engines.job import Done, Event, Job, Message, never
 from ablate.folder import RunFolder
 from ablate.mix import Choice
 from ablate.profiling.machine import describe
-from ablate.rows import metric_definitions, mix_row
+from ablate.runs.context import Context, Trial
+from ablate.runs.rows import metric_definitions, mix_row
+from ablate.runs.seeing import Costs, Sight
+from ablate.runs.trainer import Trainer
 from ablate.searches import Point, Proposal
-from ablate.seeing import Costs, Sight
 from ablate.study import Study, load_study
 from ablate.training.progress import Progress
-from ablate.trial_job import TrialResult
-from ablate.trials import Trainer
+from ablate.trials.job import TrialResult
 from reports.record import Measurement, Record
 from reports.record.file import TABLES
 

@@ -29,13 +29,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ablate.checkpoint import save_state
 from ablate.mix import Training
 from ablate.network import build
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.machine import describe
 from ablate.study import load_study
 from ablate.tasks.scale import task_scale
+from ablate.training.checkpoint import save_state
 from ablate.training.loop import Keeping, Progress, train
 from ablate.training.schedule import rate_at
 from ablate.training.state import State

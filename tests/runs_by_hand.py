@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ablate.folder import RunFolder
-from ablate.sealing import sealed
+from ablate.runs.sealing import sealed
 from reports.record import (
     CurvePoint,
     Measurement,

@@ -14,10 +14,10 @@ from PIL import Image
 from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Kind, never
 from ablate.events import Event as Heard
 from ablate.folder import RunFolder
-from ablate.identity import Sources
-from ablate.running import run
+from ablate.runs.identity import Sources
+from ablate.runs.running import run
 from ablate.study import load_study
-from ablate.trial import TrialResult
+from ablate.trials.trial import TrialResult
 
 TEXT = """
 question = "Does a block help?"
@@ -143,11 +143,11 @@ def start(
     study = write_study(folder, text)
     engine, events = Engine(end), [] if heard is None else heard
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ablate.opening.describe", lambda: dict(MACHINE))
+        patched.setattr("ablate.runs.opening.describe", lambda: dict(MACHINE))
         patched.setattr(Sources, "training", lambda sources: "0123456789abcdef")
-        patched.setattr("ablate.runner.time_run", lambda *given: None)
-        patched.setattr("ablate.running._last_word", lambda context: "")
-        patched.setattr("ablate.running._report", lambda place: place.report)
+        patched.setattr("ablate.runs.runner.time_run", lambda *given: None)
+        patched.setattr("ablate.runs.running._last_word", lambda context: "")
+        patched.setattr("ablate.runs.running._report", lambda place: place.report)
         place = run(
             load_study(study),
             folder / name,

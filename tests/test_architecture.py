@@ -80,7 +80,7 @@ def test_our_packages_are_ours():
         assert where.is_relative_to(ROOT), f"a stranger's package named {package} is at {where}"
 
 
-@pytest.mark.parametrize("module", ["ablate.trial", "ablate.engines.worker", "blocks"])
+@pytest.mark.parametrize("module", ["ablate.trials.trial", "ablate.engines.worker", "blocks"])
 def test_workers_need_only_torch_and_numpy(module: str):
     heavy = ("pandas", "matplotlib", "optuna", "fvcore", "rich", "jinja2", "PIL", "scipy")
     code = (

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.checkpoint import (
+from ablate.training.checkpoint import (
     CheckpointError,
     StateError,
     load_state,

@@ -17,7 +17,7 @@ from PIL import Image
 from ablate import commands
 from ablate.cli import main
 from ablate.results import load_model
-from ablate.running import run
+from ablate.runs.running import run
 from ablate.study import load_study
 from blocks import blocks
 from tests.test_running import TINY

@@ -30,7 +30,7 @@ from ablate.mix import Choice, Network
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import LatencySample
 from ablate.profiling.modes import Mode
-from ablate.running import fingerprint, run
+from ablate.runs.running import fingerprint, run
 from ablate.searches import propose
 from ablate.study import Study, load_study
 from ablate.widths import with_widths

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 
 import ablate
-from ablate.checkpoint import CheckpointError, save_weights
 from ablate.engines.job import Done, Job
 from ablate.events import TakenOver, Warned
 from ablate.folder import Owner, RunError, RunFolder
 from ablate.mix import mix_from_json
 from ablate.network import build
 from ablate.study import StudyError, load_study
+from ablate.training.checkpoint import CheckpointError, save_weights
 from reports.record import Record, RecordError
 from tests.small_runs import TEXT, Started, done, start
 
@@ -378,7 +378,7 @@ def test_a_clock_that_was_moved_changes_nothing(
         def now(cls, zone: object = None) -> datetime:
             return now(zone) + timedelta(days=days)
 
-    for name in ("ablate.folder.datetime", "ablate.opening.datetime"):
+    for name in ("ablate.folder.datetime", "ablate.runs.opening.datetime"):
         monkeypatch.setattr(name, Moved)
     monkeypatch.setattr(time, "time", lambda: clock() + 86400 * days)
     before = values(place)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import ablate
-from ablate.differing import Change, change_words, changes
 from ablate.engines.job import Event, Job
 from ablate.events import Warned
 from ablate.folder import RunError
+from ablate.runs.differing import Change, change_words, changes
 from tests.small_runs import TEXT, done, failed, start
 
 
@@ -141,8 +141,8 @@ def test_changed_source_of_what_is_finished_is_refused_and_that_of_what_is_not_i
 
 def test_a_run_from_before_sources_were_kept_goes_on_with_its_keys(tmp_path: Path):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ablate.opening.SOURCES", "other")  # as if that fact did not exist
-        patched.setattr("ablate.running.SOURCES", "nowhere")
+        patched.setattr("ablate.runs.opening.SOURCES", "other")  # as if that fact did not exist
+        patched.setattr("ablate.runs.running.SOURCES", "nowhere")
         old = start(tmp_path).place
     with sqlite3.connect(old.record) as connection:
         connection.execute("DELETE FROM facts WHERE name IN ('other', 'sources')")

@@ -15,7 +15,7 @@ from ablate.engines.files import BOTH, READ, WRITE, at_places, files_of
 from ablate.engines.host import clean, run_errand, seldom
 from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Message, Stopped
 from ablate.engines.room import RoomError, room, sweep
-from ablate.trial_job import TrialJob
+from ablate.trials.job import TrialJob
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablate.engines.job import Failed, Job, Kind
-from ablate.failures import Again, Failures, again
+from ablate.runs.failures import Again, Failures, again
 
 
 def failure(name: str, kind: Kind = "error", reason: str = "it broke") -> Failed:

@@ -15,8 +15,8 @@ from ablate.fidelity.checking import carry_out, prepare
 from ablate.fidelity.choosing import choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError
-from ablate.identity import Sources
 from ablate.mix import mix_from_json
+from ablate.runs.identity import Sources
 from ablate.study import load_study
 from reports.fidelity.longer import longer as longer_trainings
 from reports.record import Record
@@ -56,11 +56,11 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Engine]:
 
     def patch(end: Callable[[Job], Event] = ranked) -> Engine:
         engine = Engine(end)
-        monkeypatch.setattr("ablate.opening.describe", lambda: dict(MACHINE))
+        monkeypatch.setattr("ablate.runs.opening.describe", lambda: dict(MACHINE))
         monkeypatch.setattr(Sources, "training", lambda sources: "0123456789abcdef")
-        monkeypatch.setattr("ablate.runner.time_run", lambda *given: None)
-        monkeypatch.setattr("ablate.running._report", lambda place: place.report)
-        monkeypatch.setattr("ablate.running.LocalEngine", lambda: engine)
+        monkeypatch.setattr("ablate.runs.runner.time_run", lambda *given: None)
+        monkeypatch.setattr("ablate.runs.running._report", lambda place: place.report)
+        monkeypatch.setattr("ablate.runs.running.LocalEngine", lambda: engine)
         return engine
 
     return patch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from ablate.held_memory import MEASURED, memory_needs
+from ablate.runs.held_memory import MEASURED, memory_needs
 from reports.record import Measurement, Metric, MixRow, Record, TrialRow
 
 

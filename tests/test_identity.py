@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import ablate
-from ablate import importing
-from ablate.identity import Sources, code_digest, trial_key
-from ablate.identity import running as stripped
-from ablate.importing import ROOT, imported, parsed
 from ablate.mix import Choice, Evaluation, Mix, Network, Stage, Task, Training
+from ablate.runs import importing
+from ablate.runs.identity import Sources, code_digest, trial_key
+from ablate.runs.identity import running as stripped
+from ablate.runs.importing import ROOT, imported, parsed
 
 PLUGIN = '''
 """A plug-in."""
@@ -77,8 +77,8 @@ def test_degradations_inside_a_degradation_count():
 
 
 def test_the_code_that_trains_reaches_the_loop_and_the_metrics():
-    named = Sources()._named(Sources()._reached(ROOT / "ablate/trial.py"))
-    assert {"ablate/trial.py", "ablate/training/loop.py", "ablate/metrics.py"} <= set(named)
+    named = Sources()._named(Sources()._reached(ROOT / "ablate/trials/trial.py"))
+    assert {"ablate/trials/trial.py", "ablate/training/loop.py", "ablate/metrics.py"} <= set(named)
     assert "blocks/mwsa.py" not in named
     assert Sources().training() == Sources().training()
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ablate.interrupting import Stop
+from ablate.runs.interrupting import Stop
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.sitting import sitting_name, time_together
 from ablate.mix import Profile
-from ablate.plan import Plan, make_plan
 from ablate.profiling import modes
 from ablate.profiling.latency import LatencyError, forecast_seconds, measure_networks, protocol
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare, split, unavailable
 from ablate.profiling.reference import REFERENCE
 from ablate.profiling.timing import Timed
+from ablate.runs.plan import Plan, make_plan
 from ablate.study import StudyError, load_study
 from ablate.study.places import Problems
 from ablate.study.settings import read_profile
@@ -372,7 +372,7 @@ def planned(monkeypatch: pytest.MonkeyPatch, **profile: object) -> Plan:
         }
     )
     key = study.mix(study.at(0)).key
-    monkeypatch.setattr("ablate.plan.step_seconds", lambda *rest: {key: 0.024})
+    monkeypatch.setattr("ablate.runs.plan.step_seconds", lambda *rest: {key: 0.024})
     return make_plan(study, workers=1, device="cpu")
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ablate.mix import Mix, Training, mix_from_json
-from ablate.rehearsing import trial_seconds
-from ablate.running import keep, prepare_data
+from ablate.runs.rehearsing import trial_seconds
+from ablate.runs.running import keep, prepare_data
 from ablate.study import StudyError, load_study
 from ablate.training.loop import Progress
 from ablate.training.probe import (
@@ -25,7 +25,7 @@ from ablate.training.probe import (
     probe_steps,
     shifted,
 )
-from ablate.trial import TrialJob, TrialResult, run_trial
+from ablate.trials.trial import TrialJob, TrialResult, run_trial
 
 CPU = torch.device("cpu")
 TRIED = Training(steps=6, probe=4, rates=(1e-4, 3e-2), batch=16, crop=8, final_rate=0.0)

@@ -24,7 +24,7 @@ from ablate.engines.ray_cluster import LOOPBACK
 from ablate.engines.ray_course import Course, _Sent
 from ablate.study import load_study
 from ablate.tasks.dataset import Dataset, Photo
-from ablate.trial_job import TrialJob
+from ablate.trials.job import TrialJob
 
 ROOT = Path(__file__).parents[1]
 INSTALLED = importlib.util.find_spec("ray") is not None
@@ -113,7 +113,7 @@ def trial_job(folder: Path, name: str) -> Job:
         pictures=True,
         state=str(folder / name / "state.pt"),
     )
-    return Job(name=name, function="ablate.trial:run_trial", payload=payload)
+    return Job(name=name, function="ablate.trials.trial:run_trial", payload=payload)
 
 
 @with_ray

@@ -11,7 +11,7 @@ import pytest
 from ablate.console import common_line
 from ablate.events import Began, TakenOver, Warned
 from ablate.folder import RunFolder
-from ablate.reuse import FROM
+from ablate.runs.reuse import FROM
 from reports.record import Record
 from tests.small_runs import TEXT, start
 

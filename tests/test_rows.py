@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ablate.mix import Choice, Mix, Network, Stage, Task
-from ablate.rows import mix_row
+from ablate.runs.rows import mix_row
 
 EMVM, MWSA = Choice.of("emvm"), Choice.of("mwsa", {"window": 16, "heads": 4})
 

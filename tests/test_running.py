@@ -21,8 +21,8 @@ import ablate
 from ablate.applying import restore_files, score_images
 from ablate.events import Began, Ended, TrialEnded, Warned
 from ablate.folder import RunError
-from ablate.runner import Runner
-from ablate.running import keep, prepare_data, run
+from ablate.runs.runner import Runner
+from ablate.runs.running import keep, prepare_data, run
 from ablate.study import load_study, shipped_studies
 from ablate.tasks.data import DataError, Dataset
 from reports.record import Record

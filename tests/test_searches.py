@@ -11,8 +11,8 @@ import pytest
 
 from ablate.commands import _plan_lines
 from ablate.mix import Choice
-from ablate.plan import Plan, _search_words
 from ablate.plugins import load_plugins
+from ablate.runs.plan import Plan, _search_words
 from ablate.searches import (
     Constrained,
     NothingToTry,

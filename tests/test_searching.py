@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-import ablate.runner
-import ablate.searching
-from ablate.context import Context
+import ablate.runs.runner
+import ablate.runs.searching
 from ablate.engines.job import Done, Event, Failed, Job
 from ablate.events import Warned
 from ablate.folder import RunFolder
-from ablate.identity import Sources
 from ablate.mix import Mix, Profile, mix_from_json
-from ablate.opening import marks_of, open_record
-from ablate.preparing import keep, prepare_data
-from ablate.runner import Runner
+from ablate.runs.context import Context
+from ablate.runs.identity import Sources
+from ablate.runs.opening import marks_of, open_record
+from ablate.runs.preparing import keep, prepare_data
+from ablate.runs.runner import Runner
+from ablate.runs.seeing import Costs, Sight, measured
 from ablate.searches import Proposal
-from ablate.seeing import Costs, Sight, measured
 from ablate.study import Study, load_study
-from ablate.trial_job import TrialJob, TrialResult
+from ablate.trials.job import TrialJob, TrialResult
 from reports.record import Measurement, Note, Record
 
 BLOCKS = ["identity", "nafblock", "rdcnn", "lama"]
@@ -163,9 +163,9 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
-    monkeypatch.setattr(ablate.runner, "time_run", lambda *arguments: None)
-    monkeypatch.setattr("ablate.trials.FORECAST_FROM", 1000)
-    monkeypatch.setattr(ablate.runner, "count_mix", counted)
+    monkeypatch.setattr(ablate.runs.runner, "time_run", lambda *arguments: None)
+    monkeypatch.setattr("ablate.runs.trainer.FORECAST_FROM", 1000)
+    monkeypatch.setattr(ablate.runs.runner, "count_mix", counted)
 
     def make(asked: Study, folder: str = "run", **training: Any) -> World:
         return World(asked, tmp_path / folder, Training(**training))
@@ -223,7 +223,7 @@ def test_a_failed_mix_is_left_out_and_the_others_go_on(world):
 
 def test_the_front_gets_more_seeds_after_everything_was_timed(world, monkeypatch):
     order = list[str]()
-    monkeypatch.setattr(ablate.runner, "time_run", lambda *arguments: order.append("timed"))
+    monkeypatch.setattr(ablate.runs.runner, "time_run", lambda *arguments: order.append("timed"))
     this = world(study({"confirm": 4}, seeds=1))
     train = Runner.train
 
@@ -257,7 +257,7 @@ def sat_together(asked: list[list[str]]) -> Callable[..., str]:
 
 def test_latency_that_decisions_weigh_is_measured_before_training(world, monkeypatch):
     asked = list[list[str]]()
-    monkeypatch.setattr(ablate.searching, "time_batch", sat_together(asked))
+    monkeypatch.setattr(ablate.runs.searching, "time_batch", sat_together(asked))
     this = world(study(RUNGS, objectives=("psnr", "latency")))
     this.run()
     assert asked == [sorted(BLOCKS)]  # once: what goes on is not timed again
@@ -266,10 +266,10 @@ def test_latency_that_decisions_weigh_is_measured_before_training(world, monkeyp
 
 def test_latencies_of_several_sittings_compare_by_the_reference(world, monkeypatch):
     asked = list[list[str]]()
-    monkeypatch.setattr(ablate.searching, "time_batch", sat_together(asked))
+    monkeypatch.setattr(ablate.runs.searching, "time_batch", sat_together(asked))
     monkeypatch.setattr("ablate.searches.stopping.FEWEST", 2)
     this = world(study({"stop": {"flat": 4}}, objectives=("psnr", "latency")))
-    searching = ablate.searching.Searching
+    searching = ablate.runs.searching.Searching
     seen = list[Any]()
     say = searching._say_why
     monkeypatch.setattr(searching, "_say_why", lambda self: (seen.extend(self.seen), say(self)))
@@ -283,7 +283,7 @@ def test_latencies_of_several_sittings_compare_by_the_reference(world, monkeypat
 
 def test_without_a_decision_that_weighs_it_no_latency_is_measured_in_between(world, monkeypatch):
     asked = list[list[str]]()
-    monkeypatch.setattr(ablate.searching, "time_batch", sat_together(asked))
+    monkeypatch.setattr(ablate.runs.searching, "time_batch", sat_together(asked))
     world(study({}, objectives=("psnr", "latency"))).run()
     world(study({"confirm": 4}, objectives=("psnr", "latency")), "confirmed").run()
     world(study(RUNGS, objectives=("psnr", "macs")), "counted").run()
@@ -324,7 +324,7 @@ def test_a_trial_that_rested_counts_once_among_the_device_hours(world):
         context = Context(
             study=this.study, place=RunFolder(this.folder), record=record, device="cpu", data={}
         )
-        seconds = ablate.searching.Searching(Runner(context))._device_seconds()
+        seconds = ablate.runs.searching.Searching(Runner(context))._device_seconds()
     assert seconds == 2 * (25.0 + 25.0 + 50.0 + 100.0)
 
 
@@ -356,7 +356,7 @@ def test_where_the_task_is_asked_about_mixes_compare_by_their_gain(world):
             data=dict.fromkeys(asked.data(), "d"),
         )
         proposal = Proposal(point)
-        batch = ablate.searching.trials_of(context, [proposal])
+        batch = ablate.runs.searching.trials_of(context, [proposal])
         (row,) = Sight(asked, record, Costs(asked)).of([proposal], batch)
         (score,) = [r for r in measured(record)[batch[0].key] if r.metric == "psnr"]
     assert key in set(trials["mix"])

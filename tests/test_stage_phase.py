@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from ablate.context import Context
 from ablate.costs import stage_phase
 from ablate.costs.counts import cost_metrics
 from ablate.costs.phase import Phase
@@ -17,7 +16,8 @@ from ablate.costs.sitting import Timed
 from ablate.events import PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix, Profile
 from ablate.profiling.nvml import Absent
-from ablate.timing import time_run
+from ablate.runs.context import Context
+from ablate.runs.timing import time_run
 from reports.record import Record
 from tests.test_placing import FOUND, mix
 
@@ -141,7 +141,7 @@ def test_what_stages_took_is_not_taken_for_the_latency_of_their_networks(record,
         sittings.append(how["size"])
         return Timed(failure="no core is free")
 
-    monkeypatch.setattr("ablate.timing.time_together", time_together)
+    monkeypatch.setattr("ablate.runs.timing.time_together", time_together)
     study = SimpleNamespace(profile=PROFILE)
     context = Context(study=study, place=None, record=record, device="cpu", data={})
     time_run(context, {one.key: one}, {one.key: "one"})

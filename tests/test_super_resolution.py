@@ -21,11 +21,11 @@ from ablate.applying import restore_files, score_images
 from ablate.cli import main
 from ablate.metrics import psnr
 from ablate.mix import Choice, Evaluation, Task, Training
-from ablate.plan import make_plan
 from ablate.profiling.memory import forecast_training
 from ablate.resizing import enlarge, shrink
 from ablate.restoring import evaluate_inputs, restore
-from ablate.rows import metric_definitions
+from ablate.runs.plan import make_plan
+from ablate.runs.rows import metric_definitions
 from ablate.study import load_study
 from ablate.tasks.data import DataError, load, pairs
 from ablate.tasks.dataset import Dataset, Photo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ablate.checkpoint import load_state
+from ablate.training.checkpoint import load_state
 from ablate.training.progress import Progress
 from benchmarks.training_overhead import alike, bare, ours, work_of
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ablate.checkpoint import StateError, load_state, save_state
 from ablate.engines.job import Stopped
 from ablate.mix import Training
 from ablate.training import loop
+from ablate.training.checkpoint import StateError, load_state, save_state
 from ablate.training.loop import Keeping, Progress, Trained, train
 from ablate.training.randomness import seed_all
 from ablate.training.state import State

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from ablate import trial_learning, trial_state
-from ablate.checkpoint import load_state, save_state
 from ablate.engines.job import Stopped
 from ablate.engines.kinds import kind_of
 from ablate.mix import Choice, mix_from_json
-from ablate.running import keep, prepare_data
+from ablate.runs.running import keep, prepare_data
 from ablate.study import load_study
+from ablate.training.checkpoint import load_state, save_state
 from ablate.training.progress import Progress
-from ablate.trial import TrialJob, TrialResult, run_trial
+from ablate.trials import learning as trial_learning
+from ablate.trials import state as trial_state
+from ablate.trials.trial import TrialJob, TrialResult, run_trial
 
 STEPS = 4
 

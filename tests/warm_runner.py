@@ -61,7 +61,12 @@ rounds = 2
 processes = 1
 """
 
-LOADED = ("ablate.commands", "ablate.trial", "ablate.engines.server", "ablate.engines.worker")
+LOADED = (
+    "ablate.commands",
+    "ablate.trials.trial",
+    "ablate.engines.server",
+    "ablate.engines.worker",
+)
 
 
 @dataclass(frozen=True)
@@ -155,9 +160,9 @@ def _become(
 
 def _run(order: Order, connection: Connection) -> NoReturn:
     """Be the run: in a session of its own, so that all that it starts can be found."""
-    from ablate import running
     from ablate.cli import main
     from ablate.engines import processes
+    from ablate.runs import running
 
     os.setsid()
     log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -194,7 +199,7 @@ def draw_photos(folder: Path) -> None:
 
 def _remember() -> None:
     """Know what every run finds out before it trains: the counts of its mixes, their source."""
-    from ablate import identity, runner
+    from ablate.runs import identity, runner
     from ablate.study import load_study
 
     identity.parsed = functools.cache(identity.parsed)
@@ -243,7 +248,7 @@ def main() -> None:
     """Start runs, and say how they ended, until nobody asks any more."""
     for module in (
         "ablate.commands",
-        "ablate.trial",
+        "ablate.trials.trial",
         "ablate.engines.server",
         "ablate.engines.worker",
     ):

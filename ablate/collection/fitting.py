@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablate.context import SOURCES
-from ablate.differing import change_words, changes
 from ablate.folder import RunError, RunFolder
-from ablate.opening import MARKS
+from ablate.runs.context import SOURCES
+from ablate.runs.differing import change_words, changes
+from ablate.runs.opening import MARKS
 from reports.record import Reading
 
 # Said where they differ, and not refused.

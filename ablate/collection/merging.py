@@ -13,10 +13,10 @@ import pandas as pd
 
 from ablate.collection.copying import counted, link, measurements, mix_rows, named
 from ablate.collection.fitting import Part, require_fitting
-from ablate.context import SOURCES
 from ablate.folder import RunError, RunFolder
-from ablate.reuse import Library
-from ablate.sealing import broken_seals
+from ablate.runs.context import SOURCES
+from ablate.runs.reuse import Library
+from ablate.runs.sealing import broken_seals
 from reports.record import Metric, PartialRow, Record
 
 MERGED = "merged_from"  # the fact of a run that names those that it was joined from

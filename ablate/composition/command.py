@@ -26,7 +26,7 @@ from ablate.constraints import Size
 from ablate.folder import RunError
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
-from ablate.running import choose_device
+from ablate.runs.running import choose_device
 from ablate.study import Study
 from ablate.study.loading import load_study_to_time
 

@@ -32,7 +32,7 @@ from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.profiling.samples import LatencySample
-from ablate.running import choose_device
+from ablate.runs.running import choose_device
 from blocks.scan import backend_for
 
 WHAT: Mapping[Quantity, str] = {

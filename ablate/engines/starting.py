@@ -13,7 +13,7 @@ from ablate.engines.forking import Server
 from ablate.engines.job import PARENT_ON_CUDA, Job
 from ablate.engines.processes import FreshProcess, Process, search_path
 
-WARM: Final = ("ablate.trial",)
+WARM: Final = ("ablate.trials.trial",)
 """What a server loads: whatever a trial imports comes with it."""
 
 

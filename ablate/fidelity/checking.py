@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate import running
 from ablate.events import Listener, silence
 from ablate.fidelity.choosing import FEWEST, choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError, RunFolder
-from ablate.identity import Sources
-from ablate.preparing import prepare_data
+from ablate.runs import running
+from ablate.runs.identity import Sources
+from ablate.runs.preparing import prepare_data
 from ablate.searches import Point
 from ablate.study import Study
 from ablate.tasks.data import DataError

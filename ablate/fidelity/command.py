@@ -14,7 +14,7 @@ from ablate.fidelity.checking import Check, carry_out, prepare
 from ablate.folder import RunError, RunFolder
 from ablate.plugins import load_plugins
 from ablate.results import Run
-from ablate.running import choose_device, worker_count
+from ablate.runs.running import choose_device, worker_count
 from reports.answer import quality_metric, scale
 from reports.fidelity.holding import held, said
 from reports.fidelity.longer import longer

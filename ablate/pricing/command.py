@@ -25,7 +25,7 @@ from ablate.pricing.words import Row
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
 from ablate.profiling.nvml import Absent
-from ablate.running import choose_device
+from ablate.runs.running import choose_device
 
 SMALL = 64  # side of the image of a second count, in pixels
 

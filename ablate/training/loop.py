@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from ablate.checkpoint import StateError
 from ablate.mix import Training
+from ablate.training.checkpoint import StateError
 from ablate.training.checks import problems
 from ablate.training.feeding import Batches, fed
 from ablate.training.losses import total_loss

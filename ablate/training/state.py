@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ablate.checkpoint import StateError
+from ablate.training.checkpoint import StateError
 from ablate.training.optimizer import Average
 from ablate.training.randomness import put_back, taken_down
 from ablate.training.watch import CurvePoint, Watch

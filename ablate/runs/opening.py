@@ -13,19 +13,19 @@ from pathlib import Path
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import Limits
 from ablate.composition.storage import file_name
-from ablate.context import SOURCES
 from ablate.costs.counts import cost_metrics
 from ablate.costs.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
 from ablate.costs.latency_rows import mode_name
-from ablate.differing import Change, change_words, changes
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
-from ablate.identity import Sources
 from ablate.mix import plain
-from ablate.preparing import first_mix
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of
-from ablate.rows import metric_definitions
+from ablate.runs.context import SOURCES
+from ablate.runs.differing import Change, change_words, changes
+from ablate.runs.identity import Sources
+from ablate.runs.preparing import first_mix
+from ablate.runs.rows import metric_definitions
 from ablate.searches.schedule import Schedule
 from ablate.study import Study
 from ablate.tasks.scale import task_scale

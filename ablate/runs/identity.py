@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ablate.importing import ROOT, imported, is_ours, parsed, statements
 from ablate.mix import Choice, Evaluation, Mix, digest
+from ablate.runs.importing import ROOT, imported, is_ours, parsed, statements
 from ablate.tasks.degradations import degradations
 from ablate.topologies import topologies
 from ablate.training.losses import losses
@@ -28,7 +28,7 @@ DESCRIBING: Final = (
     "blocks/_registry.py",
     "blocks/_register.py",
 )
-TRAINING: Final = "ablate/trial.py"  # what trains and scores, with all that it imports
+TRAINING: Final = "ablate/trials/trial.py"  # what trains and scores, with all that it imports
 
 
 Named = tuple[str, str]  # a kind of thing, and the name that it is registered under

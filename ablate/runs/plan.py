@@ -14,7 +14,7 @@ from ablate.costs.counts import count_mix
 from ablate.costs.footing_rows import footing_rows, footing_words
 from ablate.mix import Mix
 from ablate.profiling.latency import forecast_seconds, modes_of, split
-from ablate.rehearsing import forward_seconds, spread, step_seconds, trial_seconds
+from ablate.runs.rehearsing import forward_seconds, spread, step_seconds, trial_seconds
 from ablate.searches import Point, Space, all_in_all, design_words, propose, strategies
 from ablate.searches.counting import different_mixes
 from ablate.searches.weighing import weighed_words

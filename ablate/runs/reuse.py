@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.folder import RunError, RunFolder
-from ablate.sealing import WEIGHTS, broken_seals, sealed
+from ablate.runs.sealing import WEIGHTS, broken_seals, sealed
 from reports.record import (
     CurvePoint,
     Measurement,

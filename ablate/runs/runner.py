@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.composition.rows import predicted_rows
-from ablate.context import Context, Trial
 from ablate.costs.counts import count_mix
 from ablate.costs.footing_rows import footing_rows
 from ablate.events import PhaseBegan, PhaseStep
 from ablate.mix import Mix
-from ablate.rows import mix_row
+from ablate.runs.context import Context, Trial
+from ablate.runs.rows import mix_row
+from ablate.runs.searching import Searching
+from ablate.runs.timing import time_run
+from ablate.runs.trainer import Trainer
 from ablate.searches import Point
-from ablate.searching import Searching
-from ablate.timing import time_run
-from ablate.trials import Trainer
 from reports.record import Record
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from ablate.composition.rows import PREDICTED
-from ablate.context import Trial
 from ablate.costs.latency_rows import mode_name
 from ablate.profiling.latency import REFERENCE, modes_of
+from ablate.runs.context import Trial
 from ablate.searches import Proposal, Seen
 from ablate.study import Study
 from reports.analysis.statistics import NORMAL_95

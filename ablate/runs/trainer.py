@@ -7,17 +7,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ablate.context import SOURCES, Context, Trial
 from ablate.engines.job import Done, Failed, Interrupted, Job, Message
 from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
-from ablate.failures import Again, Failures, StudyStopped
 from ablate.faults import fault
-from ablate.held_memory import memory_needs
-from ablate.rehearsing import forecast_training
-from ablate.rows import failed_row, trial_rows
-from ablate.sealing import sealed
+from ablate.runs.context import SOURCES, Context, Trial
+from ablate.runs.failures import Again, Failures, StudyStopped
+from ablate.runs.held_memory import memory_needs
+from ablate.runs.rehearsing import forecast_training
+from ablate.runs.rows import failed_row, trial_rows
+from ablate.runs.sealing import sealed
 from ablate.training.loop import Progress
-from ablate.trial import TrialJob, TrialResult
+from ablate.trials.trial import TrialJob, TrialResult
 from reports.record import Measurement, PartialRow
 
 FORECAST_FROM = 10  # trials
@@ -158,7 +158,7 @@ class Trainer:
         )
         return Job(
             name=trial.row,
-            function="ablate.trial:run_trial",
+            function="ablate.trials.trial:run_trial",
             payload=payload,
             plugins=context.plugins,
             seconds=context.study.timeout,

@@ -15,9 +15,9 @@ import pytest
 
 from ablate.engines.job import Done, Event, Job, Kind
 from ablate.events import TrialEnded, Warned
-from ablate.failures import StudyStopped
 from ablate.folder import RunFolder
-from ablate.sealing import SEAL, broken_seals
+from ablate.runs.failures import StudyStopped
+from ablate.runs.sealing import SEAL, broken_seals
 from ablate.study import StudyError, load_study
 from ablate.study.schema import schema
 from tests.small_runs import TEXT, done, failed, start, write_study

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ablate.checkpoint import StateError
 from ablate.engines.job import Reporter
 from ablate.engines.kinds import kind_of
 from ablate.faults import fault
@@ -18,12 +17,13 @@ from ablate.network import build
 from ablate.restoring import evaluate
 from ablate.tasks.data import Dataset
 from ablate.tasks.sampling import training_batch, validation_pairs
+from ablate.training.checkpoint import StateError
 from ablate.training.loop import Keeping, Trained, train
 from ablate.training.probe import Losses, Probed, at_rate, probe_rates, probe_steps, shifted
 from ablate.training.randomness import seed_all
 from ablate.training.state import State
-from ablate.trial_job import TrialJob
-from ablate.trial_state import Kept, TrialState
+from ablate.trials.job import TrialJob
+from ablate.trials.state import Kept, TrialState
 
 CURVE_IMAGES = 8  # validation images behind each point of a validation curve
 

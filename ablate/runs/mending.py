@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ablate.folder import RunFolder
-from ablate.sealing import broken_seals
+from ablate.runs.sealing import broken_seals
 from reports.record import Record
 
 

@@ -15,25 +15,25 @@ from ablate.collection.sharing import Share, require_shareable
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import limits
 from ablate.composition.rows import predicted_metrics
-from ablate.context import SAVE_EVERY, SOURCES, Context
 from ablate.costs.footing_rows import note_left_out
 from ablate.engines.engine import Engine
 from ablate.engines.local import LocalEngine
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
-from ablate.identity import Sources
-from ablate.importing import ROOT
-from ablate.interrupting import Stop
-from ablate.mending import mend
 from ablate.mix import Choice, Profile
-from ablate.opening import beside, marks_of, open_record
-from ablate.opening import fingerprint as fingerprint
-from ablate.preparing import keep as keep
-from ablate.preparing import prepare_data as prepare_data
 from ablate.profiling.machine import commit
-from ablate.reuse import Library
-from ablate.runner import Runner
+from ablate.runs.context import SAVE_EVERY, SOURCES, Context
+from ablate.runs.identity import Sources
+from ablate.runs.importing import ROOT
+from ablate.runs.interrupting import Stop
+from ablate.runs.mending import mend
+from ablate.runs.opening import beside, marks_of, open_record
+from ablate.runs.opening import fingerprint as fingerprint
+from ablate.runs.preparing import keep as keep
+from ablate.runs.preparing import prepare_data as prepare_data
+from ablate.runs.reuse import Library
+from ablate.runs.runner import Runner
 from ablate.study import Study
 from ablate.tasks.data import Dataset
 from ablate.watching.keeper import kept_status

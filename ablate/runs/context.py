@@ -11,10 +11,10 @@ from ablate.engines.job import Event
 from ablate.engines.local import run_jobs
 from ablate.events import Listener, silence
 from ablate.folder import RunFolder
-from ablate.identity import Sources, trial_key
-from ablate.interrupting import Stop
 from ablate.mix import Choice, Mix
-from ablate.reuse import Library
+from ablate.runs.identity import Sources, trial_key
+from ablate.runs.interrupting import Stop
+from ablate.runs.reuse import Library
 from ablate.searches import Point, Space
 from ablate.study import Study
 from reports.record import Record

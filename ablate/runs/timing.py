@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ablate.context import Context
 from ablate.costs.energy_phase import count_energies
 from ablate.costs.latency_rows import latency_rows, mode_name
 from ablate.costs.phase import Phase
@@ -18,6 +17,7 @@ from ablate.events import PhaseBegan, PhaseStep, Warned
 from ablate.mix import Mix
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
+from ablate.runs.context import Context
 
 
 def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> None:

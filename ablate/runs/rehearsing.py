@@ -98,7 +98,7 @@ def step_seconds(
         jobs.append(
             Job(
                 name=f"rehearsal {number}",
-                function="ablate.rehearsing:rehearse",
+                function="ablate.runs.rehearsing:rehearse",
                 payload=Rehearsal(mixes=share, device=device),
                 plugins=tuple(plugins),
             )

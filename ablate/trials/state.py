@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ablate.checkpoint import StateError, load_state, save_state
+from ablate.training.checkpoint import StateError, load_state, save_state
 from ablate.training.probe import Losses
 from ablate.training.state import State
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
-from ablate.context import Context, Trial
 from ablate.events import Warned
 from ablate.faults import fault
 from ablate.metrics import metrics
 from ablate.mix import Mix
+from ablate.runs.context import Context, Trial
+from ablate.runs.seeing import LATENCY, Costs, Sight
+from ablate.runs.timing import time_batch
 from ablate.searches import Point, Proposal, Seen
 from ablate.searches.confirm import confirmations
 from ablate.searches.proposing import cut_short, search_on
 from ablate.searches.schedule import SearchPlan, furthest
 from ablate.searches.stopping import Spent, time_is_up
-from ablate.seeing import LATENCY, Costs, Sight
 from ablate.study import Study
-from ablate.timing import time_batch
 
 SPENT = "search_seconds"  # the fact that holds the wall-clock time of all continuations
 

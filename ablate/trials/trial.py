@@ -9,16 +9,16 @@ from pathlib import Path
 
 import torch
 
-from ablate.checkpoint import save_weights
 from ablate.engines.job import Reporter
 from ablate.faults import fault
-from ablate.pictures import pictures_of
 from ablate.profiling.allocator import steady_allocator
 from ablate.restoring import evaluate, evaluate_inputs
+from ablate.training.checkpoint import save_weights
 from ablate.training.micro import batch_bound
 from ablate.training.progress import Trained
-from ablate.trial_job import TrialJob, TrialResult
-from ablate.trial_learning import Learner, Lesson
+from ablate.trials.job import TrialJob, TrialResult
+from ablate.trials.learning import Learner, Lesson
+from ablate.trials.pictures import pictures_of
 
 __all__ = ["TrialJob", "TrialResult", "run_trial"]
 

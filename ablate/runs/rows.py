@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import blocks
 from ablate.metrics import metrics, protocol
 from ablate.mix import Choice, Evaluation, Mix, Stage
-from ablate.trial import TrialResult
+from ablate.trials.trial import TrialResult
 from reports.record import CurvePoint, Measurement, Metric, MixRow, Picture, StageRow, TrialRow
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("ablate", "blocks")
 # Each file of these is a thing of its own; of any other package, one file needs all of them.
 CATALOGUES: Final = (
@@ -15,10 +15,12 @@ CATALOGUES: Final = (
     "blocks",
     "ablate.engines",
     "ablate.profiling",
+    "ablate.runs",
     "ablate.tasks",
     "ablate.tasks.degradations",
     "ablate.topologies",
     "ablate.training",
+    "ablate.trials",
 )
 _BODIES: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 

@@ -1,0 +1,1 @@
+"""A run, from the study to the report: opened, trained, timed; told apart from others; planned."""
