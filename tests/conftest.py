@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-
-# Before torch is imported; processes that tests start inherit it.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,6 +11,11 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.warm_forks import WarmForks
+
+# Before torch is imported; processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+pytest_plugins = ["tests.browser"]  # `browser` and `visit`, for whoever asks for them
 
 Outcome = tuple[int, str, str]  # exit code, what was said, what was said of errors
 Cli = Callable[..., Outcome]
@@ -78,8 +79,7 @@ def forks(warm_forks: WarmForks) -> Iterator[None]:
 
 
 @pytest.fixture
-def plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line in place of the report that a run ends with: to draw it takes longer than all else."""
-    from tests.warm_runner import plain_report
-
-    monkeypatch.setattr("ablate.running.write_report", plain_report)
+def brief_runs(warm_forks: WarmForks) -> Iterator[None]:
+    """Runs without new interpreters, and with a line in place of the report, in one test."""
+    with warm_forks.brief():
+        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -77,11 +78,13 @@ def simulate(
     baseline: bool = True,
     kinds: tuple[Kind, ...] = KINDS,
     rng_seed: int = 7,
+    mirrored: bool = False,
 ) -> Path:
     """Write a record of every combination of the first few kinds in each stage.
 
     counts: how many kinds each stage asks about. broken: mixes one of whose trials fails or
-    diverges. The pictures belong to the first seed.
+    diverges. The pictures belong to the first seed. mirrored: a U-Net with decoder stages like its
+    encoder's, as the mixes' specifications say; otherwise they say nothing.
     """
     rng = np.random.default_rng(rng_seed)
     counts = counts or DEFAULT_COUNTS
@@ -105,7 +108,7 @@ def simulate(
     with record:
         record.define(METRICS)
         choices = list(itertools.product(*(kinds[:n] for n in counts.values())))
-        rows = [_mix(dict(zip(counts, choice, strict=True))) for choice in choices]
+        rows = [_mix(dict(zip(counts, choice, strict=True)), mirrored) for choice in choices]
         record.add_mixes(rows)
         clean = picture()
         noisy = clean + rng.normal(0, 25 / 255, clean.shape)
@@ -125,11 +128,27 @@ def simulate(
     return path
 
 
-def _mix(choice: dict[str, Kind]) -> MixRow:
+def _mix(choice: dict[str, Kind], mirrored: bool = False) -> MixRow:
     label = " | ".join(f"{slot} {kind.name}" for slot, kind in choice.items())
-    stages = tuple(StageRow(slot, kind.name, kind.family, 2) for slot, kind in choice.items())
+    filled = {**choice, **(_decoder(choice) if mirrored else {})}
+    stages = tuple(StageRow(slot, kind.name, kind.family, 2) for slot, kind in filled.items())
     levels = {slot: kind.name for slot, kind in choice.items()}
-    return MixRow(f"mix{abs(hash_of(label)):016x}", label, "{}", levels, stages)
+    spec = _spec(filled) if mirrored else "{}"
+    return MixRow(f"mix{abs(hash_of(label)):016x}", label, spec, levels, stages)
+
+
+def _decoder(choice: dict[str, Kind]) -> dict[str, Kind]:
+    return {slot.replace("stage", "decoder"): kind for slot, kind in choice.items()}
+
+
+def _spec(filled: dict[str, Kind]) -> str:
+    """As much of a mix's specification as a report reads: a U-Net of these blocks."""
+    stages = [
+        {"slot": slot, "blocks": [{"name": kind.name.split(" ")[0], "knobs": []}] * 2}
+        for slot, kind in filled.items()
+    ]
+    topology = {"name": "unet", "knobs": [["width", 16]]}
+    return json.dumps({"network": {"topology": topology, "stages": stages}})
 
 
 def hash_of(text: str) -> int:
@@ -284,4 +303,4 @@ def _by_stage(mix: str, choice: tuple[Kind, ...], seconds: float) -> list[Measur
 
 
 if __name__ == "__main__":
-    simulate(Path(sys.argv[1]), {"stage1": 4, "stage2": 5, "stage3": 2})
+    simulate(Path(sys.argv[1]), {"stage1": 4, "stage2": 5, "stage3": 2}, mirrored=True)
