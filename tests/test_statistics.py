@@ -8,7 +8,6 @@ import pytest
 from reports.analysis.statistics import (
     holm,
     incomplete_beta,
-    jittered,
     resampled_means,
     summarise,
     t_probability,
@@ -112,12 +111,3 @@ def test_a_mix_without_the_drawn_seeds_keeps_its_mean():
     values = np.array([[1.0, np.nan], [3.0, 5.0]])
     draws = resampled_means(values, 100, np.random.default_rng(0))
     np.testing.assert_array_equal(draws[:, 0], 1.0)
-
-
-def test_values_are_redrawn_within_their_intervals():
-    rng = np.random.default_rng(0)
-    value, low, high = np.array([10.0, 5.0]), np.array([9.0, np.nan]), np.array([11.0, np.nan])
-    draws = jittered(value, low, high, 20_000, rng)
-    inside = (abs(draws[:, 0] - 10.0) <= 1.0).mean()
-    assert inside == pytest.approx(0.95, abs=0.01)
-    np.testing.assert_array_equal(draws[:, 1], 5.0)

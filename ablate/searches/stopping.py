@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablate.searches.space import Goal, Seen
-from reports.analysis.pareto import hypervolume
 from reports.analysis.statistics import Numbers
+from reports.analysis.volume import hypervolume
 
 GROWN = 1e-3  # relative: a hypervolume that grows by less has not changed
 BEYOND = 0.1  # of each goal's range, from its worst value to the corner that volumes are taken from

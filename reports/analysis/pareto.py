@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.analysis.staircase import Staircase
 from reports.analysis.statistics import Numbers
 
 Mask = NDArray[np.bool_]
+
+_AT_ONCE = 4_000_000  # numbers that are worked on at a time, to bound memory
 
 
 def front(points: Numbers, directions: Sequence[str]) -> Mask:
@@ -17,7 +20,7 @@ def front(points: Numbers, directions: Sequence[str]) -> Mask:
 
     A point dominates another if it is at least as good in every objective and better in one.
     Equal points don't dominate each other; a point with a NaN is never on the front and
-    dominates nothing.
+    dominates nothing. With two or three objectives the time grows as n log n (Kung et al. 1975).
 
     Args:
         points: (points, objectives).
@@ -29,15 +32,53 @@ def front(points: Numbers, directions: Sequence[str]) -> Mask:
     Raises:
         ValueError: The directions don't fit the points.
     """
-    costs = _costs(points, directions)
+    costs = as_costs(points, directions)
     whole = ~np.isnan(costs).any(axis=1)
     mask = np.zeros(len(costs), dtype=bool)
     mask[whole] = _lowest(costs[whole])
     return mask
 
 
+def fronts(draws: Numbers, directions: Sequence[str]) -> Mask:
+    """The front of each of many draws of the same points.
+
+    Args:
+        draws: (draws, points, objectives), without NaN.
+        directions: higher or lower, one for each objective.
+
+    Returns:
+        (draws, points) True on the front of its draw.
+
+    Raises:
+        ValueError: The directions don't fit the draws.
+    """
+    costs = as_costs(draws, directions)
+    if costs.shape[2] != 2:
+        masks = [_lowest(points) for points in costs]
+        return np.array(masks, dtype=bool).reshape(costs.shape[:2])
+    step = max(_AT_ONCE // max(costs.shape[1], 1), 1)
+    parts = [_lowest_pairs(costs[at : at + step]) for at in range(0, len(costs), step)]
+    return np.concatenate(parts) if parts else np.zeros(costs.shape[:2], dtype=bool)
+
+
+def front_probability(draws: Numbers, directions: Sequence[str]) -> Numbers:
+    """How often each point is on the front when the measurement is drawn again.
+
+    Args:
+        draws: (draws, points, objectives), without NaN.
+        directions: higher or lower, one for each objective.
+
+    Returns:
+        (points,) between 0 and 1.
+    """
+    share: Numbers = fronts(draws, directions).mean(axis=0)
+    return share
+
+
 def near_front(points: Numbers, directions: Sequence[str], epsilon: Sequence[float]) -> Mask:
-    """Which points no other point beats by more than epsilon in every objective.
+    """Which points no other point beats by epsilon in every objective, and by more in one.
+
+    Source: the additive epsilon-dominance of Laumanns et al. 2002; with epsilon 0 it is the front.
 
     Args:
         points: (points, objectives).
@@ -47,78 +88,40 @@ def near_front(points: Numbers, directions: Sequence[str], epsilon: Sequence[flo
     Returns:
         (points,) True on the front or within epsilon of it.
     """
-    costs = _costs(points, directions)
+    costs = as_costs(points, directions)
     best = costs[front(points, directions)] + np.asarray(epsilon, dtype=float)
-    beaten = (best[None, :, :] < costs[:, None, :]).all(axis=2).any(axis=1)
-    near: Mask = ~beaten & ~np.isnan(costs).any(axis=1)
+    near: Mask = ~beaten(costs, best) & ~np.isnan(costs).any(axis=1)
     return near
 
 
-def front_probability(draws: Numbers, directions: Sequence[str]) -> Numbers:
-    """How often each point is on the front when the measurement is drawn again.
+def beaten(costs: Numbers, others: Numbers) -> Mask:
+    """Which rows one of the others dominates; lower is better, NaN neither beats nor is beaten.
 
     Args:
-        draws: (draws, points, objectives).
-        directions: higher or lower, one for each objective.
-
-    Returns:
-        (points,) between 0 and 1.
+        costs: (points, objectives).
+        others: (others, objectives).
     """
-    hits = np.zeros(draws.shape[1])
-    for points in draws:
-        hits += front(points, directions)
-    return hits / len(draws)
+    mask = np.zeros(len(costs), dtype=bool)
+    step = max(_AT_ONCE // max(others.size, 1), 1)
+    for at in range(0, len(costs), step):
+        rows = costs[at : at + step, None, :]
+        as_good, better = (others <= rows).all(axis=2), (others < rows).any(axis=2)
+        mask[at : at + step] = (as_good & better).any(axis=1)
+    return mask
 
 
-def hypervolume(points: Numbers, directions: Sequence[str], reference: Sequence[float]) -> float:
-    """Volume between the front and a reference point that is worse than it; of two an area.
-
-    Source: Zitzler and Thiele 1998; with more than two objectives by slices along the last one
-    (While et al. 2006), which takes long where a front of many mixes has many objectives.
+def as_costs(points: Numbers, directions: Sequence[str]) -> Numbers:
+    """The points with every objective turned so that lower is better.
 
     Args:
-        points: (points, objectives).
+        points: (points, objectives) or (draws, points, objectives).
         directions: higher or lower, one for each objective.
-        reference: The corner the volume is measured from; what is no better adds nothing.
 
     Raises:
-        ValueError: The directions or the reference don't fit the points.
+        ValueError: The directions don't fit the points.
     """
-    costs = _costs(points, directions)
-    corner = _costs(np.asarray([reference], dtype=float), directions)[0]
-    best = costs[front(points, directions)]
-    return _volume(best[(best < corner).all(axis=1)], corner)
-
-
-def _volume(best: Numbers, corner: Numbers) -> float:
-    """Of undominated points, each better than the corner everywhere; lower is better."""
-    if not len(best):
-        return 0.0
-    if len(corner) == 1:
-        return float(corner[0] - best.min())
-    if len(corner) == 2:
-        return _area(best, corner)
-    total, order = 0.0, best[np.argsort(best[:, -1], kind="stable")]
-    ends = [*order[1:, -1], corner[-1]]
-    for at, end in enumerate(ends):
-        if depth := float(end - order[at, -1]):
-            below = order[: at + 1, :-1]
-            total += depth * _volume(below[_lowest(below)], corner[:-1])
-    return total
-
-
-def _area(best: Numbers, corner: Numbers) -> float:
-    area, ceiling = 0.0, corner[1]
-    for x, y in best[np.lexsort((best[:, 1], best[:, 0]))]:
-        area += float((corner[0] - x) * max(ceiling - y, 0.0))
-        ceiling = min(ceiling, y)
-    return area
-
-
-def _costs(points: Numbers, directions: Sequence[str]) -> Numbers:
-    """The points with every objective turned so that lower is better."""
     points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or points.shape[1] != len(directions):
+    if points.ndim < 2 or points.shape[-1] != len(directions):
         raise ValueError(f"{len(directions)} directions do not fit points of shape {points.shape}")
     unknown = set(directions) - {"higher", "lower"}
     if unknown:
@@ -127,7 +130,53 @@ def _costs(points: Numbers, directions: Sequence[str]) -> Numbers:
 
 
 def _lowest(costs: Numbers) -> Mask:
-    """The undominated rows: each survivor removes all it dominates, likely dominators first."""
+    """The undominated rows of (points, objectives) without NaN."""
+    objectives = costs.shape[1]
+    if not len(costs):
+        return np.zeros(0, dtype=bool)
+    if objectives == 1:
+        mask: Mask = costs[:, 0] == costs[:, 0].min()
+        return mask
+    if objectives == 2:
+        return _lowest_pairs(costs[None])[0]
+    return _lowest_triples(costs) if objectives == 3 else _lowest_many(costs)
+
+
+def _lowest_pairs(costs: Numbers) -> Mask:
+    """Of (draws, points, 2): from left to right, whoever is lower than all before."""
+    order = np.lexsort((costs[..., 1], costs[..., 0]), axis=-1)
+    x, y = (np.take_along_axis(costs[..., at], order, axis=-1) for at in (0, 1))
+    lower = y < lowest_before(y, np.inf)
+    lower[:, :1] = True
+    twin = np.zeros(lower.shape, dtype=bool)  # equal to the one before: it shares its fate
+    twin[:, 1:] = (x[:, 1:] == x[:, :-1]) & (y[:, 1:] == y[:, :-1])
+    first = np.maximum.accumulate(np.where(twin, 0, np.arange(y.shape[1])), axis=-1)
+    mask = np.empty(lower.shape, dtype=bool)
+    np.put_along_axis(mask, order, np.take_along_axis(lower, first, axis=-1), axis=-1)
+    return mask
+
+
+def lowest_before(y: Numbers, start: float) -> Numbers:
+    """The least of those before each along the last axis, and of `start`."""
+    least = np.full_like(y, start)
+    least[..., 1:] = np.minimum(np.minimum.accumulate(y, axis=-1)[..., :-1], start)
+    return least
+
+
+def _lowest_triples(costs: Numbers) -> Mask:
+    """From left to right, beside the staircase that those before make in the other two."""
+    order = np.lexsort(costs.T[::-1])
+    stairs, kept = Staircase(), np.zeros(len(costs), dtype=bool)
+    rows = costs[order].tolist()
+    for at, (row, before) in enumerate(zip(rows, [None, *rows], strict=False)):
+        kept[at] = kept[at - 1] if row == before else stairs.add(row[1], row[2])
+    mask = np.empty(len(costs), dtype=bool)
+    mask[order] = kept
+    return mask
+
+
+def _lowest_many(costs: Numbers) -> Mask:
+    """Each survivor removes all it dominates, likely dominators first."""
     ranks = np.argsort(np.argsort(costs, axis=0), axis=0)
     alive = np.argsort(ranks.sum(axis=1), kind="stable")
     position = 0

@@ -57,15 +57,36 @@ def scatter(values: Numbers) -> tuple[float, int]:
     Args:
         values: (mixes, seeds); NaN where a mix was not trained with a seed.
     """
+    rest, degrees = _rest(values)
+    return (math.sqrt(float((rest**2).sum()) / degrees), degrees) if degrees else (math.nan, 0)
+
+
+def errors(values: Numbers) -> Numbers:
+    """What chance did to each value beside what mix and seed add, as large as chance is.
+
+    Residuals are smaller than errors, as means were taken from them: they are stretched by
+    sqrt(values / degrees of freedom), so that their mean square is the square of `scatter`.
+
+    Args:
+        values: (mixes, seeds); NaN where a mix was not trained with a seed.
+
+    Returns:
+        (errors,); empty where chance can't be told from the mixes.
+    """
+    rest, degrees = _rest(values)
+    stretched: Numbers = rest * math.sqrt(len(rest) / degrees) if degrees else rest[:0]
+    return stretched
+
+
+def _rest(values: Numbers) -> tuple[Numbers, int]:
+    """Residuals of mixes with several seeds, (values,), and their degrees of freedom."""
     several = values[(~np.isnan(values)).sum(axis=1) > 1]
     if not len(several):
-        return math.nan, 0
+        return np.zeros(0), 0
     effects = effects_of_seeds(several) if len(several) > 1 else np.zeros(values.shape[1])
     rest = several - effects
     rest = rest - np.nanmean(rest, axis=1, keepdims=True)
     present = ~np.isnan(several)
     seeds = int(present.any(axis=0).sum()) if len(several) > 1 else 1
     degrees = int(present.sum()) - len(several) - seeds + 1
-    if degrees < 1:
-        return math.nan, 0
-    return math.sqrt(float(np.nansum(rest**2)) / degrees), degrees
+    return rest[present], max(degrees, 0)

@@ -178,23 +178,4 @@ def resampled_means(values: Numbers, draws: int, rng: np.random.Generator) -> Nu
     return spread
 
 
-def jittered(
-    values: Numbers, low: Numbers, high: Numbers, draws: int, rng: np.random.Generator
-) -> Numbers:
-    """Values redrawn within their 95 % intervals, as normal errors; without one they stay.
-
-    Args:
-        values: (mixes,).
-        low: Lower ends, (mixes,); NaN where there is no interval.
-        high: Upper ends.
-        draws: How many redraws.
-        rng: Source of the draws.
-
-    Returns:
-        (draws, mixes).
-    """
-    sigma = np.nan_to_num((high - low) / (2.0 * NORMAL_95), nan=0.0)
-    return values + rng.standard_normal((draws, len(values))) * sigma
-
-
 NORMAL_95 = 1.959963984540054

@@ -1,0 +1,186 @@
+"""Measurements drawn again: what they could have been, had seeds and timings fallen otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.analysis.contenders import contenders
+from reports.analysis.pareto import Mask, fronts
+from reports.analysis.seeds import errors
+from reports.analysis.statistics import NORMAL_95, Numbers
+
+DRAWS = 1000
+SEED = 20240229  # of the draws, so that a report can be written twice
+Places = NDArray[np.int64]
+
+CLIP = 4.0  # standard deviations that a timing errs by at most: one in 16,000 would be beyond
+
+
+class Objective(Protocol):
+    """What mixes are weighed by, as measured."""
+
+    @property
+    def middle(self) -> Numbers:
+        """(mixes,) as measured; NaN where it was not."""
+
+    def some(self, rows: Mask | Places) -> Self:
+        """Of some of the mixes."""
+
+    def reach(self) -> tuple[Numbers, Numbers]:
+        """(mixes,) and (mixes,): between what all draws lie."""
+
+    def redrawn(self, draws: int, rng: np.random.Generator) -> Numbers:
+        """(draws, mixes)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over seeds, such as PSNR.
+
+    What chance does to one seed's value is known from all mixes together (see `seeds.errors`),
+    because three seeds of one mix say next to nothing; a mean over n seeds is drawn by drawing n
+    of these errors. What a seed does to all mixes alike is left out, as it changes no order.
+
+    Args:
+        middle: (mixes,), NaN where there is no seed.
+        n: (mixes,) seeds.
+        errors: (errors,) what single values err by.
+    """
+
+    middle: Numbers
+    n: Numbers
+    errors: Numbers
+
+    @classmethod
+    def of(cls, values: Numbers) -> Self:
+        """From (mixes, seeds); NaN where a mix was not trained with a seed."""
+        present = ~np.isnan(values)
+        n = present.sum(axis=1)
+        sums = np.where(present, values, 0.0).sum(axis=1)
+        return cls(np.where(n > 0, sums / np.maximum(n, 1), np.nan), n, errors(values))
+
+    def some(self, rows: Mask | Places) -> Self:
+        """Of some of the mixes, with the errors of all."""
+        return replace(self, middle=self.middle[rows], n=self.n[rows])
+
+    def reach(self) -> tuple[Numbers, Numbers]:
+        """Between what all draws lie."""
+        ends = (self.errors.min(), self.errors.max()) if len(self.errors) else (0.0, 0.0)
+        return self.middle + ends[0], self.middle + ends[1]
+
+    def redrawn(self, draws: int, rng: np.random.Generator) -> Numbers:
+        """Means over seeds that were drawn again: (draws, mixes)."""
+        total = np.zeros((draws, len(self.middle)))
+        if len(self.errors):
+            for seed in range(int(self.n.max(initial=0))):
+                drawn = self.errors[rng.integers(len(self.errors), size=total.shape)]
+                total += np.where(seed < self.n, drawn, 0.0)
+        means: Numbers = self.middle + total / np.maximum(self.n, 1)
+        return means
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What is measured once for each mix, such as latency, with a 95 % interval or without.
+
+    Mixes with the same number and interval are the same network: they share a timing and its
+    error.
+
+    Args:
+        middle: (mixes,).
+        low: (mixes,), NaN where there is no interval.
+        high: (mixes,).
+    """
+
+    middle: Numbers
+    low: Numbers
+    high: Numbers
+
+    def some(self, rows: Mask | Places) -> Self:
+        """Of some of the mixes."""
+        return replace(self, middle=self.middle[rows], low=self.low[rows], high=self.high[rows])
+
+    def reach(self) -> tuple[Numbers, Numbers]:
+        """Between what all draws lie."""
+        return self.middle - CLIP * self._sigma, self.middle + CLIP * self._sigma
+
+    def redrawn(self, draws: int, rng: np.random.Generator) -> Numbers:
+        """Normal errors within the intervals: (draws, mixes)."""
+        ends = np.stack([self.middle, self.low, self.high], axis=1)
+        timings, same = np.unique(ends, axis=0, return_inverse=True)
+        drawn = np.clip(rng.standard_normal((draws, len(timings))), -CLIP, CLIP)[:, same.ravel()]
+        values: Numbers = self.middle + drawn * self._sigma
+        return values
+
+    @property
+    def _sigma(self) -> Numbers:
+        return np.nan_to_num((self.high - self.low) / (2.0 * NORMAL_95), nan=0.0)
+
+
+@dataclass(frozen=True)
+class Redrawn:
+    """Draws of the mixes that could be on the front.
+
+    Args:
+        at: (some,) where these stand among all mixes; the others are on no draw's front.
+        values: (draws, some, objectives).
+        on_front: (draws, some) whether they are on the front of a draw.
+    """
+
+    at: Places
+    values: Numbers
+    on_front: Mask
+
+    @property
+    def probability(self) -> Numbers:
+        """(some,) how often each is on the front."""
+        share: Numbers = self.on_front.mean(axis=0)
+        return share
+
+
+def redraw(
+    objectives: Sequence[Objective], directions: Sequence[str], draws: int = DRAWS
+) -> Redrawn:
+    """Draw all objectives again, many times.
+
+    A mix that another one beats even if all errors fell in its favour is not drawn, which changes
+    no front. What comes of one training has its errors from the same seeds of the same draws in
+    all such objectives.
+
+    Args:
+        objectives: Of the same mixes; one that lacks a value is left out.
+        directions: higher or lower, one for each objective.
+        draws: How many.
+    """
+    mask = possible(objectives, directions)
+    values = np.stack(
+        [
+            objective.some(mask).redrawn(draws, np.random.default_rng(_stream(objective, number)))
+            for number, objective in enumerate(objectives)
+        ],
+        axis=2,
+    )
+    return Redrawn(np.flatnonzero(mask), values, fronts(values, directions))
+
+
+def possible(objectives: Sequence[Objective], directions: Sequence[str]) -> Mask:
+    """Which mixes could be on the front: no other beats their best draw by its worst one.
+
+    Args:
+        objectives: Of the same mixes.
+        directions: higher or lower, one for each objective.
+    """
+    ends = [objective.reach() for objective in objectives]
+    low, high = (np.stack(end, axis=1) for end in zip(*ends, strict=True))
+    higher = np.asarray(directions) == "higher"
+    return contenders(np.where(higher, high, low), np.where(higher, low, high), directions)
+
+
+def _stream(objective: Objective, number: int) -> tuple[int, int]:
+    """Seeds of the random numbers: the same for all scores, another for each cost."""
+    return SEED, 0 if isinstance(objective, Scores) else number + 1
