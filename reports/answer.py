@@ -1,22 +1,50 @@
-"""The study's question answered in a sentence, with numbers, and with as much doubt as is due."""
+"""The question answered in two sentences, with numbers, and with as much doubt as is due."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from reports.analysis.effects import Effect, Effects, cost_effects, seed_effects
-from reports.analysis.statistics import FEWEST_SEEDS, Summary, holm, summarise
+from reports.analysis.effects import Effects, cost_effects, seed_effects
+from reports.analysis.paired import Paired, holm_all, paired
+from reports.analysis.statistics import FEWEST_SEEDS, Summary, summarise
+from reports.claims import claims
+from reports.doubts import doubts
 from reports.found import Found
-from reports.quality import comparable, several_tasks
+from reports.goals import (
+    MEASURED,
+    begin,
+    by_gain,
+    cost_metric,
+    higher_is_better,
+    name,
+    price,
+    quality_metric,
+    scale,
+)
 from reports.rankings import not_separable
 from reports.sittings import METRIC as LATENCY
-from reports.units import Scale, count, percent, plain, share, spoken
+from reports.states import nothing, so_far
+from reports.units import Scale, count, percent, spoken
+from reports.zeros import not_beaten
+
+__all__ = [
+    "Answer",
+    "answer",
+    "by_gain",
+    "choice_costs",
+    "cost_metric",
+    "difference",
+    "quality_effects",
+    "quality_metric",
+    "scale",
+    "strongest",
+]
 
 WORTH = 0.95  # a mix that costs at least 5 % less is worth a word
-MEASURED = ("s", "J")  # units of what is never exact; other costs without intervals are counts
 NO_CLAIM = "no difference claimed"
 
 
@@ -25,8 +53,8 @@ class Answer:
     """What the report says first.
 
     Args:
-        sentence: The answer.
-        choices: What the choice that matters most does, in a sentence; "" if there is none.
+        sentence: The answer: what the choices do, and which mix is best, as far as can be claimed.
+        choices: What further choices do; "" if there is nothing more to claim.
         doubts: Why to be careful, a sentence each.
         best: Key of the mix with the best mean; "" before any has finished.
         cheaper: Key of a cheaper mix on the front that can't be told from it; "" if there is none.
@@ -39,29 +67,26 @@ class Answer:
     cheaper: str = ""
 
 
-def quality_metric(found: Found) -> str:
-    """What mixes are ranked by: the first objective of trials; psnr (or its gain) if none is."""
-    named = [name for name in found.objectives if name in found.per_seed]
-    return named[0] if named else comparable("psnr", found.per_seed)
+@dataclass(frozen=True)
+class _Field:
+    """All mixes that count, held against the best.
 
+    Args:
+        quality: What they are ranked by.
+        mixes: Their keys.
+        at: Where the best stands among them.
+        gaps: Their differences to it, seed by seed.
+    """
 
-def by_gain(found: Found) -> str:
-    """Why mixes are ranked by a gain, in a clause; "" where they are not."""
-    quality = quality_metric(found)
-    if quality not in ("gain", "ssim_gain") or not several_tasks(found.per_seed):
-        return ""
-    raw = "PSNR" if quality == "gain" else "SSIM"
-    return f"mixes restored different inputs, so they are compared by gain, not by {raw}"
+    quality: str
+    mixes: tuple[str, ...]
+    at: int
+    gaps: Paired
 
-
-def cost_metric(found: Found) -> str:
-    """What mixes cost: the first objective that was measured of them, or else any cost; or ""."""
-    return found.cost_metrics[0] if found.cost_metrics else ""
-
-
-def scale(found: Found, metric: str) -> Scale:
-    """How a metric of the table is shown."""
-    return found.scales[metric]
+    @property
+    def best(self) -> str:
+        """Key of the mix with the best mean."""
+        return self.mixes[self.at]
 
 
 def answer(found: Found) -> Answer:
@@ -69,22 +94,22 @@ def answer(found: Found) -> Answer:
     quality = quality_metric(found)
     ranked = found.ranked
     if quality not in ranked or ranked[quality].notna().sum() == 0:
-        return Answer("No mix has been trained to the end yet.")
-    higher = found.metrics[quality].better != "lower"
-    best = str(ranked[quality].idxmax() if higher else ranked[quality].idxmin())
-    differences = {
-        str(key): difference(found, quality, str(key), best)
-        for key in ranked.index
-        if key != best and found.number(str(key), f"{quality}_n") > 0
-    }
-    cheaper = _cheaper(found, best, differences)
-    sentence = _best(found, quality, best, len(differences) + 1)
-    sentence += _second(found, quality, best, cheaper, differences)
+        return Answer(nothing(found))
+    field = _field(found, quality)
+    cheaper = _cheaper(found, field)
+    effects = quality_effects(found)
+    said = claims(found, effects)
+    text = " ".join(
+        part
+        for part in (not_beaten(found), said.sentence, f"{_best(found, field, cheaper)}.")
+        if part
+    )
+    opening = so_far(found)
     return Answer(
-        sentence=sentence,
-        choices=_choices(found, quality),
-        doubts=_doubts(found, quality),
-        best=best,
+        sentence=f"{opening}{_inside(text)}" if opening else text,
+        choices=said.rest,
+        doubts=doubts(found, effects),
+        best=field.best,
         cheaper=cheaper,
     )
 
@@ -123,133 +148,96 @@ def strongest(effects: Effects) -> str:
     return max(axes, key=effects.spread, default="")
 
 
-def name(found: Found, mix: str, longest: int = 90) -> str:
-    """A mix as a sentence calls it: its letter on the front, and as much of its label as fits."""
-    label, letter = found.label(mix), found.letters.get(mix, "")
-    short = label if len(label) <= longest else label[: longest - 1].rstrip() + "…"
-    return f"Mix {letter} ({short})" if letter else short
+def _field(found: Found, quality: str) -> _Field:
+    ranked = found.ranked[found.ranked[quality].notna()]
+    means = ranked[quality].to_numpy(dtype=float)
+    at = int(means.argmax() if higher_is_better(found, quality) else means.argmin())
+    values = found.per_seed[quality].reindex(ranked.index).to_numpy(dtype=float)
+    return _Field(quality, tuple(map(str, ranked.index)), at, paired(values, at))
 
 
-def _best(found: Found, quality: str, best: str, rivals: int) -> str:
-    shown, seeds = scale(found, quality), int(found.number(best, f"{quality}_n"))
-    text = f"{name(found, best)} has the best mean {spoken(shown.title)} of {count(rivals, 'mix')}"
-    text += f" ({by_gain(found)}): " if by_gain(found) else ": "
-    text += shown.text(found.number(best, quality))
-    spread = shown.spread(
-        found.number(best, f"{quality}_low"), found.number(best, f"{quality}_high")
-    )
-    if seeds >= FEWEST_SEEDS and spread:
-        text += f" ({spread} at {percent(0.95)}, {count(seeds, 'seed')})"
-    else:
-        text += f" ({count(seeds, 'seed')})"
-    if "gain" in found.table and quality == "psnr":
-        gain = found.number(best, "gain")
-        side = "above" if gain >= 0 else "below"
-        text += f", {scale(found, 'gain').text(abs(gain))} {side} the degraded input"
-    cost = cost_metric(found)
-    if cost and not math.isnan(found.number(best, cost)):
-        text += f", at {_cost(found, cost, best)}"
-    return text
-
-
-def _cost(found: Found, cost: str, mix: str) -> str:
-    shown = scale(found, cost)
-    text = shown.text(found.number(mix, cost))
-    return text if cost == "latency" else f"{text} {shown.title}"
-
-
-def _cheaper(found: Found, best: str, differences: dict[str, Summary]) -> str:
+def _cheaper(found: Found, field: _Field) -> str:
     """The cheapest mix of the front whose quality can't be told from the best's.
 
     It must be cheaper beyond doubt: by latency, separable from the best. Off the front there is
     always one by chance, among many mixes with few seeds.
     """
-    cost = cost_metric(found)
-    if not cost or math.isnan(found.number(best, cost)):
+    cost, best = cost_metric(found), field.best
+    if not cost or higher_is_better(found, cost) or math.isnan(found.number(best, cost)):
         return ""
+    alike = field.gaps.claimable & ~_apart(field.gaps)
     costs = {
         key: found.number(key, cost)
-        for key, gap in differences.items()
-        if key in found.letters and gap.n >= FEWEST_SEEDS and not gap.excludes_zero
+        for key, same in zip(field.mixes, alike, strict=True)
+        if same and key in found.letters and key != best
     }
     limit = WORTH * found.number(best, cost)
-    alike = not_separable(found, best) if cost == LATENCY else frozenset()
-    costs = {key: value for key, value in costs.items() if value <= limit and key not in alike}
+    costs = {key: value for key, value in costs.items() if value <= limit}
+    tied = not_separable(found, best) if costs and cost == LATENCY else frozenset()
+    costs = {key: value for key, value in costs.items() if key not in tied}
     return min(costs, key=lambda key: costs[key], default="")
 
 
-def _second(
-    found: Found, quality: str, best: str, cheaper: str, differences: dict[str, Summary]
-) -> str:
-    """The half of the sentence that says what else would do, or what can't be said."""
-    if not differences:
-        return "."
-    shown = scale(found, quality)
-    if max(gap.n for gap in differences.values()) < FEWEST_SEEDS:
-        seeds = max(gap.n for gap in differences.values())
-        return f"; with {count(seeds, 'seed')} to a mix, {NO_CLAIM} between the mixes."
+def _apart(gaps: Paired) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whose interval of the difference leaves out 0."""
+    return ~((gaps.low <= 0.0) & (gaps.high >= 0.0))
+
+
+def _best(found: Found, field: _Field, cheaper: str) -> str:
+    """Which mix is best, and which others would do as well or can't be told from it."""
+    quality, best = field.quality, field.best
+    shown, seeds = scale(found, quality), int(found.number(best, f"{quality}_n"))
+    others = len(field.mixes) - 1
+    if others:
+        text = f"{begin(name(found, best))} has the best mean {spoken(shown.title)} of "
+        text += count(others + 1, "mix")
+    else:
+        text = f"{begin(name(found, best))} is the only mix with a {spoken(shown.title)}"
+    text += f" ({by_gain(found)}): " if by_gain(found) else ": "
+    text += shown.text(found.number(best, quality)) + _between(found, quality, best, shown, seeds)
+    cost = cost_metric(found)
+    if cost and not math.isnan(found.number(best, cost)):
+        text += f" at {price(found, cost, best)}"
+    return text + (_second(found, field, cheaper, shown) if others else "")
+
+
+def _between(found: Found, quality: str, best: str, shown: Scale, seeds: int) -> str:
+    """The interval of a mean, where there are seeds enough for one."""
+    ends = (found.number(best, f"{quality}_{end}") for end in ("low", "high"))
+    spread = shown.spread(*ends) if seeds >= FEWEST_SEEDS else ""
+    return f" ({spread}, {count(seeds, 'seed')})" if spread else f" ({count(seeds, 'seed')})"
+
+
+def _second(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
+    """What else would do, or what can't be said."""
+    gaps, others = field.gaps, np.arange(len(field.mixes)) != field.at
+    if not gaps.claimable[others].any():
+        seeds = int(gaps.n[others].max())
+        return f"; with {count(seeds, 'seed')} to a mix, {NO_CLAIM} between the mixes"
     if cheaper:
-        cost, gap = cost_metric(found), differences[cheaper]
-        share = 1 - found.number(cheaper, cost) / found.number(best, cost)
-        return (
-            f"; {name(found, cheaper).replace('Mix', 'mix', 1)} needs {percent(share)} less "
-            f"({_cost(found, cost, cheaper)}), with {NO_CLAIM} in "
-            f"{spoken(shown.title)} ({shown.signed(gap.mean)}, {shown.spread(gap.low, gap.high)})."
-        )
-    ties = holm([gap.p_value for gap in differences.values()]).count(False)
-    among = f" ({percent(0.95)} over all {len(differences)} comparisons, after Holm)"
-    among = among if len(differences) > 1 else f" ({percent(0.95)})"
+        return _saved(found, field, cheaper, shown)
+    ties = int((~holm_all(gaps.p_value[others])).sum())
     if ties:
-        return f"; {NO_CLAIM} between it and {count(ties, 'other mix')}{among}."
-    return f"; it differs from every other mix by more than the seeds do{among}."
+        among = f"the {others.sum()} others" if ties < others.sum() else "them"
+        which = f"{ties} of {among}" if ties < others.sum() else count(ties, "other mix")
+        return f"; {NO_CLAIM} between it and {which}"
+    return "; it beats every other mix by more than the seeds differ"
 
 
-def _choices(found: Found, quality: str) -> str:
-    """What the axis with the widest effects says."""
-    effects = quality_effects(found)
-    axis = strongest(effects)
-    if not axis:
-        return ""
-    shown = scale(found, quality)
-    members = sorted(effects.of(axis), key=lambda effect: effect.value)
-    if found.metrics[quality].better == "lower":
-        members.reverse()
-    worst, best = members[0], members[-1]
-    text = f"Of the choices, {plain(axis)} moves {spoken(shown.title)} most"
-    if not (worst.claimed or best.claimed):
-        return (
-            f"{text} ({best.level} {shown.signed(best.value)} against its mean), "
-            f"but {NO_CLAIM}: {_why_not(best)}."
-        )
-    return f"{text}: {_said(best, shown)}; {_said(worst, shown)}, against the mean of its levels."
+def _saved(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
+    cost, at = cost_metric(found), field.mixes.index(cheaper)
+    share = 1 - found.number(cheaper, cost) / found.number(field.best, cost)
+    low, high = float(field.gaps.low[at]), float(field.gaps.high[at])
+    return (
+        f"; {name(found, cheaper)} needs {percent(share)} less ({price(found, cost, cheaper)}), "
+        f"with {NO_CLAIM} in {spoken(shown.title)} ({shown.signed(float(field.gaps.mean[at]))}, "
+        f"{shown.spread(low, high)})"
+    )
 
 
-def _said(effect: Effect, shown: Scale) -> str:
-    if not effect.claimed:
-        return f"{effect.level} {shown.signed(effect.value)} ({NO_CLAIM})"
-    spread = shown.spread(effect.low, effect.high)
-    return f"{effect.level} {shown.signed(effect.value)} ({spread})"
-
-
-def _why_not(effect: Effect) -> str:
-    if effect.n < FEWEST_SEEDS:
-        return f"{count(effect.n, 'seed')} can't support one"
-    return "the seeds differ as much"
-
-
-def _doubts(found: Found, quality: str) -> tuple[str, ...]:
-    doubts = []
-    effects = quality_effects(found)
-    if effects.explained < 0.8:
-        doubts.append(
-            "The choices interact: adding up their mean effects explains only "
-            f"{share(effects.explained)} of the variance between mixes (adjusted R²), so read "
-            "mixes, not means."
-        )
-    if effects.effects and not effects.complete:
-        doubts.append(
-            "Not every combination was tried; mean effects are fitted as a sum over the choices."
-        )
-    if found.per_seed[quality].shape[1] >= FEWEST_SEEDS and len(found.ranked) > 2:
-        doubts.append(f"Intervals are {percent(0.95)} each, one comparison at a time.")
-    return tuple(doubts)
+def _inside(text: str) -> str:
+    """A sentence after a colon; names of mixes and the like keep their letters."""
+    for word in ("At ", "For ", "Mix ", "No ", "With "):
+        if text.startswith(word):
+            return text[:1].lower() + text[1:]
+    return text

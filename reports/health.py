@@ -1,42 +1,38 @@
-"""What went wrong or is missing in a run, said before its numbers."""
+"""What went wrong or is missing in a run, said before its numbers, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
-from reports.analysis.statistics import FEWEST_SEEDS
 from reports.apart import apart
+from reports.design_checks import baseline_not_beaten, confounded, few_seeds, single, unlike_seeds
+from reports.finding import Finding
 from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
+from reports.machine_checks import (
+    BEGAN,
+    changed_on_the_way,
+    disturbances,
+    doubtful_latency,
+    mixed_kernels,
+    several_sittings,
+    ties,
+)
 from reports.quality import several_tasks as different_inputs
-from reports.rankings import ranks
 from reports.units import count, spoken, title
 
+__all__ = ["CHECKS", "Finding", "health"]
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the health check.
-
-    Args:
-        level: good, note (know this when reading) or bad (numbers are missing).
-        text: One sentence.
-        details: More lines, such as the reason of each failure.
-    """
-
-    level: Literal["good", "note", "bad"]
-    text: str
-    details: tuple[str, ...] = ()
+LISTED = 40  # trials that are listed with their reasons
 
 
 def health(found: Found) -> tuple[Finding, ...]:
     """Every check that has something to say, the worst first; one good line if none has."""
     findings = [finding for check in CHECKS for finding in check(found)]
-    if not any(finding.level == "bad" for finding in findings):
-        trials = count(len(found.trials), "trial")
-        findings.insert(0, Finding("good", f"{trials} done; none diverged, none failed."))
-    return tuple(sorted(findings, key=lambda finding: ("bad", "good", "note").index(finding.level)))
+    if not findings:
+        done = count(len(found.trials), "trial")
+        findings = [Finding("good", f"Nothing amiss: {done} done; none diverged, none failed.")]
+    return tuple(sorted(findings, key=lambda finding: ("bad", "note", "good").index(finding.level)))
 
 
 def unfinished(found: Found) -> list[Finding]:
@@ -76,19 +72,20 @@ def stopped(found: Found) -> list[Finding]:
 def broken_trials(found: Found) -> list[Finding]:
     """Trials that diverged or failed, with their reasons."""
     findings = []
-    labels = found.table["label"]
     for status, rule in (
         ("diverged", "its mix is kept off the front"),
         ("failed", "its mix counts with the seeds that are left"),
     ):
         rows = found.trials[found.trials["status"] == status]
         if len(rows):
-            details = tuple(
-                f"{labels[mix]}, seed {seed}: {reason or 'no reason recorded'}"
-                for mix, seed, reason in rows[["mix", "seed", "reason"]].to_numpy().tolist()
-            )
+            shown = rows[["mix", "seed", "reason"]].to_numpy()[:LISTED].tolist()
+            details = [
+                f"{found.label(str(mix))}, seed {seed}: {reason or 'no reason recorded'}"
+                for mix, seed, reason in shown
+            ]
+            details += [f"and {len(rows) - LISTED} more"] if len(rows) > LISTED else []
             text = f"{len(rows)} of {count(len(found.trials), 'trial')} {status}; {rule}."
-            findings.append(Finding("bad", text, details))
+            findings.append(Finding("bad", text, tuple(details)))
     return findings
 
 
@@ -117,57 +114,6 @@ def missing_costs(found: Found) -> list[Finding]:
     return findings
 
 
-def few_seeds(found: Found) -> list[Finding]:
-    """Too few seeds to claim a difference."""
-    most = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    if 0 < most < FEWEST_SEEDS:
-        claim = "no spread can be shown" if most == 1 else "no difference between mixes is claimed"
-        return [Finding("note", f"{count(most, 'seed')} to a mix: {claim}.")]
-    return []
-
-
-def several_sittings(found: Found) -> list[Finding]:
-    """Latencies that were not measured side by side."""
-    rows = found.measurements[found.measurements["metric"] == "latency"]
-    rows = rows[rows["subject"].isin(found.ranked.index)]  # stopped ones were timed before
-    last = rows.drop_duplicates(["subject", "mode"], keep="last")
-    sittings = last.groupby("mode")["sitting"].nunique()
-    if (sittings > 1).any():
-        text = f"Latency comes from {sittings.max()} sittings; compare across them with care."
-        return [Finding("note", text)]
-    return []
-
-
-def ties(found: Found) -> list[Finding]:
-    """Mixes that latency can't put in order."""
-    findings = []
-    for shown in ranks(found)[:1]:
-        if shown.ties:
-            findings.append(Finding("note", shown.sentence))
-    return findings
-
-
-def disturbances(found: Found) -> list[Finding]:
-    """What disturbed the machine while networks were timed."""
-    texts = list(found.notes.loc[found.notes["topic"] == "conditions", "text"].unique())
-    if not texts:
-        return []
-    text = f"The machine was disturbed while it timed: {texts[0]}."
-    return [Finding("note", text, tuple(texts[1:]))]
-
-
-def doubtful_latency(found: Found) -> list[Finding]:
-    """Latencies measured under a remark, such as that the machine was busy."""
-    rows = found.notes[found.notes["topic"] == "latency"]
-    rows = rows[rows["subject"].isin(found.table.index)]
-    rows = rows[~rows["text"].str.contains("was not measured", regex=False)]
-    if rows.empty:
-        return []
-    mixes, texts = rows["subject"].nunique(), list(rows["text"].unique())
-    text = f"Take the latency of {count(mixes, 'mix')} with care: {texts[0]}."
-    return [Finding("note", text, tuple(texts[1:]))]
-
-
 def several_tasks(found: Found) -> list[Finding]:
     """Mixes that restored different inputs, whose PSNR can't be compared."""
     if different_inputs(found.per_seed):
@@ -183,7 +129,8 @@ def notes(found: Found) -> list[Finding]:
         ("uncounted", "Operators without a multiply-add count"),
         ("warning", "Warnings"),
     ):
-        texts = list(found.notes.loc[found.notes["topic"] == topic, "text"].unique())
+        texts = [str(t) for t in found.notes.loc[found.notes["topic"] == topic, "text"].unique()]
+        texts = [text for text in texts if not text.startswith(BEGAN)]  # said by another check
         if texts:
             shown = ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if texts[3:] else "")
             findings.append(Finding("note", f"{said}: {shown}.", tuple(texts[3:])))
@@ -191,8 +138,9 @@ def notes(found: Found) -> list[Finding]:
 
 
 def standing(found: Found) -> list[Finding]:
-    """Whether mixes cost the same, and how their learning rates were chosen."""
-    said = " ".join(text for text in (footing(found), rates(found)) if text)
+    """Whether mixes cost the same, and chose their learning rates from a list too short."""
+    said = footing(found)
+    said = f"{said} {rates(found)}".strip() if said else ""
     findings = [Finding("note", said)] if said else []
     if edges := at_the_edge(found):
         findings.append(Finding("note", edge_words(edges), edges))
@@ -205,7 +153,13 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     broken_trials,
     other_trainings,
     missing_costs,
+    baseline_not_beaten,
+    confounded,
+    mixed_kernels,
     few_seeds,
+    single,
+    unlike_seeds,
+    changed_on_the_way,
     several_sittings,
     doubtful_latency,
     disturbances,

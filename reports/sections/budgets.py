@@ -1,0 +1,235 @@
+"""Which mix to take where only so much may be spent, and which others would do as well."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
+from reports.analysis.paired import holm_all, paired
+from reports.analysis.redrawing import DRAWS
+from reports.analysis.statistics import Numbers
+from reports.answer import quality_metric, scale
+from reports.escaping import escape_markdown as escape
+from reports.found import Found
+from reports.objectives import Weighed, weighed
+from reports.sections.section import Given, Section
+from reports.units import TIE, Scale, percent
+
+MOST = 5  # budgets of one cost
+NAMED = 2  # rivals that are named
+LAST = ("Behind the best (95 %)", "Wins in", "As good, as far as seeds tell")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A mix as a table calls it: its key, its letter on the front ("" off it), its label."""
+
+    mix: str
+    letter: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """The mix for one budget.
+
+    Args:
+        budget: "under 5 ms", or "any".
+        best: The mix with the best mean that fits.
+        quality: Its quality with unit.
+        cost: Its cost with unit.
+        behind: What it lacks to the best mix of all, with its 95 % interval; "" for that one.
+        wins: How often it wins when seeds and timings are drawn again; "" where that is unknown.
+        rivals: Others that fit and can't be told from it, the cheapest first; the first few.
+        more: How many more there are.
+        seeds: Whether there are seeds enough to tell any two mixes apart.
+    """
+
+    budget: str
+    best: Named
+    quality: str
+    cost: str
+    behind: str
+    wins: str
+    rivals: tuple[Named, ...]
+    more: int
+    seeds: bool
+
+    @property
+    def as_good(self) -> str:
+        """The rivals in words."""
+        if not self.seeds:
+            return "too few seeds to tell"
+        if not self.rivals:
+            return "none"
+        names = ", ".join(each.letter or each.label for each in self.rivals)
+        return f"{names} and {self.more} more" if self.more else names
+
+
+@dataclass(frozen=True)
+class Costly:
+    """The budgets of one cost.
+
+    Args:
+        cost: Heading of the cost.
+        quality: Heading of the quality.
+        lines: From the smallest budget on.
+        left_out: Steps of the front that have no budget of their own here.
+    """
+
+    cost: str
+    quality: str
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The section.
+
+    Args:
+        first: By the cost that the study asks about.
+        others: By every other cost that was measured.
+        drawn: Whether winning was drawn again.
+        draws: How often.
+    """
+
+    first: Costly
+    others: tuple[Costly, ...]
+    drawn: bool
+    draws: int = DRAWS
+
+
+def collect(given: Given) -> Budgets | None:
+    """Budgets by every cost; None where no mix has both a quality and a cost."""
+    found = given.found
+    names = [name for name in found.cost_metrics if found.metrics[name].better == "lower"]
+    made = [(name, by_cost(found, name)) for name in names]
+    known = [(name, each) for name, each in made if each is not None]
+    if not known:
+        return None
+    drawn = any(line.wins for _, each in known for line in each.lines)
+    return Budgets(known[0][1], tuple(each for _, each in known[1:]), drawn)
+
+
+def by_cost(found: Found, cost: str) -> Costly | None:
+    """The mix for each budget of one cost; None where no mix has both."""
+    quality = quality_metric(found)
+    mixes = weighed(found, (quality, cost)) if cost != quality else None
+    if mixes is None or not (mixes.points[:, 1] > 0).all():
+        return None
+    sign = 1.0 if mixes.directions[0] == "higher" else -1.0
+    steps = _steps(mixes, sign)
+    limits = _limits(found, cost, mixes, steps)
+    kept = fewer_steps([float(sign * mixes.points[at, 0]) for at in steps], MOST)
+    seeds = found.per_seed[quality].reindex(list(mixes.mixes)).to_numpy(dtype=float)
+    lines = tuple(
+        _line(found, mixes, sign, seeds, (quality, cost), limits[at], steps[-1]) for at in kept
+    )
+    headings = (scale(found, name).heading for name in (cost, quality))
+    return Costly(*headings, lines, len(steps) - len(kept))
+
+
+def _steps(mixes: Weighed, sign: float) -> list[int]:
+    """The mixes of the front, the cheapest first, one of each that are equal."""
+    at = np.flatnonzero(mixes.on_front)
+    order = at[np.lexsort((-sign * mixes.points[at, 0], mixes.points[at, 1]))]
+    costs = mixes.points[order, 1]
+    return [int(each) for each in order[np.diff(costs, prepend=-math.inf) > 0]]
+
+
+def _limits(found: Found, cost: str, mixes: Weighed, steps: list[int]) -> list[float]:
+    """A budget in raw units for each step of the staircase."""
+    factor = scale(found, cost).factor
+    keys = [mixes.mixes[at] for at in steps]
+    costs = [found.number(key, cost) / factor for key in keys]
+    ends = [
+        [found.number(key, f"{cost}{end}") / factor for key in keys] for end in ("_low", "_high")
+    ]
+    low, high = (
+        [middle if math.isnan(end) else end for end, middle in zip(side, costs, strict=True)]
+        for side in ends
+    )
+    return [limit * factor for limit in budgets(costs, low, high)]
+
+
+def _line(
+    found: Found,
+    mixes: Weighed,
+    sign: float,
+    seeds: Numbers,
+    metrics: tuple[str, str],
+    limit: float,
+    best_of_all: int,
+) -> Line:
+    scores, costs = sign * mixes.points[:, 0], mixes.points[:, 1]
+    at = winner(scores, costs, limit)
+    assert at is not None  # the step that the budget was made for
+    shown, spent = (scale(found, name) for name in metrics)
+    gaps = paired(seeds, at)
+    fits = np.flatnonzero((costs <= limit) & (np.arange(len(costs)) != at))
+    alike = fits[~holm_all(gaps.p_value[fits])]
+    alike = alike[np.argsort(costs[alike], kind="stable")]
+    wins = _wins(mixes, sign, limit, at)
+    return Line(
+        budget="any" if math.isinf(limit) else f"under {_round(limit / spent.factor, spent)}",
+        best=_named(found, mixes.mixes[at]),
+        quality=shown.text(mixes.points[at, 0]),
+        cost=spent.text(costs[at]),
+        behind=_behind(shown, seeds, at, best_of_all),
+        wins=wins,
+        rivals=tuple(_named(found, mixes.mixes[each]) for each in alike[:NAMED]),
+        more=max(len(alike) - NAMED, 0),
+        seeds=bool(gaps.claimable[fits].any()) or not len(fits),
+    )
+
+
+def _wins(mixes: Weighed, sign: float, limit: float, at: int) -> str:
+    if mixes.redrawn is None:
+        return ""
+    values = mixes.redrawn.values
+    shares = mixes.shares(win_shares(sign * values[..., 0], values[..., 1], limit))
+    return percent(float(shares[at]))
+
+
+def _behind(shown: Scale, seeds: Numbers, at: int, best: int) -> str:
+    """What a mix lacks to the best of all, with its interval where seeds allow one."""
+    if at == best:
+        return ""
+    gap = paired(seeds[[at, best]], 1)
+    spread = shown.spread(float(gap.low[0]), float(gap.high[0]))
+    if math.isnan(float(gap.mean[0])):
+        return ""
+    text = shown.signed(float(gap.mean[0]))
+    return f"{text} ({spread})" if spread and gap.claimable[0] else text
+
+
+def _named(found: Found, mix: str) -> Named:
+    return Named(mix, found.letters.get(mix, ""), found.label(mix))
+
+
+def _round(number: float, shown: Scale) -> str:
+    """A round number with the unit, and no digits that it does not need."""
+    text = f"{number:.12g}" if number < 1e6 else f"{number:,.0f}".replace(",", TIE)
+    return f"{text}{TIE}{shown.unit}" if shown.unit else text
+
+
+def markdown(shown: Budgets) -> list[str]:
+    """A table for the first cost, and one for each other."""
+    lines = ["## The mix for each budget", ""]
+    for each in (shown.first, *shown.others):
+        heads = ("Budget", "Mix", each.quality, each.cost, *LAST)
+        lines.append("| " + " | ".join(map(escape, heads)) + " |")
+        lines.append("|---|---|---:|---:|---:|---:|---|")
+        for line in each.lines:
+            name = f"{line.best.letter} {line.best.label}".strip()
+            cells = (line.budget, name, line.quality, line.cost, line.behind, line.wins)
+            lines.append("| " + " | ".join(map(escape, [*cells, line.as_good])) + " |")
+        lines.append("")
+    return lines
+
+
+SECTION = Section("budgets", collect, markdown)

@@ -1,0 +1,152 @@
+"""The front: who is on it and how surely, and what each mix gains for what it costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from reports.analysis.redrawing import DRAWS
+from reports.answer import scale
+from reports.escaping import escape_markdown as escape
+from reports.found import Found
+from reports.front_words import knees_of, sentences
+from reports.objectives import weighed
+from reports.rates import frugal
+from reports.sections.section import Given, Section
+from reports.units import count, percent
+
+SURE = 0.95
+LIKELY = 0.05  # a mix off the front that is on it in so many draws is shown, too
+MOST = 14  # mixes that are shown
+
+
+@dataclass(frozen=True)
+class Member:
+    """A mix on the front or near it.
+
+    Args:
+        mix: Its key.
+        letter: Its letter; "" off the front.
+        label: Its label.
+        objectives: Its values with units.
+        probability: How often it is on the front when seeds and timings fall anew; "" if unknown.
+        knee: In how many draws it is the knee; "" where in hardly any.
+        rates: Gain for each unit of each cost: text and 95 % interval.
+    """
+
+    mix: str
+    letter: str
+    label: str
+    objectives: tuple[str, ...]
+    probability: str
+    knee: str
+    rates: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Front:
+    """The section.
+
+    Args:
+        title: As a claim.
+        sentences: What can be said of the front as a whole.
+        objectives: Headings.
+        rates: Headings of the rates.
+        members: The front, the cheapest first; then mixes that may belong to it.
+        left_out: How many of these are not shown.
+        zero: From where gains are counted; "" without rates.
+        drawn: Whether there are draws.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    objectives: tuple[str, ...]
+    rates: tuple[str, ...]
+    members: tuple[Member, ...]
+    left_out: int
+    zero: str
+    drawn: bool
+    draws: int = DRAWS
+
+
+def collect(given: Given) -> Front | None:
+    """The front; None where fewer than two objectives were measured."""
+    found = given.found
+    mixes = weighed(found, found.objectives) if _has_two(found) else None
+    if mixes is None or not found.letters:
+        return None
+    shown, left_out = _shown(found)
+    words, rates = frugal(found, shown)
+    knees = knees_of(found, mixes)
+    return Front(
+        title=_title(found),
+        sentences=sentences(found, mixes),
+        objectives=tuple(scale(found, name).heading for name in found.objectives),
+        rates=tuple(each.heading for each in rates),
+        members=tuple(
+            _member(found, key, knees.get(key, 0.0), tuple(each.texts[at] for each in rates))
+            for at, key in enumerate(shown)
+        ),
+        left_out=left_out,
+        zero=words,
+        drawn=mixes.redrawn is not None,
+    )
+
+
+def _has_two(found: Found) -> bool:
+    known = [found.metrics[name].better for name in found.objectives if name in found.metrics]
+    return len(known) == len(found.objectives) > 1 and "none" not in known
+
+
+def _shown(found: Found) -> tuple[list[str], int]:
+    """The front, then what is on it in some draws, the likeliest first; and how many are left."""
+    others = found.ranked[~found.ranked["on_front"]]["front_probability"]
+    likely = others[others >= LIKELY].sort_values(ascending=False, kind="stable")
+    every = [*found.letters, *map(str, likely.index)]
+    return every[:MOST], max(len(every) - MOST, 0)
+
+
+def _member(found: Found, key: str, bends: float, rates: tuple[tuple[str, str], ...]) -> Member:
+    chance = found.number(key, "front_probability")
+    return Member(
+        mix=key,
+        letter=found.letters.get(key, ""),
+        label=found.label(key),
+        objectives=tuple(scale(found, n).text(found.number(key, n)) for n in found.objectives),
+        probability="" if math.isnan(chance) else percent(chance),
+        knee=percent(bends) if bends >= LIKELY else "",
+        rates=rates,
+    )
+
+
+def _title(found: Found) -> str:
+    members, among = len(found.letters), int((~found.table["baseline"]).sum())
+    text = f"{members} of {count(among, 'mix')} {'is' if members == 1 else 'are'} on the front"
+    chances = [found.number(key, "front_probability") for key in found.letters]
+    if any(math.isnan(chance) for chance in chances):
+        return text
+    safe = sum(chance >= SURE for chance in chances)
+    if safe == members:
+        return f"{text}, {'surely' if members == 1 else 'all of them surely'}"
+    if members == 1:
+        return f"{text}, but not surely"
+    return f"{text}, {safe if safe else 'none'} of them surely"
+
+
+def markdown(shown: Front) -> list[str]:
+    """What can be said of the front, and its mixes."""
+    lines = [f"## {escape(shown.title)}", ""]
+    lines += [escape(" ".join(shown.sentences)), ""] if shown.sentences else []
+    lines += [escape(f"Gains are counted from {shown.zero}."), ""] if shown.zero else []
+    heads = ["Mix", *shown.objectives, "On the front in", "Knee in", *shown.rates]
+    lines.append("| " + " | ".join(map(escape, heads)) + " |")
+    lines.append("|---|" + "---:|" * (len(heads) - 1))
+    for row in shown.members:
+        rates = [f"{text} ({spread})" if spread else text for text, spread in row.rates]
+        name = f"{row.letter} {row.label}".strip()
+        cells = [name, *row.objectives, row.probability, row.knee, *rates]
+        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    return [*lines, ""]
+
+
+SECTION = Section("front", collect, markdown)
