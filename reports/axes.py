@@ -6,6 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from reports.analysis.statistics import Numbers
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -33,6 +37,13 @@ class Axis:
         """Position, held between 0 and 1."""
         return min(max(self.at(value), 0.0), 1.0)
 
+    def shares(self, values: Numbers) -> Numbers:
+        """Positions of many values; NaN stays NaN, as does what has no logarithm."""
+        if not self.log:
+            return (values - self.low) / (self.high - self.low)
+        known = np.where(values > 0, values, np.nan)
+        return np.log(known / self.low) / math.log(self.high / self.low)
+
     def label(self, tick: float) -> str:
         """A tick as text, with as many decimals as the ticks need."""
         if tick == 0:
@@ -58,11 +69,15 @@ def axis(values: Sequence[float], *, ticks: int = 5, log: bool = False, pad: flo
     low, high = min(values), max(values)
     if log:
         room = (high / low) ** pad if high > low else 1.25
-        low, high = low / room, high * room
-        return Axis(low, high, True, _log_ticks(low, high, ticks))
+        return between(low / room, high * room, ticks=ticks, log=True)
     room = (high - low) * pad or abs(high) * 0.05 or 0.5
-    low, high = low - room, high + room
-    return Axis(low, high, False, _linear_ticks(low, high, ticks))
+    return between(low - room, high + room, ticks=ticks)
+
+
+def between(low: float, high: float, *, ticks: int = 5, log: bool = False) -> Axis:
+    """An axis from one value to another, with round numbers along it."""
+    found = _log_ticks(low, high, ticks) if log else _linear_ticks(low, high, ticks)
+    return Axis(low, high, log, found)
 
 
 def wants_log(values: Sequence[float]) -> bool:

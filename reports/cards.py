@@ -1,45 +1,22 @@
-"""What a click on a mix shows: its stages and its numbers; and the zeros of the scale."""
+"""What every script knows of a mix; and the zeros of the scale in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-from reports.answer import by_gain, cost_metric, quality_metric, scale
-from reports.families import LOOKS, OTHER, SEVERAL, look
 from reports.found import Found
-from reports.sections.mixes import numbers
-from reports.units import plain
+from reports.goals import by_gain, cost_metric, quality_metric, scale
 
-Card = dict[str, object]
-
-
-def mix_cards(found: Found) -> dict[str, Card]:
-    """Key of each mix -> its label, letter, stages (slot, blocks, look) and numbers."""
-    stages: dict[str, list[tuple[str, str, str]]] = {}
-    for mix, slot, blocks, family, depth in found.stages.to_numpy().tolist():
-        filled = f"{blocks} ×{depth}" if depth > 1 else blocks
-        stages.setdefault(mix, []).append((plain(slot), filled, look(family).slug))
-    return {
-        key: {
-            "label": found.label(key),
-            "letter": found.letters.get(key, ""),
-            "stages": stages.get(key, []),
-            "numbers": numbers(found, key),
-            "short": " · ".join(text for _, text in objectives(found, key)),
-        }
-        for key in map(str, found.table.index)
-    }
+Card = dict[str, str]
 
 
-def picked(cards: Mapping[str, Card], key: str) -> Card:
-    """The card that is open at first; drawn by the template, so with whole looks."""
-    if key not in cards:
-        return {"key": ""}
-    by_slug = {each.slug: each for each in (*LOOKS.values(), SEVERAL, OTHER)}
-    card = dict(cards[key], key=key)
-    stages = card["stages"]
-    assert isinstance(stages, list)
-    return {**card, "stages": [(slot, blocks, by_slug[slug]) for slot, blocks, slug in stages]}
+def mix_cards(found: Found, mixes: Iterable[str]) -> dict[str, Card]:
+    """Key of each of these mixes -> its label, and its letter on the front if it has one."""
+    cards = {mix: {"label": found.label(mix)} for mix in mixes}
+    for mix, letter in found.letters.items():
+        if mix in cards:
+            cards[mix]["letter"] = letter
+    return cards
 
 
 def objectives(found: Found, mix: str) -> list[tuple[str, str]]:

@@ -72,9 +72,13 @@ def look(family: str) -> Look:
 
 def looks(families: Iterable[str]) -> list[Look]:
     """The different looks among families, in the order of the legend."""
-    seen = {look(family).slug: look(family) for family in families}
-    order = [*LOOKS.values(), SEVERAL, OTHER]
-    return [each for each in order if each.slug in seen]
+    return in_order(look(family) for family in families)
+
+
+def in_order(several: Iterable[Look]) -> list[Look]:
+    """The different ones among several looks, in the order of the legend."""
+    seen = {each.slug for each in several}
+    return [each for each in (*LOOKS.values(), SEVERAL, OTHER) if each.slug in seen]
 
 
 def by_slot(stages: pd.DataFrame) -> dict[str, dict[str, str]]:

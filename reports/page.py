@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from reports.answer import Answer, cost_metric, quality_metric, scale
-from reports.axes import svg_path
 from reports.cards import mix_cards
-from reports.families import LOOKS, OTHER, SEVERAL
 from reports.found import Found
 from reports.health import Finding
+from reports.navigation import navigation
+from reports.rendering import environment, page
 from reports.sections.section import Part
+from reports.sections.trials import Trials
 from reports.units import TIE, count, plain, spoken
-
-TEMPLATES = Path(__file__).parent / "templates"
-SHARED = ("base", "tables")  # styles and scripts that sections rely on
 
 
 @dataclass(frozen=True)
@@ -52,26 +46,24 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
         parts: The report.
         files: Name and description of the files beside it.
     """
-    names = (*SHARED, *(part.name for part in parts.sections))
-    style, script = (_joined(kind, names) for kind in ("css", "js"))
-    environment = _environment()
-    facts = parts.found.facts
-    return environment.get_template("page.html").render(
-        study=plain(facts.get("study_name", "")),
-        date=(facts.get("started") or facts.get("created", ""))[:10],
-        question=facts.get("question", ""),
-        said=parts.said,
-        strip=strip(parts.found, parts.said),
-        health=parts.health,
-        parts=[_section(environment, part) for part in parts.sections],
-        files=list(files),
-        all_looks=[*LOOKS.values(), SEVERAL, OTHER],
-        data=_json(script_data(parts)),
-        style=style,
-        script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-    )
+    made, facts = environment(), parts.found.facts
+    listed = parts.shown("trials")
+    anchors = listed.anchors() if isinstance(listed, Trials) else {}
+    made.globals["trials_of"] = lambda mix: anchors.get(mix, "")
+    values = {
+        "study": plain(facts.get("study_name", "")),
+        "date": (facts.get("started") or facts.get("created", ""))[:10],
+        "question": facts.get("question", ""),
+        "record_hash": parts.found.record_hash,
+        "said": parts.said,
+        "strip": strip(parts.found, parts.said),
+        "health": parts.health,
+        "parts": [_section(made, part) for part in parts.sections],
+        "files": list(files),
+    }
+    names = [part.name for part in parts.sections]
+    values["navigation"] = navigation([*names, "files"])
+    return page(made, "page.html", names, script_data(parts), values)
 
 
 def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
@@ -107,43 +99,10 @@ def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
 def script_data(parts: Parts) -> dict[str, object]:
     """What scripts know: the mixes, and of each section what it gave them."""
     own = {part.name: part.data for part in parts.sections if part.data}
-    return {"mixes": mix_cards(parts.found), **own}
+    plotted = own.get("speed", {}).get("mixes")
+    mixes = plotted if isinstance(plotted, tuple) else ()
+    return {"mixes": mix_cards(parts.found, mixes), **own}
 
 
-def _section(environment: Environment, part: Part) -> str:
-    return environment.get_template(f"sections/{part.name}.html").render(shown=part.shown)
-
-
-def _joined(kind: str, names: Iterable[str]) -> str:
-    """The styles or scripts of these names, where there are any."""
-    folder = TEMPLATES / {"css": "styles", "js": "scripts"}[kind]
-    paths = [folder / f"{name}.{kind}" for name in names]
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
-
-
-def _json(data: Mapping[str, object]) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return "sha256-" + base64.b64encode(digest).decode()
-
-
-def _percent(share: float) -> str:
-    """A place in a plot: 12.34%."""
-    return f"{100 * share:.2f}%"
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"count": count, "percent": _percent, "svg_path": svg_path}
-    return environment
+def _section(made: Environment, part: Part) -> str:
+    return made.get_template(f"sections/{part.name}.html").render(shown=part.shown)

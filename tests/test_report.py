@@ -103,7 +103,7 @@ def test_every_mix_has_a_row_and_every_finished_one_a_point(page, run):
 
 
 def test_points_have_words_and_pictures_too(page, report):
-    text = report["report.html"].read_text().partition("id=\"speed\"")[2]
+    text = report["report.html"].read_text().partition('id="speed"')[2]
     words = re.findall(r"<title>(.*?)</title>", text.partition("</section>")[0])
     assert len(words) == 11
     for each in words:

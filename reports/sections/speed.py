@@ -1,19 +1,25 @@
-"""Accuracy against cost: the plot, and the mix that is looked at."""
+"""Accuracy against cost: the plot, and the mixes that are compared in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from reports.answer import by_gain, quality_metric, scale
-from reports.cards import baselines, mix_cards, picked
+from reports.cards import baselines
 from reports.escaping import escape_markdown
 from reports.found import Found
-from reports.sections.scatter import Scatter, scatter, slot_of_strongest
+from reports.goals import by_gain, quality_metric, scale
+from reports.plot.compared import Compared, compared
+from reports.plot.crowd import MOST
+from reports.plot.drawing import Panel
+from reports.plot.payload import payload
+from reports.plot.plot import Plot, plot
+from reports.sections.scatter import Scatter, scatter
 from reports.sections.section import Given, Section
 from reports.units import count, spoken, title
 
 HEIGHT = 440  # pixels of the plot
+SPARSE = 60  # mixes up to which every point has its bars and its words
 
 
 @dataclass(frozen=True)
@@ -23,53 +29,100 @@ class Speed:
     Args:
         title: What it shows, as a claim.
         scatter: What is drawn.
+        compared: The mixes that are compared at first.
         objectives: What the front is made of, in words.
         baselines: The zeros of the scale in words.
         by_gain: Why mixes are ranked by a gain; "" where they are not.
-        picked: The card that is open at first.
+        crowd: What is counted instead of drawn, in a sentence; "" if nothing is.
+        interval: What the vertical bars are; "" if there are none.
+        script: What the script needs.
         height: Of the plot, in pixels.
     """
 
     title: str
     scatter: Scatter
+    compared: Compared
     objectives: str
     baselines: str
     by_gain: str
-    picked: Mapping[str, object]
+    crowd: str
+    interval: str
+    script: Mapping[str, object] = field(default_factory=dict)
     height: int = HEIGHT
+
+    @property
+    def panel(self) -> Panel | None:
+        """What is drawn at first; None if there is nothing to draw."""
+        return next(iter(self.scatter.panels), None)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether there is room for the bars of every point."""
+        return self.panel is not None and len(self.panel.points) <= SPARSE
 
 
 def collect(given: Given) -> Speed:
     """Lay the plot out."""
     found = given.found
-    drawn = scatter(found, slot_of_strongest(found))
+    shown = plot(found, given.said, MOST)
+    drawn = scatter(found, shown)
     return Speed(
         title=_title(found, drawn),
         scatter=drawn,
+        compared=compared(found, shown, shown.pinned),
         objectives=" and ".join(spoken(title(name)) for name in found.objectives),
         baselines=baselines(found),
         by_gain=by_gain(found),
-        picked=picked(mix_cards(found), given.said.best or next(iter(found.letters), "")),
+        crowd=_crowd(shown),
+        interval=drawn.interval,
+        script=payload(found, shown),
     )
 
 
 def markdown(shown: Speed) -> list[str]:
-    """The figure beside the report."""
+    """The figure beside the report, and the compared mixes as a table."""
     lines = ["## Accuracy against cost", ""]
     lines += ["![Accuracy against cost](figures/accuracy_vs_latency.png)", ""]
     if shown.baselines:
         lines += [f"Not shown: {escape_markdown(shown.baselines)}.", ""]
-    return lines
+    return lines + _table(shown.compared)
 
 
 def data(shown: Speed) -> Mapping[str, object]:
-    """Which family fills which slot of which mix."""
-    families = shown.scatter.families
-    return {
-        "families": {
-            slot: {mix: each.slug for mix, each in of.items()} for slot, of in families.items()
-        }
-    }
+    """What the script needs."""
+    return shown.script
+
+
+def _table(shown: Compared) -> list[str]:
+    """Mixes side by side; nothing where there are fewer than two."""
+    if len(shown.heads) < 2:
+        return []
+    names = [escape_markdown(f"{head.letter} {head.label}".strip()) for head in shown.heads]
+    lines = ["", *(f"| {' | '.join(cells)} |" for cells in (["", *names],))]
+    lines.append("|---|" + "---:|" * len(names))
+    for name, cells in shown.lines:
+        texts = [
+            escape_markdown(" ".join(filter(None, (cell.value, cell.spread, _bracket(cell.gap)))))
+            for cell in cells
+        ]
+        lines.append(f"| {' | '.join([escape_markdown(name), *texts])} |")
+    return [*lines, ""]
+
+
+def _bracket(text: str) -> str:
+    return f"[{text}]" if text else ""
+
+
+def _crowd(shown: Plot) -> str:
+    """What is counted, in a sentence."""
+    crowd = shown.crowds.get((shown.x, shown.y))
+    if crowd is None:
+        return ""
+    return (
+        f"{crowd.total:,} mixes off the fronts are counted in squares (darker means more, the "
+        f"darkest holds {crowd.most:,}); {count(shown.competing, 'mix')} on a front, of all mixes "
+        "or of those with one level of a choice, are drawn one by one"
+    )
 
 
 def _title(found: Found, drawn: Scatter) -> str:

@@ -1,117 +1,145 @@
-// The plot: which cost is across, which stage colours the points, and the mix that is picked.
+// The plot: what is chosen and pinned, and what is under the pointer or the keyboard.
 (() => {
-  const { all, one, data, make, swatch, pick, onPick, near } = report;
-  const press = (button, kind) => all(`button[data-${kind}]`).forEach((other) => {
-    other.setAttribute("aria-pressed", String(other === button));
-  });
-  all("button[data-panel]").forEach((button) => button.addEventListener("click", () => {
-    press(button, "panel");
-    all("figure[data-panel]").forEach((figure) => { figure.hidden = figure.dataset.panel !== button.dataset.panel; });
-  }));
-  const families = data.speed ? data.speed.families : {};
-  const slugs = new Set(Object.values(families).flatMap((of) => Object.values(of)));
-  all("button[data-slot]").forEach((button) => button.addEventListener("click", () => {
-    const slot = button.dataset.slot;
-    press(button, "slot");
-    all("[data-legend]").forEach((legend) => { legend.hidden = legend.dataset.legend !== slot; });
-    all(".point").forEach((point) => {
-      const slug = families[slot][point.dataset.mix];
-      point.classList.remove(...slugs);
-      point.classList.add(slug);
-      point.querySelector("use").setAttribute("href", `#shape-${slug}`);
-    });
-  }));
-
-  const card = one("#card");
-  const describe = (mix) => {
-    const label = make("p", "", "card-label");
-    if (mix.letter) label.append(make("span", mix.letter, "letter"), " ");
-    label.append(mix.label);
-    const stages = make("table", "", "stages");
-    const body = stages.appendChild(make("tbody"));
-    mix.stages.forEach(([slot, blocks, slug]) => {
-      const row = body.insertRow();
-      const head = row.appendChild(make("th", slot));
-      head.scope = "row";
-      row.insertCell().appendChild(make("span")).append(swatch(slug), blocks);
-    });
-    const numbers = make("dl");
-    mix.numbers.forEach(([name, text]) => {
-      const pair = numbers.appendChild(make("div"));
-      pair.append(make("dt", name), make("dd", text));
-    });
-    card.replaceChildren(label, stages, numbers);
-  };
-  onPick((key) => {
-    const held = document.activeElement;
-    all(".point.picked").forEach((node) => node.parentNode.append(node));
-    if (held !== document.activeElement) held.focus();
-    if (card) describe(data.mixes[key]);
-  });
-
+  const { all, one, make, pick, onPick, near, plot } = report;
+  const { given } = plot;
+  const figure = one("#speed .plot");
+  if (!given || !figure) return;
+  const MOST = 4; // pinned mixes
+  const field = one(".field", figure);
+  const height = Number(field.firstElementChild.getAttribute("height"));
   const tip = one("#tip");
-  const showTip = (point) => {
-    const mix = data.mixes[point.dataset.mix];
-    const line = (mix.letter ? `${mix.letter}: ` : "") + mix.label;
-    tip.replaceChildren(make("b", line), make("span", mix.short));
-    tip.hidden = false;
-    const frame = tip.parentNode.getBoundingClientRect();
-    const dot = point.querySelector(".halo").getBoundingClientRect();
-    const left = Math.min(Math.max(dot.left - frame.left + 20, 0), Math.max(frame.width - tip.offsetWidth, 0));
-    const above = dot.top - frame.top - tip.offsetHeight - 10;
-    tip.style.left = `${left}px`;
-    tip.style.top = `${above < 0 ? dot.bottom - frame.top + 10 : above}px`;
+  const state = {
+    x: given.x, y: given.y, xlog: plot.measures.get(given.x).home[2], ylog: plot.measures.get(given.y).home[2],
+    slot: given.slot, filters: given.facets.map(() => new Set()), families: new Set(),
+    stretch: { x: plot.WHOLE, y: plot.WHOLE }, budget: null, pinned: [...given.pinned],
   };
-  all(".point").forEach((point) => {
-    const key = point.dataset.mix;
-    const enter = () => { near(key, true); showTip(point); };
-    const leave = () => { near(key, false); tip.hidden = true; };
-    point.addEventListener("mouseenter", enter);
-    point.addEventListener("mouseleave", leave);
-    point.addEventListener("focus", enter);
-    point.addEventListener("blur", leave);
-    point.addEventListener("click", () => pick(key, "point"));
+  let scene = null;
+  let current = state.pinned[0] ?? 0; // the mix that the keyboard is at
+  let hot = null; // the mix whose numbers are shown
+
+  // Drawing anew, with the keyboard where it was.
+  const draw = () => {
+    const held = field.contains(document.activeElement);
+    show(null);
+    scene = plot.scene(state);
+    plot.draw(field, scene, state, height);
+    figure.classList.toggle("many", scene.points.length > plot.SPARSE);
+    if (!scene.points.some((point) => point.mix === current)) current = scene.points.length ? scene.points[0].mix : -1;
+    plot.marksOf(field, current).forEach((node) => {
+      node.tabIndex = 0;
+      if (held) node.focus({ preventScroll: true });
+    });
+    const turned = scene.flip ? ", lower is up" : "";
+    one("#speed-up").textContent = `↑ ${plot.heading(scene.y)}${scene.upward.log ? ", log scale" : ""}${turned}`;
+    one("#speed-shown").textContent = caption();
+    all("[data-zoom=out], [data-zoom=reset]").forEach((node) => { node.disabled = scene.whole; });
+    budget();
+    return true;
+  };
+  const caption = () => {
+    const { plural } = plot;
+    const parts = [];
+    if (scene.filtered) parts.push(`The filter keeps ${scene.kept.length} of ${plural(given.competing, "mix")}; the others are grey, the dashed staircase is that of all.`);
+    if (scene.filtered && scene.crowd) parts.push("Squares count all mixes, whatever the filter.");
+    if (!scene.whole) parts.push(`${plural(scene.points.length, "mix")} in view.`);
+    if (scene.whole && scene.beyond) parts.push(`${plural(scene.beyond, "mix")} beyond the plotted range, drawn at the edge (↓).`);
+    if (scene.missing > 0) parts.push(`${plural(scene.missing, "mix")} not shown, because it diverged or a measurement is missing.`);
+    return parts.join(" ");
+  };
+
+  // The mix under the pointer or the keyboard.
+  const show = (point) => {
+    if (hot !== null && (!point || point.mix !== hot)) near(given.mixes[hot], false);
+    hot = point ? point.mix : null;
+    tip.hidden = !point;
+    if (!point) return true;
+    near(given.mixes[point.mix], true);
+    plot.marksOf(field, point.mix).forEach((node) => { if (!one(".bar", node)) node.prepend(...plot.bars(point)); });
+    const { label, letter } = plot.card(point.mix);
+    const amounts = [scene.y, scene.x].map((measure) => `${plot.text(measure, measure.values[point.mix])} ${plot.spread(measure, point.mix)}`.trim());
+    tip.replaceChildren(make("b", letter ? `${letter}: ${label}` : label), make("span", amounts.join(" · ")));
+    const [frame, place] = [tip.parentNode.getBoundingClientRect(), field.getBoundingClientRect()];
+    const [x, y] = [place.left - frame.left + point.x * place.width, place.top - frame.top + point.y * height];
+    tip.style.left = `${Math.min(Math.max(x + 14, 0), Math.max(frame.width - tip.offsetWidth, 0))}px`;
+    tip.style.top = `${y - tip.offsetHeight - 14 < 0 ? y + 16 : y - tip.offsetHeight - 14}px`;
+    return true;
+  };
+  const enter = (mix) => {
+    plot.marksOf(field, current).forEach((node) => { node.tabIndex = -1; });
+    current = mix;
+    plot.marksOf(field, current).forEach((node) => { node.tabIndex = 0; });
+    show(scene.points.find((point) => point.mix === mix));
+  };
+
+  // Pinned mixes, side by side.
+  const name = (mix) => plot.card(mix).letter || plot.card(mix).label;
+  const pinned = (words) => {
+    one("#speed-status").textContent = words;
+    draw();
+    compare();
+  };
+  const toggle = (mix) => {
+    if (state.pinned.includes(mix)) {
+      state.pinned = state.pinned.filter((each) => each !== mix);
+      pinned(`${name(mix)} removed, ${plot.plural(state.pinned.length, "mix")} compared.`);
+      return;
+    }
+    const gone = state.pinned.length === MOST ? state.pinned.splice(1, 1)[0] : null;
+    state.pinned.push(mix);
+    pinned(`${name(mix)} pinned, ${plot.plural(state.pinned.length, "mix")} compared.${gone === null ? "" : ` ${name(gone)} made room.`}`);
+  };
+  const first = (mix) => {
+    state.pinned = [mix, ...state.pinned.filter((each) => each !== mix)];
+    pinned(`Differences are to ${name(mix)}.`);
+  };
+  const compare = () => plot.compare(one("#compare"), state, { toggle, first });
+  onPick((key, from) => {
+    const mix = plot.keys.get(key);
+    if (mix !== undefined && (from === "point" || !state.pinned.includes(mix))) toggle(mix);
   });
 
-  // One tab stop for each plot; arrow keys walk along the cost, Enter picks.
-  all("figure[data-panel]").forEach((figure) => {
-    const own = all(".point", figure);
-    let at = Math.max(own.findIndex((point) => point.classList.contains("picked")), 0);
-    if (own[at]) own[at].tabIndex = 0;
-    figure.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (step) {
-        own[at].tabIndex = -1;
-        at = (at + step + own.length) % own.length;
-        own[at].tabIndex = 0;
-        own[at].focus();
-      } else if (event.key === "Enter" || event.key === " ") {
-        pick(own[at].dataset.mix, "point");
-      } else {
-        return;
-      }
-      event.preventDefault();
-    });
-    own.forEach((point, index) => point.addEventListener("focus", () => {
-      own[at].tabIndex = -1;
-      at = index;
-      point.tabIndex = 0;
-    }));
-  });
+  // Controls.
+  const budget = plot.budgets(field, state, () => scene);
+  const whole = () => {
+    state.stretch = { x: plot.WHOLE, y: plot.WHOLE };
+    return draw();
+  };
+  plot.axisControl("x", state, whole);
+  plot.axisControl("y", state, whole);
+  plot.filterControls(state, () => {
+    draw();
+    return scene.kept.length;
+  }, compare);
+  const acts = {
+    scene: () => scene,
+    current: () => current,
+    near: show,
+    enter,
+    focus: (mix) => plot.marksOf(field, mix).forEach((node) => node.focus({ preventScroll: true })),
+    pick: (mix) => {
+      if (mix >= 0) pick(given.mixes[mix], "point");
+      return true;
+    },
+    zoom: (factor, x, y) => draw(plot.zoom(state, factor, x, y)),
+    pan: (x, y) => draw(plot.pan(state, x, y)),
+    into: (x, y) => draw(plot.stretchInto(state, x, y)),
+    reset: whole,
+  };
+  plot.moves(field, height, acts);
+  all("[data-zoom]").forEach((node) => node.addEventListener("click", () => {
+    if (node.dataset.zoom === "reset") whole();
+    else acts.zoom(node.dataset.zoom === "in" ? plot.FACTOR : 1 / plot.FACTOR);
+  }));
 
-  // Letters that would lie on one another: the mix further left keeps its own.
-  const thinLetters = () => all("figure[data-panel]:not([hidden])").forEach((figure) => {
-    const kept = [];
-    all(".letter-mark", figure).forEach((letter) => {
-      letter.removeAttribute("visibility");
-      const box = letter.getBoundingClientRect();
-      const clash = kept.some((other) => box.left < other.right && other.left < box.right
-        && box.top + 3 < other.bottom && other.top + 3 < box.bottom);
-      if (clash) letter.setAttribute("visibility", "hidden");
-      else kept.push(box);
-    });
-  });
-  addEventListener("resize", thinLetters);
-  all("button[data-panel]").forEach((button) => button.addEventListener("click", thinLetters));
-  thinLetters();
+  // What is seen, as a file.
+  const filterWords = () => given.facets.flatMap((facet, n) => {
+    const asked = [...state.filters[n]].map((code) => facet.options[code]);
+    return asked.length ? [`${facet.name}: ${asked.join(" or ")}`] : [];
+  }).join("; ");
+  all("[data-save]").forEach((node) => node.addEventListener("click", () => {
+    const mixes = scene.points.map((point) => point.mix).filter(plot.affordable(state, scene.x));
+    plot.save(node.dataset.save, field, scene, state, mixes, filterWords());
+  }));
+  addEventListener("resize", () => plot.thin(field));
+  pinned("");
 })();

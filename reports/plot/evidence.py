@@ -1,0 +1,107 @@
+"""When two mixes differ: seed by seed in accuracy, as ranked in latency, by intervals otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers, summarise
+from reports.found import Found
+from reports.plot.measures import FINER, Measure
+from reports.rankings import ranks
+from reports.sittings import METRIC
+from reports.units import Scale
+
+MOST_RANKED = 2000  # mixes whose latencies are held against each other, pair by pair
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One mix minus another, in the unit shown.
+
+    Args:
+        value: The difference.
+        low: Lower end of its 95 % interval; NaN where there is none.
+        high: Upper end.
+        apart: Whether a difference can be claimed.
+    """
+
+    value: float
+    low: float
+    high: float
+    apart: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What it takes to tell mixes apart.
+
+    Args:
+        seeds: Accuracy -> value by seed, (mixes, seeds), in the unit shown; NaN where
+            missing.
+        ties: For each mix that was ranked by latency those that it is not separable from.
+    """
+
+    seeds: Mapping[str, Numbers]
+    ties: Mapping[int, frozenset[int]]
+
+    def gap(self, measure: Measure, one: int, other: int) -> Gap:
+        """One mix minus another.
+
+        Accuracies are paired by seed; latencies of one sitting are separable or not, round by
+        round (see `reports.rankings`); of other costs the intervals must not overlap, and counts
+        differ where they are not equal.
+        """
+        if measure.accuracy:
+            return self._by_seed(measure.name, one, other)
+        difference = float(measure.value[one] - measure.value[other])
+        return Gap(difference, math.nan, math.nan, self._apart(measure, one, other))
+
+    def _by_seed(self, name: str, one: int, other: int) -> Gap:
+        values = self.seeds[name]
+        gap = summarise(values[one] - values[other])
+        if gap.n < FEWEST_SEEDS:
+            return Gap(gap.mean, math.nan, math.nan, False)
+        return Gap(gap.mean, gap.low, gap.high, gap.excludes_zero)
+
+    def _apart(self, measure: Measure, one: int, other: int) -> bool:
+        if measure.exact:
+            return bool(measure.value[one] != measure.value[other])
+        if measure.name == METRIC and one in self.ties and other in self.ties:
+            return other not in self.ties[one]
+        below = measure.high[one] < measure.low[other]
+        return bool(below or measure.low[one] > measure.high[other])
+
+
+def evidence(found: Found, mixes: pd.Index[str]) -> Evidence:
+    """Values by seed, and whose latencies are not separable.
+
+    Args:
+        found: What was found.
+        mixes: Keys, in the order in which they are counted.
+    """
+    at = {str(key): place for place, key in enumerate(mixes)}
+    few = len(found.ranked) <= MOST_RANKED
+    rows = [row for shown in ranks(found)[:1] for row in shown.rows] if few else []
+    return Evidence(
+        seeds={
+            name: _seeds(found.scales[name], values.reindex(mixes).to_numpy(dtype=float))
+            for name, values in found.per_seed.items()
+            if found.metrics[name].better != "none"
+        },
+        ties={
+            at[row.mix]: frozenset(at[key] for key in row.ties if key in at)
+            for row in rows
+            if row.mix in at
+        },
+    )
+
+
+def _seeds(shown: Scale, values: Numbers) -> Numbers:
+    """In the unit shown, to as many digits as measures have."""
+    rounded: Numbers = np.round(values / shown.factor, shown.decimals + FINER)
+    return rounded
