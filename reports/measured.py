@@ -37,9 +37,10 @@ def finer(shown: Scale, halves: Iterable[float]) -> Scale:
 
     Args:
         shown: The scale of the metric itself.
-        halves: Half widths of the intervals, raw; NaN and 0 are left out.
+        halves: Half widths of the intervals, raw; NaN, and what is next to nothing, is left out.
     """
-    known = sorted(half / shown.factor for half in halves if half > 0.0)
+    least = 10.0 ** -(shown.decimals + 3)
+    known = sorted(half / shown.factor for half in halves if half / shown.factor > least)
     wanted = -math.floor(math.log10(known[len(known) // 2])) if known else 0
     decimals = min(max(shown.decimals, wanted, 2), 5)
     return Scale(shown.metric, shown.factor, shown.unit, decimals)

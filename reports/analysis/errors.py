@@ -12,7 +12,7 @@ from reports.analysis.regression import Sum
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import NORMAL_95, Numbers, incomplete_beta
 
-SINGLED_OUT = 0.05  # an axis this unlikely to be as steady as the others keeps its own error
+SINGLED_OUT = 0.01  # an axis so unlikely to be as steady as the others keeps its own error
 
 
 @dataclass(frozen=True)

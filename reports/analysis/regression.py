@@ -28,14 +28,24 @@ class Sum:
     design: Design
 
     @cached_property
-    def inverse(self) -> Numbers:
-        """(terms, terms), the pseudo-inverse of X'X."""
-        return _inverse(self.design.columns.T @ self.design.columns)[0]
+    def gram(self) -> Numbers:
+        """(terms, terms), X'X."""
+        found: Numbers = self.design.columns.T @ self.design.columns
+        return found
 
     @cached_property
+    def _solved(self) -> tuple[Numbers, int]:
+        return _inverse(self.gram)
+
+    @property
+    def inverse(self) -> Numbers:
+        """(terms, terms), the pseudo-inverse of X'X."""
+        return self._solved[0]
+
+    @property
     def rank(self) -> int:
         """How many terms the mixes can tell apart."""
-        return _inverse(self.design.columns.T @ self.design.columns)[1]
+        return self._solved[1]
 
     @property
     def spare(self) -> int:
@@ -45,9 +55,8 @@ class Sum:
     @cached_property
     def told_apart(self) -> NDArray[np.bool_]:
         """(axes,) whether the effects of an axis can be estimated."""
-        gram = self.design.columns.T @ self.design.columns
-        known = self.inverse @ gram  # the identity, where nothing is confounded
-        exact = np.abs(known - np.eye(len(gram))).max(axis=1) < 1e-6
+        known = self.inverse @ self.gram  # the identity, where nothing is confounded
+        exact = np.abs(known - np.eye(len(self.gram))).max(axis=1) < 1e-6
         return np.array([exact[block].all() for block in self.design.blocks], dtype=bool)
 
     def coefficients(self, values: Numbers) -> Numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -31,8 +31,9 @@ class Swap:
             choices that was fitted to all mixes, as there are too few pairs or none.
         claimed: Whether the data support a difference, so that with 95 % probability all claims of
             a table hold (Holm).
-        smallest: The smallest difference that these data would probably have shown (80 % power, one
-            comparison); NaN where nothing tells.
+        error: Standard error of the value; NaN where nothing tells.
+        degrees: Degrees of freedom of the error.
+        seeds: How many seeds most mixes have; 0 for costs.
     """
 
     axis: str
@@ -45,23 +46,31 @@ class Swap:
     contexts: int
     paired: bool
     claimed: bool
-    smallest: float
+    error: float
+    degrees: int
+    seeds: int
+
+    @property
+    def smallest(self) -> float:
+        """The smallest difference that these data would probably have shown.
+
+        With 80 % power, this comparison alone; NaN where nothing tells.
+        """
+        if not self.seeds or not self.degrees:
+            return math.nan
+        sd = self.error * math.sqrt(self.seeds)
+        return smallest_difference(sd, self.seeds, degrees=self.degrees)
 
     @property
     def reversed(self) -> Swap:
         """The same, the other way round."""
-        return Swap(
-            self.axis,
-            self.after,
-            self.before,
-            -self.value,
-            -self.high,
-            -self.low,
-            self.pairs,
-            self.contexts,
-            self.paired,
-            self.claimed,
-            self.smallest,
+        return replace(
+            self,
+            before=self.after,
+            after=self.before,
+            value=-self.value,
+            low=-self.high,
+            high=-self.low,
         )
 
 
@@ -111,15 +120,10 @@ def _swap(judged: _Judged, claimed: bool, seeds: int) -> Swap:
         judged.contexts,
         judged.paired,
         claimed,
-        _smallest(estimate, seeds),
+        estimate.error,
+        estimate.degrees,
+        seeds,
     )
-
-
-def _smallest(estimate: Estimate, seeds: int) -> float:
-    if not seeds or not estimate.degrees:
-        return math.nan
-    sd = estimate.error * math.sqrt(seeds)
-    return smallest_difference(sd, seeds, degrees=estimate.degrees)
 
 
 def _of_axis(measured: Values, axis: int) -> list[_Judged]:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from reports.analysis.effects import Effect, Effects
 from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
 from reports.axes import Axis, axis
+from reports.caveats import caveats
 from reports.escaping import escape_markdown as escape
 from reports.families import Look, look
 from reports.found import Found
+from reports.measured import finer, quality_values
 from reports.sections.section import Given, Section
+from reports.sources import Sources, sources
 from reports.units import TIE, Scale, plain, share
 
 
@@ -65,6 +68,8 @@ class Choices:
         claims: Whether there are enough seeds to claim anything.
         explained: Share of the variance that adding up the effects explains; NaN if unknown.
         complete: Whether every combination was measured.
+        notes: What to know about the intervals, a sentence each.
+        sources: Where the differences between trials come from; None if that is not known.
     """
 
     headings: tuple[str, ...]
@@ -72,6 +77,8 @@ class Choices:
     claims: bool
     explained: float
     complete: bool
+    notes: tuple[str, ...] = ()
+    sources: Sources | None = None
 
     @property
     def explanation(self) -> str:
@@ -95,13 +102,20 @@ def choices(found: Found) -> Choices:
     lanes = [_lanes(each, shown) for each, shown in zip(effects, scales, strict=True)]
     axes = dict.fromkeys(effect.axis for each in effects for effect in each.effects)
     first = effects[0] if effects else Effects("", (), math.nan, True)
+    measured = quality_values(found) if first.metric == quality else None
     return Choices(
         headings=tuple(shown.heading for shown in scales),
         axes=tuple((plain(name), _levels(found, name, effects, lanes)) for name in axes),
         claims=any(effect.n > 2 for effect in first.effects),
         explained=first.explained,
         complete=first.complete,
+        notes=caveats(first, measured, _stopped(found)) if measured else (),
+        sources=sources(measured, found.metrics[quality].better) if measured else None,
     )
+
+
+def _stopped(found: Found) -> int:
+    return int((found.table["status"] == "stopped").sum())
 
 
 def families_of_levels(found: Found, name: str) -> dict[str, Look]:
@@ -118,9 +132,9 @@ def families_of_levels(found: Found, name: str) -> dict[str, Look]:
 
 
 def _scale(found: Found, effects: Effects) -> Scale:
-    """The metric's own unit, with a digit more than its values."""
-    shown = scale(found, effects.metric)
-    return Scale(shown.metric, shown.factor, shown.unit, max(shown.decimals, 2))
+    """The metric's own unit, with as many decimals as the intervals are wide."""
+    halves = (0.5 * (effect.high - effect.low) for effect in effects.effects)
+    return finer(scale(found, effects.metric), halves)
 
 
 def _levels(
@@ -155,7 +169,7 @@ def _lanes(effects: Effects, shown: Scale) -> dict[tuple[str, str], Lane]:
 
 
 def _lane(effect: Effect, along: Axis, shown: Scale) -> Lane:
-    known = not math.isnan(effect.low) and effect.n != 2
+    known = not math.isnan(effect.low)
     return Lane(
         text=shown.signed(effect.value).removesuffix(TIE + shown.unit),
         unit=TIE + shown.unit if shown.unit else "",
@@ -185,9 +199,27 @@ def markdown(shown: Choices) -> list[str]:
             cells = []
             for lane in level.lanes:
                 doubt = "" if lane is None or lane.claimed else " (no difference claimed)"
-                cells.append("–" if lane is None else lane.text + doubt)
+                cells.append("–" if lane is None else _in_words(lane) + doubt)
             lines.append(f"| {escape(name)} | {escape(level.name)} | {' | '.join(cells)} |")
-    return [*lines, "", shown.explanation, ""]
+    lines += ["", " ".join(filter(None, (*map(escape, shown.notes), shown.explanation))), ""]
+    return [*lines, *_markdown_of(shown.sources)] if shown.sources else lines
+
+
+def _in_words(lane: Lane) -> str:
+    return f"{lane.text} ({lane.interval})" if lane.interval else lane.text
+
+
+def _markdown_of(shown: Sources) -> list[str]:
+    """Where the differences come from."""
+    last = ["For the best tenth"] if shown.ranked else []
+    lines = ["### Where the differences come from", ""]
+    lines += ["| " + " | ".join(["Source", "Share", "By chance alone", *last]) + " |"]
+    lines += ["|---|---:|---:|" + "---:|" * len(last)]
+    for row in shown.rows:
+        cells = [row.name, row.text, row.by_chance, *([row.importance] if last else [])]
+        lines.append("| " + " | ".join(escape(cell or "–") for cell in cells) + " |")
+    said = " ".join(filter(None, (shown.sentence, shown.importance)))
+    return [*lines, "", escape(said), ""]
 
 
 SECTION = Section("choices", collect, markdown)

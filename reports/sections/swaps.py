@@ -1,0 +1,192 @@
+"""What one swap changes: a level replaced by another, to the quality and to the cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.analysis.estimates import Values
+from reports.analysis.swaps import Swap, swaps
+from reports.answer import quality_metric, scale
+from reports.escaping import escape_markdown as escape
+from reports.families import Look
+from reports.found import Found
+from reports.measured import cost_values, finer, quality_values
+from reports.sections.choices import families_of_levels
+from reports.sections.section import Given, Section
+from reports.swap_words import basis, reading, remark, title, unseen
+from reports.units import TIE, Scale, count, plain
+
+FIRST = 10  # rows that are seen at once
+LISTED = 150  # rows in all
+COSTS = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number of a row.
+
+    Args:
+        text: With its sign, without the unit.
+        interval: Its 95 % interval in words; "" without one.
+        sure: Whether it is a difference that the data support.
+        swap: The numbers behind it, raw.
+    """
+
+    text: str
+    interval: str
+    sure: bool
+    swap: Swap
+
+
+@dataclass(frozen=True)
+class Row:
+    """One level replaced by another, towards the better quality.
+
+    Args:
+        axis: The choice, for example a stage.
+        before: The level that is replaced.
+        after: The level in its place.
+        looks: Their families, where the axis alone decides what fills a stage.
+        quality: What it does to the quality.
+        costs: What it does to the costs; None where they were not measured.
+        basis: What the difference is a mean of.
+        remark: What follows, in a word or two.
+    """
+
+    axis: str
+    before: str
+    after: str
+    looks: tuple[Look | None, Look | None]
+    quality: Change
+    costs: tuple[Change | None, ...]
+    basis: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """The table.
+
+    Args:
+        title: What it says, in a line.
+        sentences: How to read it, and what it could not have seen.
+        headings: Name and unit of the quality, then of the costs.
+        rows: Seen at once, the largest difference first.
+        more: Folded away.
+        left_out: How many further swaps are in neither.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+    more: tuple[Row, ...]
+    left_out: int
+
+
+def collect(given: Given) -> Swaps | None:
+    """The swaps of a run; None where no two levels can be compared."""
+    return swap_table(given.found)
+
+
+def swap_table(found: Found) -> Swaps | None:
+    """Every swap, the largest difference first; None where no two levels can be compared."""
+    if quality_metric(found) not in found.table:
+        return None
+    measured = quality_values(found)
+    lower = found.metrics[quality_metric(found)].better == "lower"
+    made = [_towards(swap, lower) for swap in swaps(measured)]
+    made.sort(key=lambda swap: (-abs(swap.value), swap.axis, swap.before, swap.after))
+    if not made:
+        return None
+    shown = _finer(scale(found, quality_metric(found)), made)
+    costs = [_costs(found, metric) for metric in found.cost_metrics[:COSTS]]
+    looks = {axis: families_of_levels(found, axis) for axis in dict.fromkeys(s.axis for s in made)}
+    rows = [_row(swap, shown, costs, looks[swap.axis], measured) for swap in made[:LISTED]]
+    return Swaps(
+        title=title(made[0], shown),
+        sentences=(*reading(made, measured), *unseen(made, measured, shown)),
+        headings=(shown.heading, *(each.heading for each, _ in costs)),
+        rows=tuple(rows[:FIRST]),
+        more=tuple(rows[FIRST:]),
+        left_out=len(made) - len(rows),
+    )
+
+
+def markdown(shown: Swaps) -> list[str]:
+    """The table, with what is folded away."""
+    heads = ["Choice", "Replace", "By", *shown.headings, "From", "Remark"]
+    lines = [f"## {escape(shown.title)}", "", escape(" ".join(shown.sentences)), ""]
+    lines.append("| " + " | ".join(map(escape, heads)) + " |")
+    lines.append("|---|---|---|" + "---:|" * len(shown.headings) + "---|---|")
+    for row in (*shown.rows, *shown.more):
+        changes = [_cell(change) for change in (row.quality, *row.costs)]
+        cells = [row.axis, row.before, row.after, *changes, row.basis, row.remark]
+        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    if shown.left_out:
+        lines += ["", f"{count(shown.left_out, 'smaller swap')} not listed."]
+    return [*lines, ""]
+
+
+def _cell(change: Change | None) -> str:
+    if change is None:
+        return "–"
+    return f"{change.text} ({change.interval})" if change.interval else change.text
+
+
+def _towards(swap: Swap, lower: bool) -> Swap:
+    """So that the quality gets better, whichever direction that is."""
+    return swap.reversed if (swap.value > 0.0) == lower else swap
+
+
+def _finer(shown: Scale, made: Sequence[Swap]) -> Scale:
+    return finer(shown, (0.5 * (swap.high - swap.low) for swap in made))
+
+
+def _costs(found: Found, metric: str) -> tuple[Scale, dict[tuple[str, str, str], Swap]]:
+    """By axis, level before and level after, both ways round."""
+    made = swaps(cost_values(found, metric))
+    both = [*made, *(swap.reversed for swap in made)]
+    by_name = {(swap.axis, swap.before, swap.after): swap for swap in both}
+    return _finer(scale(found, metric), made), by_name
+
+
+def _row(
+    swap: Swap,
+    shown: Scale,
+    costs: Sequence[tuple[Scale, dict[tuple[str, str, str], Swap]]],
+    looks: dict[str, Look],
+    measured: Values,
+) -> Row:
+    name = (swap.axis, swap.before, swap.after)
+    changes = tuple(
+        _change(by_name[name], of, _apart(by_name[name])) if name in by_name else None
+        for of, by_name in costs
+    )
+    first = changes[0].swap if changes and changes[0] and changes[0].sure else None
+    cheaper = "" if first is None else "cheaper" if first.value < 0.0 else "dearer"
+    return Row(
+        plain(swap.axis),
+        swap.before,
+        swap.after,
+        (looks.get(swap.before), looks.get(swap.after)),
+        _change(swap, shown, swap.claimed),
+        changes,
+        basis(swap, measured),
+        remark(swap.claimed, cheaper),
+    )
+
+
+def _apart(swap: Swap) -> bool:
+    """Whether the interval of a cost leaves out 0; what has none is exact or unknown."""
+    return swap.claimed if math.isnan(swap.low) else not swap.low <= 0.0 <= swap.high
+
+
+def _change(swap: Swap, shown: Scale, sure: bool) -> Change:
+    text = shown.signed(swap.value).removesuffix(TIE + shown.unit)
+    return Change(text, shown.spread(swap.low, swap.high), sure, swap)
+
+
+SECTION = Section("swaps", collect, markdown)
