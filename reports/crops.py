@@ -74,7 +74,7 @@ def errors(shown: Pixels, target: Pixels) -> Errors:
 
 def scale_of_errors(maps: Iterable[Errors]) -> ErrorScale:
     """A scale that holds nearly all errors of all maps, up to a round number."""
-    flat = np.concatenate([each.ravel() for each in maps])
+    flat = np.concatenate([np.empty(0), *(each.ravel() for each in maps)])
     reach = float(np.quantile(flat, SEEN)) if flat.size else 0.0
     top = next((top for top in TOPS if top >= reach), TOPS[-1])
     return ErrorScale(float(top), _colours())

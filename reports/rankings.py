@@ -217,7 +217,8 @@ def _ends(place: Place, across: Axis) -> tuple[float, float]:
 def _tied(found: Found, place: Place) -> str:
     if not place.tied:
         return ""
-    named = [found.letters.get(mix) or found.label(mix) for mix in place.tied[:NAMED]]
+    named = [found.letters[mix] for mix in place.tied if mix in found.letters][:NAMED]
+    named = named or [found.label(place.tied[0])]  # labels are long: one at most
     more = len(place.tied) - len(named)
     named += [f"{more} more"] if more else []
     joined = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

@@ -24,9 +24,9 @@ from reports.networks.picture import (
 from reports.units import TIE, percent, plain
 
 WIDTH = 340.0  # of a picture, in its own units: pixels where it is not scaled
-BOX, CLOSE, NARROW = 132.0, 116.0, 68.0  # widths of boxes: two in a row, three, and the middle one
+BOX, CLOSE, NARROW = 150.0, 116.0, 68.0  # widths of boxes: two in a row, three, and the middle one
 GAP = 20.0  # between rows
-INSET, DEEPEST = 10.0, 24.0  # how much further in each row lies, and the lowest one at most
+INSET, DEEPEST = 4.0, 8.0  # how much further in each row lies, and the lowest one at most
 MOST_LINES = 2
 
 
@@ -76,7 +76,7 @@ def _box(plan: Layout, place: Place, filled: Filled, lines: int, share: float, o
     looks = tuple(look(family) for family in filled.families)
     return Box(
         slot=place.slot,
-        x=_left(plan, place, width),
+        x=round(_left(plan, place, width), 1),
         y=0.5 + place.row * (height + GAP),
         width=width,
         height=height,
@@ -172,7 +172,7 @@ def _notes(plan: Layout, boxes: Sequence[Box]) -> list[Note]:
         text = f"1/{place.divisor}"
         if place.side == "down" and place.divisor:
             gap = (WIDTH - NARROW) / 2 - right if _has_between(plan) else WIDTH - 2 * right
-            notes.append(Note(right + gap / 2, y - 5.0, text))
+            notes.append(Note(round(right + gap / 2, 1), y - 5.0, text))
         elif place.side == "bottom" and place.divisor:
             notes.append(Note(right + 16.0, y + 4.0, text))
     return notes

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from reports.families import Look
 from reports.units import percent
 
-LETTER, SWATCH, PAD = 5.8, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
-CELLS, LINE, FOOT = 13.0, 14.0, 20.0  # heights: cells and air, a line of words, what is below
+LETTER, SWATCH, PAD = 6.5, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
+CELLS, LINE, FOOT = 13.0, 14.0, 25.0  # heights: cells and air, a line of words, what is below
 CELL = 4.0  # height of a cell
 ROOM = 1.5  # between cells
 
@@ -57,9 +57,14 @@ class Box:
         return self.x + self.width / 2, self.y + self.height / 2
 
     @property
+    def inner(self) -> tuple[float, float]:
+        """Where what stands in it begins and ends, across."""
+        return round(self.x + PAD, 1), round(self.x + self.width - PAD, 1)
+
+    @property
     def bar(self) -> float:
         """How long its share of the cost is drawn; as wide as the box inside for all of it."""
-        return 0.0 if math.isnan(self.share) else self.share * (self.width - 2 * PAD)
+        return 0.0 if math.isnan(self.share) else round(self.share * (self.width - 2 * PAD), 1)
 
     @property
     def cell_places(self) -> tuple[tuple[float, float, Look], ...]:
@@ -68,21 +73,22 @@ class Box:
             return ()
         step = (self.width - 2 * PAD + ROOM) / len(self.cells)
         return tuple(
-            (self.x + PAD + at * step, step - ROOM, cell) for at, cell in enumerate(self.cells)
+            (round(self.x + PAD + at * step, 1), round(step - ROOM, 1), cell)
+            for at, cell in enumerate(self.cells)
         )
 
     @property
     def kind_places(self) -> tuple[tuple[float, float, Look], ...]:
         """Left edge, upper edge and look of each family's shape, before the words."""
         return tuple(
-            (self.x + PAD + at * SWATCH, self.y + CELLS + 1.0, kind)
+            (round(self.x + PAD + at * SWATCH, 1), self.y + CELLS + 1.0, kind)
             for at, kind in enumerate(self.kinds)
         )
 
     @property
     def line_places(self) -> tuple[tuple[float, float, str], ...]:
         """Left end and base line of each line of words."""
-        left = self.x + PAD + SWATCH * len(self.kinds)
+        left = round(self.x + PAD + SWATCH * len(self.kinds), 1)
         return tuple(
             (left, self.y + CELLS + LINE * (at + 1) - 4.0, line)
             for at, line in enumerate(self.lines)
@@ -91,7 +97,7 @@ class Box:
     @property
     def foot(self) -> float:
         """Base line of its name and its share."""
-        return self.y + self.height - 8.0
+        return self.y + self.height - 12.0
 
 
 @dataclass(frozen=True)

@@ -121,9 +121,16 @@ class Reading:
         """Columns subject, metric, mode, sitting, process, round, value."""
         return self._table("SELECT * FROM samples")
 
-    def curve(self) -> pd.DataFrame:
-        """Columns trial, name, step, value."""
-        return self._table("SELECT * FROM curve")
+    def curve(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Columns trial, name, step, value; of all curves, or of those with these names."""
+        if names is None:
+            return self._table("SELECT * FROM curve")
+        places = ", ".join("?" * len(names))
+        return self._table(f"SELECT * FROM curve WHERE name IN ({places})", tuple(names))
+
+    def curve_names(self) -> list[str]:
+        """Names of all curves."""
+        return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM curve")]
 
     def notes(self) -> pd.DataFrame:
         """Columns subject, topic, text."""

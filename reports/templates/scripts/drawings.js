@@ -27,7 +27,7 @@
   const words = (x, y, lines) => lines.map((line, at) => node("text", { x, y: y + CELLS + LINE * (at + 1) - 4 }, line));
   const box = ([x, y, width, height, name], [lines, , families, blocks], share) => {
     const group = node("g", {});
-    const foot = y + height - 8;
+    const foot = y + height - 12;
     group.append(
       node("rect", { class: "box", x, y, width, height, rx: 6 }),
       ...cells(x, y, width, blocks),
@@ -36,9 +36,11 @@
       node("text", { class: "name", x: x + PAD, y: foot }, name),
     );
     if (share >= 0) {
+      const bar = { x: x + PAD, y: foot + 5, height: 2.5, rx: 1.25 };
       group.append(
         node("text", { class: "name", x: x + width - PAD, y: foot, "text-anchor": "end" }, `${share}\u00a0%`),
-        node("rect", { class: "share", x: x + PAD, y: y + height - 4.5, width: (share / 100) * (width - 2 * PAD), height: 2 }),
+        node("rect", { ...bar, class: "track", width: width - 2 * PAD }),
+        node("rect", { ...bar, class: "share", width: (share / 100) * (width - 2 * PAD) }),
       );
     }
     return group;
@@ -54,7 +56,7 @@
       + (shares[at] >= 0 ? `, ${shares[at]} % of the ${known.of}` : ""));
     const svg = node("svg", {
       class: "network-picture", viewBox: `0 0 ${width} ${height}`, role: "img",
-      "aria-label": `${data.mixes[key].label}. ${said.join("; ")}`,
+      "aria-label": `${(data.mixes[key] || { label: key }).label}. ${said.join("; ")}`,
     });
     svg.append(
       ...lines.map(([d, skip]) => node("path", skip ? { class: "skip", d } : { class: "way", d, "marker-end": "url(#way-end)" })),

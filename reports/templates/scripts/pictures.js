@@ -8,23 +8,25 @@
   const strips = all(".crops[data-image]");
   const name = (figure) => one("b", figure).textContent;
   const chooser = (text, options, chosen) => {
-    const label = make("label", text);
-    const select = label.appendChild(make("select"));
+    const choice = make("span", "", "wipe-choice");
+    const label = choice.appendChild(make("label", text));
+    const select = choice.appendChild(make("select"));
+    label.htmlFor = select.id = `wipe-${text.toLowerCase()}`;
     options.forEach(([value, words]) => {
       const option = select.appendChild(make("option", words));
       option.value = value;
       option.selected = value === chosen;
     });
-    return [label, select];
+    return [choice, select];
   };
   const kinds = all("figure", strips[0]).map((figure) => [figure.dataset.kind, name(figure)]);
-  const [imageLabel, image] = chooser("Crop", strips.map((strip, at) => [String(at), strip.dataset.image]), "0");
-  const [leftLabel, left] = chooser("Left", kinds, data.pictures.left);
-  const [rightLabel, right] = chooser("Right", kinds, data.pictures.right);
-  imageLabel.hidden = strips.length < 2;
+  const [imageChoice, image] = chooser("Crop", strips.map((strip, at) => [String(at), strip.dataset.image]), "0");
+  const [leftChoice, left] = chooser("Left", kinds, data.pictures.left);
+  const [rightChoice, right] = chooser("Right", kinds, data.pictures.right);
+  imageChoice.hidden = strips.length < 2;
 
   const controls = make("div", "", "wipe-controls");
-  controls.append(imageLabel, leftLabel, rightLabel);
+  controls.append(imageChoice, leftChoice, rightChoice);
   const pair = make("div", "", "wipe-pair");
   const [under, over] = ["under", "over"].map((role) => make("img", "", role));
   const edge = make("span", "", "wipe-edge");
@@ -68,7 +70,9 @@
     place();
   };
   wipe.className = "wipe";
-  wipe.append(controls, field, errors);
+  const beside = make("div", "", "wipe-beside");
+  beside.append(errors, ...all("#pictures .error-scale"));
+  wipe.append(controls, field, beside);
   [image, left, right].forEach((select) => select.addEventListener("change", show));
   range.addEventListener("input", place);
 
