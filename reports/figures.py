@@ -12,7 +12,7 @@ from reports.found import Found
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure as whole_front_figure
-from reports.ink.style import FAINT, INK, SCREEN, blank, inked, save
+from reports.ink.style import FAINT, INK, SCREEN, blank, inked, save, save_all
 from reports.plot.plot import slot_of_strongest
 from reports.units import scale_of
 
@@ -33,11 +33,11 @@ def draw_report(found: Found, folder: Path) -> list[Path]:
         "effects": effects_figure(found, SCREEN),
         "curves": curves_figure(found, SCREEN),
     }
-    return [
-        save(figure, folder / f"{name}.{ending}", SCREEN)
-        for name, figure in figures.items()
-        for ending in ENDINGS
-    ]
+    written = []
+    for name, figure in figures.items():
+        paths = [folder / f"{name}.{ending}" for ending in ENDINGS]
+        written += save_all(figure, paths, SCREEN)
+    return written
 
 
 def draw_front(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -117,6 +117,14 @@ def empty(style: Style, words: str) -> Figure:
     axes.set_axis_off()
     axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes)
     return figure
+
+
+def save_all(figure: Figure, paths: Sequence[Path], style: Style) -> list[Path]:
+    """Write a figure in several formats; where everything goes is settled once."""
+    with inked(style):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return [save(figure, path, style) for path in paths]
 
 
 def save(figure: Figure, path: Path, style: Style) -> Path:

@@ -16,7 +16,7 @@ from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure
 from reports.ink.networks import networks_figure
-from reports.ink.style import COLUMN, PAGE, Style, save
+from reports.ink.style import COLUMN, PAGE, Style, save_all
 from reports.paper.bibliography import RECORD, Bibliography, bibliography, run_entry
 from reports.paper.details import details, in_latex, in_markdown, things
 from reports.paper.results_table import results_sheet
@@ -33,6 +33,7 @@ from reports.units import spoken, title
 
 TEMPLATE = Path(__file__).with_name("main.tex")
 WIDTHS = {"column": COLUMN, "page": PAGE}
+ENDINGS = ("pdf", "svg")
 README = """\
 # Paper kit
 
@@ -74,10 +75,7 @@ def write_paper(
     Raises:
         RecordError: The record cannot be read.
     """
-    folder, record = Path(folder), Path(record)
-    found = read(record)
-    named = things(found, settings_of(record))
-    kit = _Kit(found, record, bibliography({thing: source_of(thing) for thing in named}))
+    folder, kit = Path(folder), _kit(Path(record), source_of)
     for name in ("figures", "tables"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     written = {}
@@ -86,10 +84,25 @@ def write_paper(
         written[name] = folder / name
     for name, draw in _figures(kit).items():
         for width, style in WIDTHS.items():
-            for ending in ("pdf", "svg"):
-                file = f"figures/{name}_{width}.{ending}"
-                written[file] = save(draw(style), folder / file, style)
+            files = [f"figures/{name}_{width}.{ending}" for ending in ENDINGS]
+            paths = save_all(draw(style), [folder / file for file in files], style)
+            written |= dict(zip(files, paths, strict=True))
     return written
+
+
+def paper_texts(record: Path | str, source_of: Callable[[str], str]) -> dict[str, str]:
+    """What `write_paper` would write into each file that is text; the same every time.
+
+    Raises:
+        RecordError: The record cannot be read.
+    """
+    return _texts(_kit(Path(record), source_of))
+
+
+def _kit(record: Path, source_of: Callable[[str], str]) -> _Kit:
+    found = read(record)
+    named = things(found, settings_of(record))
+    return _Kit(found, record, bibliography({thing: source_of(thing) for thing in named}))
 
 
 def _texts(kit: _Kit) -> dict[str, str]:
