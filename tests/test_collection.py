@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ablate.cli import main
 from ablate.collection import pruning
 from ablate.collection.command import size
 from ablate.collection.listing import list_runs, size_of
 from ablate.collection.sharing import Share, require_shareable
 from ablate.folder import RunError, RunFolder
 from ablate.study import load_study
+from tests.conftest import Cli
 from tests.runs_by_hand import ALL, a_run, key_of, rest
-
-Outcome = tuple[int, str, str]
-Cli = Callable[..., Outcome]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        output = capsys.readouterr()
-        return int(str(ended.value.code)), output.out, output.err
-
-    return call
 
 
 @dataclass(frozen=True)

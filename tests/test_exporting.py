@@ -16,10 +16,8 @@ from ablate.exporting.table import export_csv
 from ablate.folder import RunError
 from reports.record import Measurement, Metric, MixRow, PartialRow, Record, TrialRow
 from reports.results import results
+from tests.conftest import Cli
 from tests.simulated_run import simulate
-from tests.test_watching import Cli, cli
-
-__all__ = ["cli"]
 
 SMALL = {"stage1": 2, "stage2": 2}
 

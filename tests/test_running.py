@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from ablate.runs.running import keep, prepare_data, run
 from ablate.study import load_study, shipped_studies
 from ablate.tasks.data import DataError, Dataset
 from reports.record import Record
+from tests.warm_forks import WarmForks
 
 TINY = """
 question = "Does a block help at half resolution?"
@@ -71,6 +69,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tiny: Path) -> Path:
+    """A run with all that belongs to one: new interpreters, and the whole report."""
     events = []
     place = run(load_study(tiny), tiny.parent / "run", workers=2, listener=events.append)
     assert sum(isinstance(event, TrialEnded) for event in events) == 8
@@ -135,6 +134,10 @@ def test_the_five_lines_of_the_readme_work(undisturbed: Path, tmp_path: Path):
     assert done.draw(tmp_path / "front.png").stat().st_size > 1000
 
 
+brief = pytest.mark.usefixtures("brief_runs")
+
+
+@brief
 def test_the_same_command_again_trains_nothing(tiny: Path, undisturbed: Path):
     before = accuracy(undisturbed)
     events = []
@@ -164,6 +167,7 @@ def test_a_trained_mix_is_not_used_on_a_device_that_is_not_there(
             use()
 
 
+@brief
 def test_going_on_with_another_torch_is_noted(tiny: Path, undisturbed: Path, tmp_path: Path):
     folder = tmp_path / "run"
     shutil.copytree(undisturbed, folder)
@@ -177,6 +181,7 @@ def test_going_on_with_another_torch_is_noted(tiny: Path, undisturbed: Path, tmp
     assert f"the run began with torch 1.0 and went on with {torch.__version__}" in notes
 
 
+@brief
 def test_other_objectives_are_taken_up_without_training(undisturbed: Path, tmp_path: Path):
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     assert ablate.Run(folder).results().attrs["objectives"] == ("psnr", "latency")
@@ -226,26 +231,11 @@ def test_whole_images_too_small_to_score_are_named_before_training(tmp_path: Pat
         prepare_data(load_study(tmp_path / "tiny.toml"))
 
 
+@brief
 def test_a_comment_in_the_study_changes_nothing(tiny: Path, undisturbed: Path, tmp_path: Path):
     other = tmp_path / "tiny.toml"
     other.write_text("# a remark\n" + TINY)
     run(load_study(other), undisturbed)
-
-
-def test_sigint_and_sigterm_end_the_run_and_its_workers(tiny: Path, tmp_path: Path):
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        folder = tmp_path / number.name
-        command = [sys.executable, "-m", "ablate", "run", str(tiny), "--out", str(folder)]
-        process = subprocess.Popen(
-            [*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout and process.stderr
-        while "Began" not in process.stdout.readline():
-            pass
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == code
-        assert "Traceback" not in errors
 
 
 def test_a_second_runner_is_told_who_holds_the_run(tiny: Path, undisturbed: Path):
@@ -258,6 +248,7 @@ def test_a_second_runner_is_told_who_holds_the_run(tiny: Path, undisturbed: Path
     assert str(error.value).endswith(f" UTC; wait for it, or look on: ablate watch {undisturbed}")
 
 
+@brief
 def test_a_mix_that_diverges_is_recorded_with_its_step_and_not_on_the_front(tmp_path: Path):
     study = tmp_path / "wild.toml"
     text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
@@ -273,7 +264,9 @@ def test_a_mix_that_diverges_is_recorded_with_its_step_and_not_on_the_front(tmp_
 
 
 @pytest.fixture(scope="module")
-def troubled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, list[object]]:
+def troubled(
+    tmp_path_factory: pytest.TempPathFactory, warm_forks: WarmForks
+) -> tuple[pd.DataFrame, list[object]]:
     """Trials by the block of stage 1, and the events, of a run in which two of three go wrong."""
     folder = tmp_path_factory.mktemp("troubled")
     for name, text in (("fragile", FRAGILE), ("blind", BLIND)):
@@ -284,7 +277,8 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, li
     plugins = ablate.load_plugins([str(folder / "fragile.py"), str(folder / "blind.py")])
     events: list[object] = []
     study = load_study(folder / "troubled.toml")
-    place = run(study, folder / "run", plugins=plugins, listener=events.append)
+    with warm_forks.brief():
+        place = run(study, folder / "run", plugins=plugins, listener=events.append)
     with place.open() as record:
         blocks = dict(zip(record.mixes()["key"], record.mixes()["label"], strict=True))
         trials = record.trials()
@@ -350,6 +344,7 @@ class Fragile(nn.Module):
 '''
 
 
+@brief
 def test_the_quickstart_runs(tmp_path: Path):
     """As shipped, but for a handful of steps and the tiniest of images."""
     name = "quickstart"
@@ -366,6 +361,7 @@ def test_the_quickstart_runs(tmp_path: Path):
     assert table["latency"].notna().all()
 
 
+@brief
 def test_the_data_can_be_a_question(tiny: Path, tmp_path: Path):
     for name in ("many", "few"):
         (tmp_path / name).mkdir()
@@ -381,6 +377,7 @@ def test_the_data_can_be_a_question(tiny: Path, tmp_path: Path):
     assert ablate.Run(place.path).results()["psnr"].nunique() == 4
 
 
+@brief
 def test_a_run_can_be_given_more_seeds(tiny: Path, undisturbed: Path, tmp_path: Path):
     folder = tmp_path / "run"
     shutil.copytree(undisturbed, folder)
@@ -393,6 +390,7 @@ def test_a_run_can_be_given_more_seeds(tiny: Path, undisturbed: Path, tmp_path: 
     assert (ablate.Run(folder).results()["psnr_n"] == 3).all()
 
 
+@brief
 def test_a_network_that_cannot_be_timed_does_not_cost_the_others_their_latency(tmp_path: Path):
     plugin = tmp_path / "picky.py"
     plugin.write_text(FRAGILE.replace("self.training and not x.is_meta", "x.shape[-1] == 32"))

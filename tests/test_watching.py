@@ -7,7 +7,7 @@ import io
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ablate.cli import main
 from ablate.events import (
     Began,
     Ended,
@@ -37,6 +36,7 @@ from ablate.watching.status import NAME, Running, Status, read_status
 from ablate.watching.view import view
 from reports.record import MixRow, Record, TrialRow
 from reports.results import results
+from tests.conftest import Cli
 from tests.fake_nvml import FakeNvml
 from tests.simulated_run import simulate
 
@@ -459,22 +459,6 @@ def test_watching_ends_when_the_run_is_over(run: Path, monkeypatch: pytest.Monke
 def test_a_pause_that_is_none_is_refused(text: str):
     with pytest.raises(RunError, match=r"--every: expected seconds from 0.1 to 86400; got"):
         seconds(text)
-
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        output = capsys.readouterr()
-        return int(str(ended.value.code)), output.out, output.err
-
-    return call
 
 
 def test_watch_shows_a_run_once_where_there_is_no_terminal(cli: Cli, live: Path):

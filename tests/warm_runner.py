@@ -173,7 +173,7 @@ def _run(order: Order, connection: Connection) -> NoReturn:
     processes.subprocess = SimpleNamespace(  # type: ignore[assignment]
         Popen=Forked, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
     )
-    running.write_report = _plain_report
+    running.write_report = plain_report
     running.answer = lambda found: SimpleNamespace(sentence="It does.")
     running.read = lambda record: None
     whole, often = running.run, {"save_every": order.save_every}
@@ -181,7 +181,7 @@ def _run(order: Order, connection: Connection) -> NoReturn:
     main(order.arguments)
 
 
-def _plain_report(record: Path, folder: Path) -> dict[str, Path]:
+def plain_report(record: Path, folder: Path) -> dict[str, Path]:
     """Stands for the report: drawing it takes longer than all else."""
     (folder / "report.html").write_text("no pictures", encoding="utf-8")
     return {"report.html": folder / "report.html"}
@@ -246,12 +246,7 @@ def _ended(pid: int, codes: dict[int, int]) -> int | None:
 
 def main() -> None:
     """Start runs, and say how they ended, until nobody asks any more."""
-    for module in (
-        "ablate.commands",
-        "ablate.trials.trial",
-        "ablate.engines.server",
-        "ablate.engines.worker",
-    ):
+    for module in LOADED:
         importlib.import_module(module)
     _remember()
     codes: dict[int, int] = {}
