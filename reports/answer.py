@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.analysis.effects import Effects, cost_effects, seed_effects
 from reports.analysis.paired import Paired, holm_all, paired
-from reports.analysis.statistics import FEWEST_SEEDS, Summary, summarise
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.claims import claims
 from reports.doubts import doubts
 from reports.found import Found
@@ -37,7 +37,6 @@ __all__ = [
     "by_gain",
     "choice_costs",
     "cost_metric",
-    "difference",
     "quality_effects",
     "quality_metric",
     "scale",
@@ -112,13 +111,6 @@ def answer(found: Found) -> Answer:
         best=field.best,
         cheaper=cheaper,
     )
-
-
-def difference(found: Found, metric: str, one: str, other: str) -> Summary:
-    """One mix minus another, seed by seed."""
-    values = found.per_seed[metric]
-    gaps = values.loc[[one]].to_numpy(dtype=float) - values.loc[[other]].to_numpy(dtype=float)
-    return summarise(gaps[0])
 
 
 def quality_effects(found: Found) -> Effects:
@@ -226,12 +218,13 @@ def _second(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
 
 def _saved(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
     cost, at = cost_metric(found), field.mixes.index(cheaper)
-    share = 1 - found.number(cheaper, cost) / found.number(field.best, cost)
+    shown_cost, spent = scale(found, cost), found.number(cheaper, cost)
+    share = 1 - spent / found.number(field.best, cost)
     low, high = float(field.gaps.low[at]), float(field.gaps.high[at])
     return (
-        f"; {name(found, cheaper)} needs {percent(share)} less ({price(found, cost, cheaper)}), "
-        f"with {NO_CLAIM} in {spoken(shown.title)} ({shown.signed(float(field.gaps.mean[at]))}, "
-        f"{shown.spread(low, high)})"
+        f"; {name(found, cheaper)} is not distinguishable from it "
+        f"({shown.signed(float(field.gaps.mean[at]))}, {shown.spread(low, high)}) and needs "
+        f"{percent(share)} less {spoken(shown_cost.title)} ({shown_cost.text(spent)})"
     )
 
 

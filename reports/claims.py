@@ -126,7 +126,7 @@ def _cost(found: Found, swap: Swap | None) -> str:
     shown = scale(found, cost_metric(found))
     what = "" if shown.metric == "latency" else f" {shown.title}"
     if not swap.claimed or not shown.signed(swap.value).strip("+−0.").strip(TIE + shown.unit):
-        return f" at no {spoken(shown.title)} that can be told"
+        return f", with no difference claimed in {spoken(shown.title)}"
     verb = "costs" if swap.value > 0 else "saves"
     return f" and {verb} {shown.text(abs(swap.value))}{what}"
 

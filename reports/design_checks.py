@@ -12,7 +12,7 @@ from reports.analysis.design import Design
 from reports.analysis.regression import Sum
 from reports.analysis.seeds import effects_of_seeds
 from reports.analysis.statistics import FEWEST_SEEDS
-from reports.doubts import sight, sight_words
+from reports.doubts import sight
 from reports.finding import Finding
 from reports.found import Found
 from reports.goals import quality_metric, scale
@@ -33,8 +33,10 @@ def few_seeds(found: Found) -> list[Finding]:
     seen = sight(found)
     if seen is None or seen.unseen <= BLIND:
         return []
-    text = f"Few seeds for what is asked. {sight_words(found, seen)}"
-    return [Finding("note", f"{text} {percent(seen.unseen)} of all pairs differ by less.")]
+    smallest = scale(found, quality_metric(found)).text(seen.smallest)
+    text = f"Few seeds for what is asked: {percent(seen.unseen)} of all pairs of mixes differ by "
+    text += f"less than the {smallest} that {seen.seeds} seeds can tell apart."
+    return [Finding("note", text)]
 
 
 def confounded(found: Found) -> list[Finding]:

@@ -46,7 +46,7 @@ def sight(found: Found) -> Sight | None:
     seeds = int(np.median(counts[counts > 0])) if counts.any() else 0
     if not degrees or seeds < FEWEST_SEEDS:
         return None
-    smallest = smallest_difference(sd * math.sqrt(2.0), seeds)
+    smallest = smallest_difference(sd * math.sqrt(2.0), seeds, degrees=degrees)
     means = np.sort(table[quality].dropna().to_numpy(dtype=float))
     reach = np.searchsorted(means, means + smallest, side="left") - np.arange(len(means)) - 1
     pairs = len(means) * (len(means) - 1) / 2
@@ -57,8 +57,8 @@ def sight_words(found: Found, seen: Sight) -> str:
     """How small a difference could have been seen, in a sentence."""
     shown = scale(found, quality_metric(found))
     return (
-        f"{count(seen.seeds, 'seed')}, which scatter by {shown.text(seen.sd)}: two mixes that "
-        f"differ by less than {shown.text(seen.smallest)} could hardly have been told apart."
+        f"{count(seen.seeds, 'seed')} that scatter by {shown.text(seen.sd)}: two mixes that differ "
+        f"by less than {shown.text(seen.smallest)} could hardly have been told apart."
     )
 
 

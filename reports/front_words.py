@@ -100,9 +100,9 @@ def covered_words(mixes: Weighed) -> str:
     room = covered(mixes.points, mixes.directions, mixes.redrawn.values if mixes.redrawn else None)
     if math.isnan(room.value):
         return ""
-    text = f"The front covers {percent(room.value)}"
+    text = f"The front covers {percent(min(room.value, 1.0))}"
     if not math.isnan(room.low):
-        text += f" ({100 * room.low:.0f} to {100 * room.high:.0f} at {percent(0.95)})"
+        text += f" ({100 * room.low:.0f} to {min(100 * room.high, 100.0):.0f} at {percent(0.95)})"
     return f"{text} of the room between the worst and the best of each objective (hypervolume)."
 
 

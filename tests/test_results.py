@@ -127,51 +127,6 @@ def test_other_sizes_have_columns_of_their_own(tmp_path):
     assert main_mode(found.measurements)["latency"] == "128x128"
 
 
-def test_the_best_mix_is_named_with_its_numbers(tmp_path):
-    said = answer(read(record_of(tmp_path, THREE)))
-    assert said.best == "slow"
-    assert said.sentence.replace("\xa0", " ") == (
-        "Mix B (label slow) has the best mean PSNR of 3 mixes: 30.10 dB (29.85 to 30.35 at 95 %, "
-        "3 seeds), 10.10 dB above the degraded input, at 10.0 ms; it differs from every other "
-        "mix by more than the seeds do (95 % over all 2 comparisons, after Holm)."
-    )
-
-
-def test_a_cheaper_mix_that_seeds_cannot_tell_apart_is_offered(tmp_path):
-    twin = {"psnr": [30.2, 29.9, 30.1], "latency": 0.006}
-    said = answer(read(record_of(tmp_path, THREE | {"twin": twin})))
-    assert said.cheaper == "twin"
-    words = said.sentence.replace("\xa0", " ")
-    assert "mix B (label twin) needs 40 % less (6.0 ms), with no difference claimed in" in words
-
-
-def test_the_best_is_compared_with_all_others_at_once(tmp_path):
-    near = {"psnr": [29.8, 29.97, 29.93], "latency": 0.012}  # 0.2 dB less, p of 0.03 alone
-    far = {f"far{at}": {"psnr": [20.0, 20.1, 20.2], "latency": 0.02} for at in range(3)}
-    alone = answer(read(record_of(tmp_path, {"slow": THREE["slow"], "near": near})))
-    assert "it differs from every other mix" in alone.sentence
-    (tmp_path / "more").mkdir()
-    also = {"psnr": [29.79, 29.98, 29.93], "latency": 0.013}
-    more = {"slow": THREE["slow"], "near": near, "also": also, **far}
-    words = answer(read(record_of(tmp_path / "more", more))).sentence.replace("\xa0", " ")
-    assert "no difference claimed between it and 2 other mixes (95 % over all 5" in words
-
-
-def test_two_seeds_claim_no_difference(tmp_path):
-    mixes = {key: facts | {"psnr": facts["psnr"][:2]} for key, facts in THREE.items()}
-    found = read(record_of(tmp_path, mixes))
-    assert "with 2 seeds to a mix, no difference claimed" in answer(found).sentence
-    assert "2 seeds can't support one" in answer(found).choices
-    notes = [finding.text for finding in health(found)]
-    assert "2 seeds to a mix: no difference between mixes is claimed." in notes
-
-
-def test_a_run_without_trials_says_so(tmp_path):
-    found = read(record_of(tmp_path, {"a": {"psnr": []}}))
-    assert answer(found).sentence == "No mix has been trained to the end yet."
-    assert health(found)[0].text == "No trial is in the record yet."
-
-
 def test_failures_are_listed_with_their_reasons(tmp_path):
     mixes = THREE | {"wild": {"psnr": [99.0, 99.0], "status": {0: "failed", 1: "diverged"}}}
     findings = {finding.text: finding for finding in health(read(record_of(tmp_path, mixes)))}
@@ -219,10 +174,10 @@ def test_different_tasks_are_ranked_by_gain_everywhere(tmp_path):
     assert said.best == "sigma 50"
     assert found.letters == {"sigma 50": "A"}
     words = said.sentence.replace("\xa0", " ")
-    assert words.startswith(
+    assert (
         "Mix A (label sigma 50) has the best mean gain over input of 2 mixes (mixes restored "
         "different inputs, so they are compared by gain, not by PSNR): 11.90 dB"
-    )
+    ) in words
     effects = quality_effects(found)
     assert effects.metric == "gain"
     assert max(effects.effects, key=lambda effect: effect.value).level == "50"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.analysis.seeds import scatter
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers, t_quantile
 
 LEVEL = 0.95
+MANY = 200  # degrees of freedom from which on more of them hardly matter
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Paired:
 
     Args:
         mean: Mean difference over the seeds that both have; NaN where they share none.
-        low: Lower end of its 95 % t interval; NaN with fewer than two seeds.
+        low: Lower end of its 95 % t interval; NaN where nothing tells how far seeds scatter.
         high: Upper end.
         n: Seeds that both have.
         p_value: Two-sided, of the t test against 0; 1 where nothing can be claimed.
@@ -40,6 +42,10 @@ class Paired:
 def paired(values: Numbers, to: int) -> Paired:
     """Hold every mix against one of them, with the same seeds.
 
+    Three seeds say little of how far one difference scatters: that is taken from all mixes
+    together (see `seeds.scatter`), or from the difference's own seeds where these scatter more.
+    With two mixes it is the paired t test.
+
     Args:
         values: (mixes, seeds); NaN where a mix was not trained with a seed.
         to: Row of the one that is taken off; its own difference is 0 with p-value 1.
@@ -50,12 +56,19 @@ def paired(values: Numbers, to: int) -> Paired:
     counted = np.maximum(n, 1)
     mean = np.where(present, gaps, 0.0).sum(axis=1) / counted
     squares = (np.where(present, gaps - mean[:, None], 0.0) ** 2).sum(axis=1)
-    sd = np.sqrt(squares / np.maximum(n - 1, 1))
-    error = sd / np.sqrt(counted)
-    quantiles = {k: t_quantile(0.5 + LEVEL / 2, k - 1) for k in map(int, np.unique(n)) if k > 1}
-    half = np.array([quantiles.get(k, np.nan) for k in n.tolist()]) * error
+    own = np.sqrt(squares / np.maximum(n - 1, 1))
+    sd, degrees = scatter(values)
+    degrees = min(degrees, MANY)
+    if not degrees:
+        nothing = np.full(len(values), np.nan)
+        known = np.where(n > 0, mean, np.nan)
+        return Paired(known, nothing, nothing, n.astype(np.int64), np.ones(len(values)))
+    error = np.maximum(own, sd * np.sqrt(2.0)) / np.sqrt(counted)
+    error[to] = 0.0
+    half = np.where(n > 1, t_quantile(0.5 + LEVEL / 2, degrees) * error, np.nan)
     mean = np.where(n > 0, mean, np.nan)
-    return Paired(mean, mean - half, mean + half, n.astype(np.int64), _p_values(mean, error, n))
+    p_value = _p_values(mean, error, n, degrees)
+    return Paired(mean, mean - half, mean + half, n.astype(np.int64), p_value)
 
 
 def holm_all(p_values: Numbers, level: float = LEVEL) -> NDArray[np.bool_]:
@@ -75,15 +88,13 @@ def holm_all(p_values: Numbers, level: float = LEVEL) -> NDArray[np.bool_]:
     return claimed
 
 
-def _p_values(mean: Numbers, error: Numbers, n: NDArray[np.int64]) -> Numbers:
+def _p_values(mean: Numbers, error: Numbers, n: NDArray[np.int64], degrees: int) -> Numbers:
     """Of differences with their standard errors; without an error any difference is one."""
     p = np.ones(len(mean))
-    for seeds in np.unique(n[n >= FEWEST_SEEDS]):
-        rows = (n == seeds) & (mean != 0.0)
-        exact = rows & (error == 0.0)
-        p[exact] = 0.0
-        some = rows & ~exact
-        p[some] = _outside(np.abs(mean[some]) / error[some], int(seeds) - 1)
+    rows = (n >= FEWEST_SEEDS) & (mean != 0.0)
+    p[rows & (error == 0.0)] = 0.0
+    some = rows & (error > 0.0)
+    p[some] = _outside(np.abs(mean[some]) / error[some], degrees)
     return p
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.analysis.statistics import FEWEST_SEEDS, holm
-from reports.answer import difference
+from reports.analysis.paired import holm_all, paired
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
 from reports.protocols import COUNTED
 from reports.rankings import not_separable, rank_texts, ranks
@@ -38,8 +38,8 @@ class Best:
 def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
     """The best mean, and who is not distinguishable from it.
 
-    Accuracies are compared seed by seed, all comparisons together by Holm's method; latencies as
-    they are ranked; other costs by their intervals, or as counts.
+    Accuracies are compared seed by seed (see `paired`), all comparisons together by Holm's
+    method; latencies as they are ranked; other costs by their intervals, or as counts.
 
     Args:
         found: What was found.
@@ -61,8 +61,10 @@ def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
 
 
 def _by_seeds(found: Found, metric: str, first: str, others: Sequence[str]) -> Best:
-    gaps = [difference(found, metric, other, first) for other in others]
-    claimed = holm([gap.p_value for gap in gaps])
+    keys = list(dict.fromkeys([*map(str, found.ranked.index), first, *others]))
+    values = found.per_seed[metric].reindex(keys).to_numpy(dtype=float)
+    gaps = paired(values, keys.index(first))
+    claimed = holm_all(gaps.p_value[[keys.index(other) for other in others]]).tolist()
     alike = {mix for mix, told in zip(others, claimed, strict=True) if not told}
     judged = found.number(first, f"{metric}_n") >= FEWEST_SEEDS
     return Best(first, frozenset(alike), judged)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
-from reports.analysis.paired import holm_all, paired
+from reports.analysis.paired import Paired, holm_all, paired
 from reports.analysis.redrawing import DRAWS
 from reports.analysis.statistics import Numbers
 from reports.answer import quality_metric, scale
@@ -20,7 +20,12 @@ from reports.units import TIE, Scale, percent
 
 MOST = 5  # budgets of one cost
 NAMED = 2  # rivals that are named
-LAST = ("Behind the best (95 %)", "Wins in", "As good, as far as seeds tell")
+CLOSE = (
+    1.05  # a step of the front that costs less than 5 % more than another is no step for a budget
+)
+COSTS = 4  # that have budgets
+TRAINING = ("training_memory",)  # costs that nobody who uses a network pays
+LAST = ("Behind the best of all (95 %)", "Wins in", "As good, as far as seeds tell")
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Line:
     Args:
         budget: "under 5 ms", or "any".
         best: The mix with the best mean that fits.
-        quality: Its quality with unit.
-        cost: Its cost with unit.
+        quality: Its quality.
+        cost: Its cost.
         behind: What it lacks to the best mix of all, with its 95 % interval; "" for that one.
         wins: How often it wins when seeds and timings are drawn again; "" where that is unknown.
         rivals: Others that fit and can't be told from it, the cheapest first; the first few.
@@ -104,15 +109,21 @@ class Budgets:
 
 
 def collect(given: Given) -> Budgets | None:
-    """Budgets by every cost; None where no mix has both a quality and a cost."""
+    """Budgets by the first costs; None where no mix has both a quality and a cost."""
     found = given.found
-    names = [name for name in found.cost_metrics if found.metrics[name].better == "lower"]
+    names = [name for name in found.cost_metrics if _known_of_all(found, name)]
     made = [(name, by_cost(found, name)) for name in names]
-    known = [(name, each) for name, each in made if each is not None]
+    known = [(name, each) for name, each in made if each is not None][:COSTS]
     if not known:
         return None
     drawn = any(line.wins for _, each in known for line in each.lines)
     return Budgets(known[0][1], tuple(each for _, each in known[1:]), drawn)
+
+
+def _known_of_all(found: Found, cost: str) -> bool:
+    """Whether a cost is one to be kept low, of the finished network, that most mixes have."""
+    known = float(found.ranked[cost].notna().mean())
+    return found.metrics[cost].better == "lower" and cost not in TRAINING and known > 0.5
 
 
 def by_cost(found: Found, cost: str) -> Costly | None:
@@ -126,19 +137,23 @@ def by_cost(found: Found, cost: str) -> Costly | None:
     limits = _limits(found, cost, mixes, steps)
     kept = fewer_steps([float(sign * mixes.points[at, 0]) for at in steps], MOST)
     seeds = found.per_seed[quality].reindex(list(mixes.mixes)).to_numpy(dtype=float)
+    to_best = paired(seeds, steps[-1])
     lines = tuple(
-        _line(found, mixes, sign, seeds, (quality, cost), limits[at], steps[-1]) for at in kept
+        _line(found, mixes, sign, seeds, (quality, cost), limits[at], to_best) for at in kept
     )
     headings = (scale(found, name).heading for name in (cost, quality))
     return Costly(*headings, lines, len(steps) - len(kept))
 
 
 def _steps(mixes: Weighed, sign: float) -> list[int]:
-    """The mixes of the front, the cheapest first, one of each that are equal."""
+    """The mixes of the front, the cheapest first, the best of those that cost about as much."""
     at = np.flatnonzero(mixes.on_front)
     order = at[np.lexsort((-sign * mixes.points[at, 0], mixes.points[at, 1]))]
-    costs = mixes.points[order, 1]
-    return [int(each) for each in order[np.diff(costs, prepend=-math.inf) > 0]]
+    kept: list[int] = []
+    for each in order[::-1].tolist():
+        if not kept or mixes.points[each, 1] * CLOSE <= mixes.points[kept[-1], 1]:
+            kept.append(each)
+    return kept[::-1]
 
 
 def _limits(found: Found, cost: str, mixes: Weighed, steps: list[int]) -> list[float]:
@@ -163,7 +178,7 @@ def _line(
     seeds: Numbers,
     metrics: tuple[str, str],
     limit: float,
-    best_of_all: int,
+    to_best: Paired,
 ) -> Line:
     scores, costs = sign * mixes.points[:, 0], mixes.points[:, 1]
     at = winner(scores, costs, limit)
@@ -177,9 +192,9 @@ def _line(
     return Line(
         budget="any" if math.isinf(limit) else f"under {_round(limit / spent.factor, spent)}",
         best=_named(found, mixes.mixes[at]),
-        quality=shown.text(mixes.points[at, 0]),
-        cost=spent.text(costs[at]),
-        behind=_behind(shown, seeds, at, best_of_all),
+        quality=shown.number(mixes.points[at, 0]),
+        cost=spent.number(costs[at]),
+        behind=_behind(shown, to_best, at),
         wins=wins,
         rivals=tuple(_named(found, mixes.mixes[each]) for each in alike[:NAMED]),
         more=max(len(alike) - NAMED, 0),
@@ -195,16 +210,14 @@ def _wins(mixes: Weighed, sign: float, limit: float, at: int) -> str:
     return percent(float(shares[at]))
 
 
-def _behind(shown: Scale, seeds: Numbers, at: int, best: int) -> str:
+def _behind(shown: Scale, to_best: Paired, at: int) -> str:
     """What a mix lacks to the best of all, with its interval where seeds allow one."""
-    if at == best:
+    gap, low, high = (float(each[at]) for each in (to_best.mean, to_best.low, to_best.high))
+    if gap == 0.0 or math.isnan(gap):
         return ""
-    gap = paired(seeds[[at, best]], 1)
-    spread = shown.spread(float(gap.low[0]), float(gap.high[0]))
-    if math.isnan(float(gap.mean[0])):
-        return ""
-    text = shown.signed(float(gap.mean[0]))
-    return f"{text} ({spread})" if spread and gap.claimable[0] else text
+    text = shown.signed(gap).removesuffix(f"{TIE}{shown.unit}")
+    spread = shown.spread(low, high) if to_best.claimable[at] else ""
+    return f"{text} ({spread})" if spread else text
 
 
 def _named(found: Found, mix: str) -> Named:

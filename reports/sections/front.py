@@ -28,7 +28,7 @@ class Member:
         mix: Its key.
         letter: Its letter; "" off the front.
         label: Its label.
-        objectives: Its values with units.
+        objectives: Its values.
         probability: How often it is on the front when seeds and timings fall anew; "" if unknown.
         knee: In how many draws it is the knee; "" where in hardly any.
         rates: Gain for each unit of each cost: text and 95 % interval.
@@ -112,7 +112,7 @@ def _member(found: Found, key: str, bends: float, rates: tuple[tuple[str, str], 
         mix=key,
         letter=found.letters.get(key, ""),
         label=found.label(key),
-        objectives=tuple(scale(found, n).text(found.number(key, n)) for n in found.objectives),
+        objectives=tuple(scale(found, n).number(found.number(key, n)) for n in found.objectives),
         probability="" if math.isnan(chance) else percent(chance),
         knee=percent(bends) if bends >= LIKELY else "",
         rates=rates,
