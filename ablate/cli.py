@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ablate import __version__
 from ablate.collection.parser import add_collection, add_where
+from ablate.fidelity.parser import add_fidelity
 from ablate.runs.interrupting import INTERRUPTED, TERMINATED
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _goes_on(options: argparse.Namespace) -> str:
     """What becomes of what was done, where a command keeps it."""
-    return "; the same command goes on from here" if options.command == "run" else ""
+    return "; the same command goes on from here" if options.command in ("run", "fidelity") else ""
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
@@ -89,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         add(subparsers)
     for add in (_add_restore, _add_evaluate, _add_profile, _add_latency_model, _add_crossover):
         add(subparsers)
-    for add in (_add_doctor, _add_compare, _add_watch, _add_export, add_collection):
+    add_fidelity(subparsers)
+    for add in (_add_doctor, _add_verify, _add_compare, _add_watch, _add_export, add_collection):
         add(subparsers)
     return parser
 
@@ -157,6 +159,21 @@ def _add_run(subparsers: Subparsers) -> None:
 def _add_report(subparsers: Subparsers) -> None:
     parser = _add(subparsers, "report", "write a run's report again, without training")
     parser.add_argument("run", type=Path, help="the folder of a run")
+    crossover = "show what ablate crossover --json printed, too; it is kept beside the record"
+    parser.add_argument("--crossover", type=Path, metavar="FILE", help=crossover)
+    paper = "write tables, figures, methods and BibTeX for a paper into this folder, too"
+    parser.add_argument("--paper", type=Path, metavar="DIR", help=paper)
+    _add_plugins(parser)
+    _add_output(parser)
+
+
+def _add_verify(subparsers: Subparsers) -> None:
+    text = "compute every number of a report again from its record; name the first that differs"
+    parser = _add(subparsers, "verify", text)
+    report = "a report (report.html, report.md, results.csv, results.tex), or the folder of a run"
+    parser.add_argument("report", type=Path, metavar="REPORT", help=report)
+    record = "the record, or the folder of its run (default: the one beside the report)"
+    parser.add_argument("--record", type=Path, metavar="FILE", help=record)
     _add_output(parser)
 
 
@@ -289,7 +306,7 @@ def _add_crossover(subparsers: Subparsers) -> None:
 
 
 def _add_compare(subparsers: Subparsers) -> None:
-    text = "which mixes became slower or faster from one run to another, as far as it can be told"
+    text = "what changed from one run to another, and which differences of mixes are real"
     parser = _add(subparsers, "compare", text)
     parser.add_argument("before", type=Path, metavar="RUN", help="the folder of a run")
     after = "the folder of a later run (default: the last two sittings of the first are compared)"

@@ -18,6 +18,7 @@ from ablate.catalogue import Description, describe_block, list_blocks
 from ablate.collection.command import merge as merge
 from ablate.collection.command import prune as prune
 from ablate.collection.command import runs as runs
+from ablate.collection.indexing import index as index
 from ablate.collection.sharing import Share
 from ablate.command_parts import listening, make_table, phases, say, whole
 from ablate.comparing import compare as compare
@@ -30,6 +31,7 @@ from ablate.engines.asked import engine_of, slots_of
 from ablate.engines.devices import devices_for
 from ablate.events import Warned
 from ablate.exporting.command import export as export
+from ablate.fidelity.command import fidelity as fidelity
 from ablate.folder import RunError
 from ablate.plugins import load_plugins
 from ablate.pricing.command import profile as profile
@@ -39,7 +41,9 @@ from ablate.runs.plan import Plan, PlannedMix, make_plan
 from ablate.runs.running import Workers, choose_device, prepare_data, worker_count
 from ablate.study import load_study, shipped_studies
 from ablate.study.schema import schema as study_schema
+from ablate.verifying import verify as verify
 from ablate.watching.command import watch as watch
+from reports.crossing.reading import keep_crossings
 
 
 def new(options: argparse.Namespace, console: Console) -> None:
@@ -117,11 +121,18 @@ def run(options: argparse.Namespace, console: Console) -> None:
 
 def report(options: argparse.Namespace, console: Console) -> None:
     """Write a run's report again from its record."""
-    page = Run(options.run).report()
+    if options.crossover:
+        keep_crossings(options.crossover, Run(options.run).folder.path)
+    load_plugins(options.plugin)
+    found = Run(options.run)
+    written = {"report": found.report()}
+    if options.paper:
+        written["paper"] = found.paper(options.paper)
     if options.json:
-        say(console, json.dumps({"report": str(page)}))
+        say(console, json.dumps({name: str(path) for name, path in written.items()}))
     elif not options.quiet:
-        say(console, f"report: {shown(page)}")
+        for name, path in written.items():
+            say(console, f"{name}: {shown(path)}")
 
 
 def blocks(options: argparse.Namespace, console: Console) -> None:

@@ -223,6 +223,12 @@ class Mix:
         """The whole mix as canonical JSON; `mix_from_json` reads it back."""
         return canonical(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the stages as a small table."""
+        from reports.display import mix_html
+
+        return mix_html(self.key, json.loads(self.to_json()))
+
 
 def mix_from_json(text: str) -> Mix:
     """The mix that `Mix.to_json` wrote; what an older one did not know is at its default."""

@@ -9,13 +9,16 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
+from ablate.citing import source_of
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Evaluation, Mix, mix_from_json
 from ablate.network import build
 from ablate.training.checkpoint import load_weights
 from blocks import nearest
 from reports.build import write_report
-from reports.figures import draw_front
+from reports.display import Drawn, run_html
+from reports.figures import draw_front, front_figure
+from reports.paper.kit import write_paper
 from reports.results import results
 
 
@@ -47,9 +50,21 @@ class Run:
         """Draw accuracy against speed into a PNG, SVG or PDF file."""
         return draw_front(self.results(), Path(path))
 
+    def figure(self) -> Drawn:
+        """Accuracy against speed as a figure that a notebook shows; `.figure` is matplotlib's."""
+        return Drawn(front_figure(self.results()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer so far, and the front."""
+        return run_html(self.folder.record)
+
     def report(self) -> Path:
         """Write the report again from the record; returns the page."""
         return write_report(self.folder.record, self.folder.path)["report.html"]
+
+    def paper(self, folder: Path | str) -> Path:
+        """Write tables, figures, methods and BibTeX for a paper; returns its main.tex."""
+        return write_paper(self.folder.record, folder, source_of)["main.tex"]
 
     def mix(self, name: str) -> tuple[str, Mix]:
         """Key and mix by label, by key or by the beginning of a key.

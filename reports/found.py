@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
 from reports.record import Metric
+from reports.record.hashing import record_hash
 from reports.units import Scale, scale_of
 
 
 @dataclass(frozen=True)
 class Found:
-    """Everything a report needs, read from a record once.
+    """Everything a report needs, read from a record once; nobody changes it.
 
     Args:
+        path: The record.
         facts: Facts of the run.
         objectives: Metrics that make the front; gains where mixes restored different inputs.
         metrics: All metrics by name.
@@ -34,6 +37,7 @@ class Found:
         notes: Columns subject, topic, text.
     """
 
+    path: Path
     facts: Mapping[str, str]
     objectives: tuple[str, ...]
     metrics: Mapping[str, Metric]
@@ -48,8 +52,14 @@ class Found:
     samples: pd.DataFrame
     curve: pd.DataFrame
     notes: pd.DataFrame
+    _columns: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
+    def record_hash(self) -> str:
+        """SHA-256 of the record, as `sha256sum` prints it."""
+        return record_hash(self.path)
+
+    @cached_property
     def cost_metrics(self) -> tuple[str, ...]:
         """What mixes are weighed by beside accuracy, as far as measured; the objectives first."""
         names = [
@@ -63,17 +73,17 @@ class Found:
 
     def number(self, mix: str, column: str) -> float:
         """One number of the table; NaN where it is absent."""
-        if column not in self.table:
-            return math.nan
-        return float(self.table[column].to_numpy()[self._row[mix]])
+        if column not in self._columns:
+            self._columns[column] = self._numbers(column)
+        return self._columns[column][self._row[mix]]
 
     def label(self, mix: str) -> str:
         """The label of a mix."""
-        return str(self.table["label"].to_numpy()[self._row[mix]])
+        return self._labels[self._row[mix]]
 
     def status(self, mix: str) -> str:
         """How its trials ended, see `results`; of a stopped one with the step."""
-        status = str(self.table["status"].to_numpy()[self._row[mix]])
+        status = self._statuses[self._row[mix]]
         at = self.number(mix, "stopped_at")
         return status if math.isnan(at) else f"{status} at step {at:.0f}"
 
@@ -86,10 +96,6 @@ class Found:
             name: scale_of(name, self.metrics[name.partition("@")[0]].unit, self.table[name])
             for name in names
         }
-
-    @cached_property
-    def _row(self) -> dict[str, int]:
-        return {str(key): at for at, key in enumerate(self.table.index)}
 
     @cached_property
     def letters(self) -> dict[str, str]:
@@ -107,7 +113,25 @@ class Found:
             for at, key in enumerate(members.index)
         }
 
-    @property
+    @cached_property
     def ranked(self) -> pd.DataFrame:
         """The mixes that count: trained without diverging, and no baseline."""
         return self.table[self.table["status"].isin(["done", "partial"]) & ~self.table["baseline"]]
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {str(key): at for at, key in enumerate(self.table.index)}
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return [str(label) for label in self.table["label"]]
+
+    @cached_property
+    def _statuses(self) -> list[str]:
+        return [str(status) for status in self.table["status"]]
+
+    def _numbers(self, column: str) -> list[float]:
+        """A column of the table as plain numbers; all NaN where there is none."""
+        if column not in self.table:
+            return [math.nan] * len(self.table)
+        return [float(value) for value in self.table[column]]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from reports.analysis.pareto import front, front_probability
 from reports.analysis.seeds import levelled
-from reports.analysis.statistics import Numbers, jittered, resampled_means, summarise
+from reports.analysis.summaries import summaries
 from reports.found import Found
+from reports.membership import with_front
 from reports.quality import GAINS, comparable, with_gains
 from reports.record import Metric, Reading
 
 DRAWS = 1000
-SEED = 20240229  # of the bootstrap, so that a report can be written twice
+MANY = 5000  # trials from which on loss curves stay in the record, where scores are there
+LOSS = "loss"
 
 
 def results(record: Reading) -> pd.DataFrame:
@@ -50,47 +50,41 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         record: Open for reading.
         draws: Of the bootstrap behind `front_probability`; with 0 that is absent.
     """
-    mixes, trials, measurements = record.mixes(), record.trials(), record.measurements()
-    partials = record.partials()
+    facts, trials, measurements = record.facts(), record.trials(), record.measurements()
+    partials, levels = record.partials(), record.levels()
     metrics = {
         metric.name: metric
         for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
     }
-    per_seed = with_gains(_per_seed(trials, measurements))
-    if _confirmed(record.facts(), trials):
+    per_seed = with_gains(by_seed(trials, measurements))
+    if _confirmed(facts, trials):
         per_seed = {name: _levelled(values) for name, values in per_seed.items()}
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
-    table = mixes.set_index("key")[["label", "baseline"]]
-    rested = partials.groupby("mix")["step"].max().reindex(table.index)
-    status = _status(trials).reindex(table.index)
-    status = status.mask(status.isna() & rested.notna(), "stopped").fillna("waiting")
-    table.insert(2, "status", status)
-    if (status == "stopped").any():
-        table.insert(3, "stopped_at", rested.where(status == "stopped").astype(float))
-    levels = record.levels().pivot(index="mix", columns="axis", values="level")
-    levels = levels.reindex(index=table.index, columns=list(record.levels()["axis"].unique()))
-    parts = [table, levels, *_summaries(per_seed, table.index)]
+    table = _named(record.mixes(), trials, partials)
+    wide = levels.pivot(index="mix", columns="axis", values="level")
+    wide = wide.reindex(index=table.index, columns=list(levels["axis"].unique()))
+    parts = [table, wide, *_summaries(per_seed, table.index)]
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
-    table = pd.concat(parts, axis=1)
-    table = _with_front(table, per_seed, objectives, metrics, draws)
+    table = with_front(pd.concat(parts, axis=1), per_seed, objectives, metrics, draws)
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
     table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
     table.attrs["objectives"] = objectives
     return Found(
-        facts=record.facts(),
+        path=record.path,
+        facts=facts,
         objectives=objectives,
         metrics=metrics,
         table=table,
         per_seed=per_seed,
-        levels=levels,
+        levels=wide,
         stages=record.stages(),
         trials=trials,
         partials=partials,
         trial_facts=record.trial_facts(),
         measurements=measurements,
         samples=record.samples(),
-        curve=record.curve(),
+        curve=_curve(record, len(trials)),
         notes=standing(record.notes(), measurements),
     )
 
@@ -102,9 +96,12 @@ def standing(notes: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame:
         notes: Columns subject, topic, text; topic is a metric, subject a mix or "" for all mixes.
         measurements: Columns subject, metric.
     """
-    known = set(measurements[["subject", "metric"]].itertuples(index=False, name=None))
-    known |= {("", metric) for _, metric in known}
     missing = notes["text"].str.contains("was not measured", regex=False)
+    if not missing.any():
+        return notes
+    about = measurements[measurements["metric"].isin(notes["topic"][missing])]
+    known = set(zip(about["subject"], about["metric"], strict=True))
+    known |= {("", metric) for metric in about["metric"].unique()}
     pairs = zip(notes["subject"], notes["topic"], strict=True)
     measured = pd.Series([pair in known for pair in pairs], notes.index, dtype=bool)
     return notes[~(missing & measured)]
@@ -123,14 +120,48 @@ def main_mode(measurements: pd.DataFrame) -> dict[str, str]:
     return chosen
 
 
-def _per_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Of finished trials: metric -> rows mixes, columns seeds."""
-    done = trials[trials["status"] == "done"][["key", "mix", "seed"]]
-    rows = measurements.merge(done, left_on="subject", right_on="key")
-    return {
-        str(metric): of_one.pivot_table(index="mix", columns="seed", values="value", aggfunc="last")
-        for metric, of_one in rows.groupby("metric", sort=False)
-    }
+def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Of finished trials: metric -> rows mixes, columns seeds; NaN where there is no value.
+
+    Args:
+        trials: Columns key, mix, seed, status.
+        measurements: Columns subject, metric, value; the last of a trial and a metric counts.
+    """
+    done = trials[trials["status"] == "done"]
+    mixes, row = np.unique(done["mix"].to_numpy(dtype=object), return_inverse=True)
+    seeds, column = np.unique(done["seed"].to_numpy(), return_inverse=True)
+    trial = pd.Index(done["key"]).get_indexer(pd.Index(measurements["subject"]))
+    rows = measurements[["metric", "value"]].assign(trial=trial)[trial >= 0]
+    found = {}
+    for metric, of_one in rows.groupby("metric", sort=False):
+        values, at = np.full((len(mixes), len(seeds)), np.nan), of_one["trial"].to_numpy()
+        values[row[at], column[at]] = of_one["value"].to_numpy(dtype=float)
+        known = ~np.isnan(values)
+        names, numbers = mixes[known.any(axis=1)], seeds[known.any(axis=0)]
+        found[str(metric)] = pd.DataFrame(
+            values[known.any(axis=1)][:, known.any(axis=0)],
+            index=pd.Index(names, name="mix"),
+            columns=pd.Index(numbers, name="seed"),
+        )
+    return found
+
+
+def _named(mixes: pd.DataFrame, trials: pd.DataFrame, partials: pd.DataFrame) -> pd.DataFrame:
+    """Label, baseline and status of each mix, and where those stopped that went no further."""
+    table = mixes.set_index("key")[["label", "baseline"]]
+    rested = partials.groupby("mix")["step"].max().reindex(table.index)
+    status = _status(trials).reindex(table.index)
+    status = status.mask(status.isna() & rested.notna(), "stopped").fillna("waiting")
+    table.insert(2, "status", status)
+    if (status == "stopped").any():
+        table.insert(3, "stopped_at", rested.where(status == "stopped").astype(float))
+    return table
+
+
+def _curve(record: Reading, trials: int) -> pd.DataFrame:
+    """All curves; of very many trials only what was scored, where something was."""
+    names = [name for name in record.curve_names() if name != LOSS] if trials > MANY else []
+    return record.curve(names) if names else record.curve()
 
 
 def _confirmed(facts: Mapping[str, str], trials: pd.DataFrame) -> bool:
@@ -146,28 +177,25 @@ def _levelled(values: pd.DataFrame) -> pd.DataFrame:
 
 def _status(trials: pd.DataFrame) -> pd.Series:
     """One word per mix: a mix with a diverged seed is diverged, whatever the others did."""
-    return trials.groupby("mix")["status"].agg(_one_word)
-
-
-def _one_word(statuses: pd.Series) -> str:
-    seen = set(statuses)
-    if "diverged" in seen:
-        return "diverged"
-    if seen == {"done"}:
-        return "done"
-    return "partial" if "done" in seen else "failed"
+    mixes = pd.Index(trials["mix"].unique())
+    diverged, done, failed = (
+        mixes.isin(trials["mix"][trials["status"] == status])
+        for status in ("diverged", "done", "failed")
+    )
+    words = np.select([diverged, done & ~failed, done], ["diverged", "done", "partial"], "failed")
+    return pd.Series(words.astype(object), index=mixes, dtype=object)
 
 
 def _summaries(per_seed: Mapping[str, pd.DataFrame], keys: pd.Index[str]) -> list[pd.DataFrame]:
     parts = []
     for metric, values in per_seed.items():
-        rows = [summarise(row) for row in values.reindex(keys).to_numpy(dtype=float)]
+        rows = summaries(values.reindex(keys).to_numpy(dtype=float))
         columns = {
-            metric: [row.mean for row in rows],
-            f"{metric}_sd": [row.sd for row in rows],
-            f"{metric}_low": [row.low for row in rows],
-            f"{metric}_high": [row.high for row in rows],
-            f"{metric}_n": [row.n for row in rows],
+            metric: rows.mean,
+            f"{metric}_sd": rows.sd,
+            f"{metric}_low": rows.low,
+            f"{metric}_high": rows.high,
+            f"{metric}_n": rows.n,
         }
         parts.append(pd.DataFrame(columns, index=keys))
     return parts
@@ -183,46 +211,3 @@ def _costs(measurements: pd.DataFrame, keys: pd.Index[str]) -> list[pd.DataFrame
         columns = {name: last["value"], f"{name}_low": last["low"], f"{name}_high": last["high"]}
         parts.append(pd.DataFrame(columns).dropna(axis=1, how="all"))
     return parts
-
-
-def _with_front(
-    table: pd.DataFrame,
-    per_seed: Mapping[str, pd.DataFrame],
-    objectives: Sequence[str],
-    metrics: Mapping[str, Metric],
-    number: int,
-) -> pd.DataFrame:
-    """Add on_front and front_probability; absent where an objective was not measured."""
-    if not objectives:
-        return table.assign(on_front=False, front_probability=math.nan)
-    counts = table["status"].isin(["done", "partial"])
-    columns = [table[o] if o in table else pd.Series(np.nan, table.index) for o in objectives]
-    points = np.stack([column.to_numpy(dtype=float) for column in columns], axis=1)
-    points[~counts.to_numpy()] = np.nan
-    directions = [metrics[o].better if o in metrics else "higher" for o in objectives]
-    known = all(direction in ("higher", "lower") for direction in directions)
-    on_front = front(points, directions) if known else np.zeros(len(table), dtype=bool)
-    probability = np.full(len(table), math.nan)
-    seeds = [per_seed[o].shape[1] for o in objectives if o in per_seed]
-    whole = ~np.isnan(points).any(axis=1)
-    if number and known and whole.any() and min(seeds, default=0) > 1:
-        draws = np.stack([_draws(table[whole], per_seed, o, number) for o in objectives], axis=2)
-        probability[whole] = front_probability(draws, directions)
-    return table.assign(on_front=on_front, front_probability=probability)
-
-
-def _draws(
-    table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], objective: str, number: int
-) -> Numbers:
-    """(draws, mixes) of one objective; the same seeds are drawn for every objective.
-
-    Mixes that are the same network (only task or training differ) share one timing, and its error.
-    """
-    rng = np.random.default_rng(SEED)
-    if objective in per_seed:
-        values = per_seed[objective].reindex(table.index).to_numpy(dtype=float)
-        return resampled_means(values, number, rng)
-    ends = table.reindex(columns=[objective, f"{objective}_low", f"{objective}_high"])
-    timings, same = np.unique(ends.to_numpy(dtype=float), axis=0, return_inverse=True)
-    value, low, high = timings.T
-    return jittered(value, low, high, number, rng)[:, same.ravel()]

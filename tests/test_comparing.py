@@ -77,16 +77,16 @@ def test_an_injected_slow_down_in_one_mix_is_named(
     code, out, _ = call(capsys, tmp_path / "a", tmp_path / "b")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == "latency at 16x16, sitting s1 and then s1"
+    assert lines[:3] == [
+        "differs: torch: 2.13 before, 2.14 after",
+        "differs: profile threads: 1 before, 2 after",
+        "latency at 16x16, sitting s1 and then s1",
+    ]
     told = next(line for line in lines if "mix of net 3" in line)
     assert re.search(r"slower by [567]\.\d % \[\d\.\d, \d\.\d\]$", told.rstrip())
     assert out.count("not separable (") == 6  # the others, and all together beside the reference
     assert "with 95 % probability all 6 intervals hold" in out
     assert "over 6 processes" in out
-    assert lines[-2:] == [
-        "differs: torch: 2.13 before, 2.14 after",
-        "differs: profile threads: 1 before, 2 after",
-    ]
 
 
 def test_for_programs_it_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_collection(subparsers: Subparsers) -> None:
-    """The commands merge, runs and prune."""
+    """The commands merge, runs, index and prune."""
     text = "join runs of one study, such as its shards, into a new run; each trial once"
     merge = subparsers.add_parser("merge", help=text, description=text)
     merge.add_argument("run", type=Path, nargs="+", help="folders of the runs")
@@ -23,6 +23,15 @@ def add_collection(subparsers: Subparsers) -> None:
     where = "the folder that they lie in, or one run (default: runs)"
     runs.add_argument("folder", type=Path, nargs="?", default=Path("runs"), help=where)
     _add_json(runs)
+
+    text = "write a page over all runs of a folder: question, state, front, best, links to reports"
+    index = subparsers.add_parser("index", help=text, description=text)
+    where = "the folder that they lie in (default: runs)"
+    index.add_argument("folder", type=Path, nargs="?", default=Path("runs"), help=where)
+    out = "the page (default: index.html in that folder)"
+    index.add_argument("--out", type=Path, metavar="FILE", help=out)
+    index.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    _add_json(index)
 
     text = "say which weights and states no front needs, and remove them if asked to"
     prune = subparsers.add_parser("prune", help=text, description=text)

@@ -186,6 +186,15 @@ class Study(Points):
             for name, slot in places_of(self.slots, self.answers(point))
         }
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the question, what is varied, how it is searched."""
+        from reports.display import study_html
+
+        axes = {axis.name: axis.labels for axis in self.axes}
+        facts = {"mixes": f"{self.size:,}", "seeds": self.seeds, "search": self.search.name}
+        objectives = ", ".join(self.report.objectives)
+        return study_html(self.name, self.question, axes, {**facts, "objectives": objectives})
+
     @cached_property
     def _left_out(self) -> dict[str, None]:
         return {}

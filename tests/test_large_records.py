@@ -1,0 +1,97 @@
+"""Records of very many trials: what a page holds, by which rules, and that it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports import results
+from reports.analysis.pareto import front_probability
+from reports.build import sections
+from reports.found import Found
+from reports.membership import _draws
+from reports.page import Parts, html
+from reports.results import read
+from tests.simulated_large import KINDS, STAGES, Large, simulate_large
+from tests.simulated_run import simulate
+
+MIXES = 2500
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("large") / "record.sqlite"
+    return simulate_large(path, Large(MIXES, 2, losses=3))
+
+
+@pytest.fixture(scope="module")
+def parts(record: Path) -> Parts:
+    return sections(record)
+
+
+@pytest.fixture(scope="module")
+def page(parts: Parts) -> str:
+    return html(parts, [])
+
+
+def test_a_page_of_very_many_mixes_stays_small(page: str):
+    assert len(page.encode()) < 1_500_000
+
+
+def test_two_hundred_mixes_stay_under_300_kilobytes(tmp_path: Path):
+    counts = {"stage1": 5, "stage2": 8, "stage3": 5}
+    path = simulate(tmp_path / "r", counts, seeds=3, pictures=False)
+    assert len(html(sections(path), []).encode()) < 300_000
+
+
+def test_what_is_left_out_is_said(page: str):
+    text = page.replace("\u00a0", " ")
+    assert "a page holds 600 at most" in text
+    assert "ablate export RUN --csv trials.csv" in text
+
+
+def test_every_mix_counts_although_few_are_listed(parts: Parts):
+    found = parts.found
+    assert len(found.table) == MIXES
+    assert found.table["psnr_n"].eq(2).all()
+    assert parts.said.best == found.ranked["psnr"].idxmax()
+
+
+def test_the_front_of_very_many_is_that_of_all_pairs(parts: Parts):
+    table = parts.found.table
+    values = table[["psnr", "latency"]].to_numpy(dtype=float)
+    for key in parts.found.letters:
+        psnr, latency = table.loc[key, ["psnr", "latency"]]
+        beaten = (values[:, 0] >= psnr) & (values[:, 1] <= latency)
+        assert beaten.sum() == 1  # itself
+
+
+def test_the_front_probability_is_that_of_all_mixes_drawn_again(record: Path):
+    """Leaving out who cannot be on the front changes nothing but the draws of the costs."""
+    found = read(record)
+    few = found.table.iloc[:300]
+    draws = np.stack([_draws(few, found.per_seed, o, 400) for o in found.objectives], axis=2)
+    whole = front_probability(draws, ("higher", "lower"))
+    from reports.membership import with_front
+
+    shown = with_front(few, found.per_seed, found.objectives, found.metrics, 400)
+    mine = shown["front_probability"].to_numpy(dtype=float)
+    assert np.abs(mine - whole).max() < 0.12  # of other draws of the same errors
+    assert (mine[whole == 0] < 0.03).all()
+
+
+def test_curves_of_losses_stay_in_the_record_of_very_many_trials(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert set(read(record).curve["name"]) == {"loss", "psnr"}
+    monkeypatch.setattr(results, "MANY", 100)
+    assert set(read(record).curve["name"]) == {"psnr"}
+
+
+def test_the_simulation_writes_what_it_says(parts: Parts):
+    found: Found = parts.found
+    assert len(found.trials) == 2 * MIXES
+    assert found.levels.drop_duplicates().shape == (MIXES, STAGES)
+    assert set(found.levels.to_numpy().ravel()) == {kind[0] for kind in KINDS}
