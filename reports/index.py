@@ -15,7 +15,7 @@ from reports.axes import Axis, axis, wants_log
 from reports.build import write_whole
 from reports.found import Found
 from reports.record import Reading
-from reports.rendering import environment, page
+from reports.rendering import page
 from reports.results import collect
 from reports.units import count, plain
 
@@ -113,7 +113,7 @@ def index(entries: Iterable[Entry], place: str) -> str:
     """The page over many runs."""
     lines = [line(entry) for entry in entries]
     values = {"lines": lines, "place": place, "intro": _intro(lines)}
-    return page(environment(), "index.html", ["index"], {"mixes": {}}, values)
+    return page("index.html", ["index"], {"mixes": {}}, values)
 
 
 def line(entry: Entry) -> Line:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from jinja2 import Environment
 
 from reports.answer import Answer, cost_metric, quality_metric, scale
 from reports.cards import mix_cards
@@ -46,10 +44,9 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
         parts: The report.
         files: Name and description of the files beside it.
     """
-    made, facts = environment(), parts.found.facts
+    facts = parts.found.facts
     listed = parts.shown("trials")
     anchors = listed.anchors() if isinstance(listed, Trials) else {}
-    made.globals["trials_of"] = lambda mix: anchors.get(mix, "")
     values = {
         "study": plain(facts.get("study_name", "")),
         "date": (facts.get("started") or facts.get("created", ""))[:10],
@@ -58,12 +55,12 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
         "said": parts.said,
         "strip": strip(parts.found, parts.said),
         "health": parts.health,
-        "parts": [_section(made, part) for part in parts.sections],
+        "parts": [_section(part, anchors) for part in parts.sections],
         "files": list(files),
     }
     names = [part.name for part in parts.sections]
     values["navigation"] = navigation([*names, "files"])
-    return page(made, "page.html", names, script_data(parts), values)
+    return page("page.html", names, script_data(parts), values)
 
 
 def strip(found: Found, said: Answer) -> list[tuple[str, str, str]]:
@@ -104,5 +101,7 @@ def script_data(parts: Parts) -> dict[str, object]:
     return {"mixes": mix_cards(parts.found, mixes), **own}
 
 
-def _section(made: Environment, part: Part) -> str:
-    return made.get_template(f"sections/{part.name}.html").render(shown=part.shown)
+def _section(part: Part, anchors: Mapping[str, str]) -> str:
+    """A section; `trials_of` says where the trials of a mix stand, or "" where they do not."""
+    template = environment().get_template(f"sections/{part.name}.html")
+    return template.render(shown=part.shown, trials_of=lambda mix: anchors.get(mix, ""))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,8 +21,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 SHARED = ("base", "lines", "tables")  # styles and scripts that all pages rely on
 
 
+@cache
 def environment() -> Environment:
-    """Templates, with what all of them can call; all text is escaped."""
+    """Templates, each compiled once, with what all of them can call; all text is escaped."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -36,7 +38,6 @@ def environment() -> Environment:
 
 
 def page(
-    made: Environment,
     template: str,
     names: Iterable[str],
     data: Mapping[str, object],
@@ -45,7 +46,6 @@ def page(
     """A page that needs nothing but itself.
 
     Args:
-        made: From `environment`.
         template: Name of the template of the whole page.
         names: Of the styles and scripts beside the shared ones, where there are such files.
         data: What scripts are given.
@@ -53,17 +53,21 @@ def page(
     """
     wanted = (*SHARED, *names)
     style, script = (_joined(kind, wanted) for kind in ("css", "js"))
-    return made.get_template(template).render(
-        {
-            "all_looks": [*LOOKS.values(), SEVERAL, OTHER],
-            "maker": maker(),
-            "data": _json({"latex": LETTERS, **data}),
-            "style": style,
-            "script": script,
-            "style_hash": _hash(style),
-            "script_hash": _hash(script),
-            **values,
-        }
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            {
+                "all_looks": [*LOOKS.values(), SEVERAL, OTHER],
+                "maker": maker(),
+                "data": _json({"latex": LETTERS, **data}),
+                "style": style,
+                "script": script,
+                "style_hash": _hash(style),
+                "script_hash": _hash(script),
+                **values,
+            }
+        )
     )
 
 
