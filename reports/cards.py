@@ -11,12 +11,23 @@ Card = dict[str, str]
 
 
 def mix_cards(found: Found, mixes: Iterable[str]) -> dict[str, Card]:
-    """Key of each of these mixes -> its label, and its letter on the front if it has one."""
+    """Key of each of these mixes -> its label, its letter on the front, and its status if any."""
     cards = {mix: {"label": found.label(mix)} for mix in mixes}
+    for mix, card in cards.items():
+        if status := said_status(found, mix):
+            card["status"] = status
     for mix, letter in found.letters.items():
         if mix in cards:
             cards[mix]["letter"] = letter
     return cards
+
+
+def said_status(found: Found, mix: str) -> str:
+    """What a mix that does not compete is, or how it ended; "" for all others."""
+    status = found.status(mix)
+    if found.number(mix, "baseline"):
+        return "baseline"
+    return "" if status in ("done", "partial") else status
 
 
 def objectives(found: Found, mix: str) -> list[tuple[str, str]]:

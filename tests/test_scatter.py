@@ -83,7 +83,7 @@ def test_measures_are_in_the_unit_that_is_shown(found, shown):
     latency = shown.measure("latency")
     assert latency.heading == "Latency, ms"
     seconds = found.table.loc[list(shown.mixes), "latency"].to_numpy(dtype=float)
-    assert latency.value == pytest.approx(1000 * seconds, nan_ok=True)
+    assert latency.value == pytest.approx(1000 * seconds, abs=5.1e-5, nan_ok=True)
     assert latency.spread == "95\xa0% interval"
     assert shown.measure("psnr").spread == "95\xa0% interval over 3 seeds"
 
@@ -292,7 +292,8 @@ def test_a_baseline_and_a_mix_without_a_result_can_be_compared(found, shown):
     assert [head.look for head in table.heads][1:] == [None, None]
     psnr = dict(table.lines)["PSNR"]
     assert psnr[1].verdict == "worse"
-    assert (psnr[2].value, psnr[2].gap) == ("–", "")
+    assert psnr[2].verdict == "even"  # of two seeds nothing can be claimed
+    assert [head.status for head in table.heads] == ["", "baseline", "diverged"]
 
 
 def test_the_script_gets_lists_as_long_as_there_are_mixes(found, shown):

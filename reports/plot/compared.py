@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.cards import said_status
 from reports.families import Look
 from reports.found import Found
 from reports.plot.measures import Measure
@@ -27,12 +28,14 @@ class Head:
         letter: Its letter on the front.
         label: Its label.
         look: How it is drawn in the plot; None of a mix that is not in it.
+        status: What it is if it does not compete: baseline, diverged; "" otherwise.
     """
 
     mix: str
     letter: str
     label: str
     look: Look | None
+    status: str
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def cells(shown: Plot, measure: Measure, mixes: Sequence[int]) -> tuple[Cell, ..
 def _head(found: Found, shown: Plot, at: int) -> Head:
     mix = shown.mixes[at]
     look = shown.colours[shown.slot][at] if at < shown.competing else None
-    return Head(mix, found.letters.get(mix, ""), found.label(mix), look)
+    letter, status = found.letters.get(mix, ""), said_status(found, mix)
+    return Head(mix, letter, found.label(mix), look, status)
 
 
 def _cell(shown: Plot, measure: Measure, text: Scale, mix: int, first: int, best: bool) -> Cell:

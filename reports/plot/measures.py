@@ -19,7 +19,7 @@ QUALITIES = ("psnr", "gain", "ssim", "ssim_gain")
 PAD = 0.1  # room above and below an accuracy, as a share of what is drawn
 COST_PAD = 0.05
 TICKS = 6
-FINER = 3  # digits that are kept beyond those shown: enough to draw by
+FINER = 2  # digits that are kept beyond those shown: enough to draw by
 WHOLE = 9  # digits after the point of a count, so that a count of billions keeps all
 FEWEST_POINTS = 1 / 3  # share of the height that the points keep, however long their bars are
 

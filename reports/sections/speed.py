@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from reports.cards import baselines
 from reports.escaping import escape_markdown
+from reports.families import Look, in_order
 from reports.found import Found
 from reports.goals import by_gain, quality_metric, scale
 from reports.plot.compared import Compared, compared
 from reports.plot.crowd import MOST
-from reports.plot.drawing import Panel
+from reports.plot.drawing import Panel, Point
 from reports.plot.payload import payload
 from reports.plot.plot import Plot, plot
 from reports.sections.scatter import Scatter, scatter
@@ -59,6 +60,24 @@ class Speed:
     def sparse(self) -> bool:
         """Whether there is room for the bars of every point."""
         return self.panel is not None and len(self.panel.points) <= SPARSE
+
+    @property
+    def worded(self) -> tuple[Point, ...]:
+        """Points with bars and words of their own: all if there is room, or what stands out."""
+        points = self.panel.points if self.panel else ()
+        kept = [p for p in points if self.sparse or p.on_front or p.letter or p.below]
+        return tuple(sorted(kept, key=lambda point: point.on_front))
+
+    @property
+    def wordless(self) -> tuple[tuple[Look, tuple[Point, ...]], ...]:
+        """The other points, look by look."""
+        rest = set(self.panel.points if self.panel else ()) - set(self.worded)
+        looks = self.scatter.families.get(self.scatter.slot, {})
+        ordered = sorted(rest, key=lambda point: (point.x, point.y))
+        return tuple(
+            (look, tuple(point for point in ordered if looks[point.mix] == look))
+            for look in in_order(looks[point.mix] for point in ordered)
+        )
 
 
 def collect(given: Given) -> Speed:

@@ -25,6 +25,8 @@
     return `${words}; ${alike} of the other ${plot.plural(within.length - 1, "mix")} within it can't be told from it.`;
   };
 
+  const spoken = (words) => (/^.[A-Z]/.test(words) ? words : words[0].toLowerCase() + words.slice(1));
+
   /** The slider under the plot; returns what shows a budget anew. */
   plot.budgets = (field, state, sceneOf) => {
     const slider = one("#speed-budget");
@@ -37,11 +39,11 @@
       slider.setAttribute("aria-label", `Budget: ${bound}`);
       const words = state.budget === null ? "no limit" : plot.text(scene.x, state.budget);
       slider.setAttribute("aria-valuetext", words);
-      one("#speed-budget-name").textContent = `${bound} `;
+      one("#speed-budget-name").textContent = state.budget === null ? "Budget" : `${bound} ${words}`;
       one(".veils", field).replaceChildren(...plot.veil(scene, state));
       all(".winner", field).forEach((node) => node.classList.remove("winner"));
       one("#speed-winner").textContent = state.budget === null
-        ? "no limit: move the slider under the plot to set one." : `${words}: ${winner(field, state, scene)}`;
+        ? `Move the dot on the axis to ask what is best with ${spoken(bound)} so much.` : winner(field, state, scene);
       none.hidden = state.budget === null;
     };
     slider.addEventListener("input", () => {

@@ -34,13 +34,14 @@
     return node;
   };
   const head = (mix, place, state, acts) => {
-    const { label, letter } = plot.card(mix);
+    const { label, letter, status } = plot.card(mix);
     const cell = make("th");
     cell.scope = "col";
     const top = cell.appendChild(make("span", "", "pin-head"));
     top.append(make("span", String(place + 1), "pin-number"));
     if (mix < given.competing) top.append(swatch(plot.slug(state.slot, mix)));
     if (letter) top.append(make("span", letter, "letter"));
+    if (status) top.append(make("span", status, "status"));
     const trials = document.getElementById(`trials-${given.mixes[mix]}`);
     if (trials) {
       const link = top.appendChild(make("a", "trials"));

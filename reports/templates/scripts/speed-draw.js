@@ -57,7 +57,6 @@
     const [x, y] = [percent(point.x), percent(point.y)];
     const slug = plot.slug(state.slot, point.mix);
     const pin = state.pinned.indexOf(point.mix);
-    const { letter } = plot.card(point.mix);
     const names = ["point", slug, point.on && "front", pin >= 0 && "pinned"].filter(Boolean).join(" ");
     const node = svg("g", {
       class: names, "data-mix": given.mixes[point.mix], "data-at": point.mix, role: "button", tabindex: -1,
@@ -65,10 +64,18 @@
     });
     if (point.on || pin >= 0 || scene.points.length <= SPARSE) node.append(...bars(point));
     node.append(svg("circle", { class: "halo", cx: x, cy: y, r: 11 }), svg("use", { href: `#shape-${slug}`, x, y }));
-    if (letter) node.append(svg("text", { class: "letter-mark", x, y, dx: -9, dy: -7, "text-anchor": "end" }, letter));
-    if (pin >= 0) node.append(svg("text", { class: "pin-mark", x, y, dx: 10, dy: 17 }, String(pin + 1)));
-    if (point.edge) node.append(svg("text", { class: "tick", x, y, dy: -9, "text-anchor": "middle" }, "↓"));
     return node;
+  };
+  /** Letter, number of its pin, and an arrow where it lies outside. */
+  const words = (point, state) => {
+    const [x, y] = [percent(point.x), percent(point.y)];
+    const pin = state.pinned.indexOf(point.mix);
+    const { letter } = plot.card(point.mix);
+    return [
+      letter && svg("text", { class: "letter-mark", x, y, dx: -9, dy: -7, "text-anchor": "end" }, letter),
+      pin >= 0 && svg("text", { class: "pin-mark", x, y, dx: 10, dy: 17 }, String(pin + 1)),
+      point.edge && svg("text", { class: "tick", x, y, dy: -9, "text-anchor": "middle" }, "↓"),
+    ].filter(Boolean);
   };
   const says = (point, { x, y }) => {
     const { label, letter } = plot.card(point.mix);
@@ -102,6 +109,7 @@
     scene.ghosts.forEach(([x, y]) => inner.append(svg("circle", { class: "ghost", cx: percent(x), cy: percent(y), r: 2.5 })));
     inner.append(...steps(scene.before, "step before"), ...steps(scene.steps, "step"));
     inner.append(...points.map((point) => mark(point, scene, state)));
+    inner.append(svg("g", { class: "words", "aria-hidden": "true" }, ...points.flatMap((point) => words(point, state))));
     inner.append(svg("g", { class: "veils", "aria-hidden": "true" }, ...plot.veil(scene, state)));
     field.replaceChildren(inner);
     field.setAttribute("role", "group");

@@ -36,7 +36,8 @@
     pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
     let x = 0;
     const colour = given.colours.find((each) => each.name === state.slot);
-    colour.looks.forEach(([slug, name]) => {
+    const drawn = new Set(colour.codes.slice(0, given.competing));
+    colour.looks.filter((_, code) => drawn.has(code)).forEach(([slug, name]) => {
       const shape = document.getElementById(`shape-${slug}`).getAttribute("d");
       const fill = getComputedStyle(report.one(`.swatch.${slug} use`) || document.body).fill;
       const length = pen.measureText(name).width;
