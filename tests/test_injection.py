@@ -38,7 +38,7 @@ COMMANDS = re.findall(
     midrule bottomrule par smallskip footnotesize scriptsize textbf documentclass usepackage
     emergencystretch title author date maketitle section input includegraphics linewidth textwidth
     nocite bibliographystyle bibliography onecolumn appendix paragraph cite endfirsthead endhead
-    endlastfoot texttt url IfFileExists
+    endlastfoot texttt url IfFileExists allowbreak
     """,
 )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +19,7 @@ from reports.sections.learning import curve_name, mean_curves
 from reports.units import title
 
 MOST = 500  # lines behind those of the front
+HEIGHT = 0.62  # of the figure, as a share of its width
 LETTERS = 8  # lines with a letter at their end
 
 
@@ -26,7 +30,8 @@ def curves_figure(found: Found, style: Style) -> Figure:
     with inked(style):
         if curves.empty:
             return empty(style, "No learning curve has been recorded yet")
-        figure, (axes,) = blank(style, 0.62 * style.width)
+        figure, (axes,) = blank(style, HEIGHT * style.width)
+        _held(axes, curves, rises=_rises(found, name))
         _others(axes, curves)
         _chosen(axes, found, curves, style)
         unit = found.metrics[name].unit if name in found.metrics else ""
@@ -34,7 +39,6 @@ def curves_figure(found: Found, style: Style) -> Figure:
         axes.set_ylabel(style.shown(title(name)) + (f" ({unit})" if unit else ""))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        _held(axes, curves, rises=name in found.metrics and found.metrics[name].better == "higher")
     return figure
 
 
@@ -49,9 +53,10 @@ def _others(axes: Axes, curves: pd.DataFrame) -> None:
 
 
 def _chosen(axes: Axes, found: Found, curves: pd.DataFrame, style: Style) -> None:
-    """The mixes of the front over all others."""
+    """The mixes of the front over all others, with their letters at the end."""
     steps = curves.columns.to_numpy(dtype=float)
     families = whole(found.stages[found.stages["mix"].isin(list(found.letters))])
+    ends = []
     for mix, letter in list(found.letters.items())[:LETTERS]:
         if mix not in curves.index:
             continue
@@ -59,17 +64,25 @@ def _chosen(axes: Axes, found: Found, curves: pd.DataFrame, style: Style) -> Non
         seen = ~np.isnan(row)
         color = look(families.get(mix, "")).color
         axes.plot(steps[seen], row[seen], color=color, linewidth=1.2, zorder=2)
-        end = (steps[seen][-1], row[seen][-1])
+        ends.append((float(row[seen][-1]), float(steps[seen][-1]), letter, color))
+    _at_the_ends(axes, sorted(ends), style)
+
+
+def _at_the_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], style: Style) -> None:
+    """Letters from the lowest line up, moved apart where lines end together."""
+    low, high = axes.get_ylim()
+    line = 1.15 * style.text / (72 * HEIGHT * style.width) * (high - low) / 0.8
+    above = -math.inf
+    for value, step, letter, color in ends:
+        above = max(value, above + line)
+        at = {"textcoords": axes.transData, "xytext": (step, above)}
         axes.annotate(
-            letter,
-            end,
-            (3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=style.text,
-            fontweight="bold",
-            color=color,
+            f" {letter}", (step, value), va="center", fontweight="bold", color=color, **at
         )
+
+
+def _rises(found: Found, name: str) -> bool:
+    return name in found.metrics and found.metrics[name].better == "higher"
 
 
 def _held(axes: Axes, curves: pd.DataFrame, *, rises: bool) -> None:

@@ -32,7 +32,7 @@ def effects_figure(found: Found, style: Style) -> Figure:
             return empty(style, "No choice can be compared yet")
         axes_named = len({axis for axis, _ in rows})
         figure = Figure(
-            figsize=(style.width, 0.5 + ROW * len(rows) + GAP * axes_named), layout="constrained"
+            figsize=(style.width, 0.5 + ROW * len(rows) + GAP * axes_named), layout=style.layout
         )
         grid = figure.subplots(1, len(lanes), sharey=True, squeeze=False)[0]
         heights = _heights(rows)

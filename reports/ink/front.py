@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
 from reports.units import plain
 
 MANY = 2000  # points; more are stored as dots, or the file is too large for a paper
+NARROW = 5.0  # inches below which a legend has no room beside the points
 BARS = 400  # points with error bars at most
 
 
@@ -39,17 +41,24 @@ def front_figure(
     with inked(style):
         if rows.empty:
             return empty(style, "No mix has both an accuracy and a cost yet")
-        figure, (axes,) = blank(style, 0.66 * style.width)
+        figure, (axes,) = blank(style, (0.62 if style.width >= NARROW else 0.78) * style.width)
         _points(axes, found, rows, (quality, cost), _looks(found, rows, slot))
         _staircase(axes, found, rows, (quality, cost))
         _letters(axes, found, rows, (quality, cost), style)
         _scales(axes, found, rows, (quality, cost))
-        named = style.shown(plain(slot)) if slot else None
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}  # no corner is free for sure
-        axes.legend(frameon=False, title=named, handletextpad=0.3, **beside)
+        _legend(axes, style, style.shown(plain(slot)) if slot else None)
         if style.titled and title:
             axes.set_title(style.shown(title)[:120], loc="left")
     return figure
+
+
+def _legend(axes: Axes, style: Style, title: str | None) -> None:
+    """Beside the points, as no corner is free for sure; above them in a column."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "title": title}
+    if style.width < NARROW:
+        place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": 3}
+        place |= {"columnspacing": 1.2, "borderpad": 0.0}
+    axes.legend(frameon=False, handletextpad=0.3, **place)
 
 
 def _looks(found: Found, rows: pd.DataFrame, slot: str) -> dict[str, Look]:

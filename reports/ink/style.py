@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 from matplotlib import font_manager
@@ -40,6 +41,11 @@ class Style:
     titled: bool = False
     tight: bool = False
     dpi: int = 200
+
+    @property
+    def layout(self) -> Literal["constrained"] | None:
+        """How matplotlib makes room for what stands beside the axes; not where files are cut."""
+        return None if self.tight else "constrained"
 
     def shown(self, text: str) -> str:
         """A text in letters that these fonts have; others are named by their number."""
@@ -94,7 +100,7 @@ def blank(
         rows: Of axes.
         columns: Of axes; all share what goes across and up.
     """
-    figure = Figure(figsize=(style.width, height), layout="constrained")
+    figure = Figure(figsize=(style.width, height), layout=style.layout)
     grid = figure.subplots(rows, columns, sharex="all", sharey="all", squeeze=False)
     axes = [each for row in grid for each in row]
     for each in axes:
@@ -121,9 +127,10 @@ def empty(style: Style, words: str) -> Figure:
 
 def save_all(figure: Figure, paths: Sequence[Path], style: Style) -> list[Path]:
     """Write a figure in several formats; where everything goes is settled once."""
-    with inked(style):
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if not style.tight:
+        with inked(style):
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return [save(figure, path, style) for path in paths]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from reports.units import count, plain
 __all__ = ["Paragraph", "details", "in_latex", "in_markdown", "in_text", "things"]
 
 LEVELS = 8  # of an axis that are listed
+HASH = re.compile("[0-9a-f]{32,}")
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,15 @@ def _sentences(paragraph: Paragraph, keys: Mapping[str, tuple[str, ...]]) -> str
 
 def _part(part: str | Cited, keys: Mapping[str, tuple[str, ...]]) -> str:
     if isinstance(part, str):
-        return escape_latex(part)
+        return HASH.sub(_breakable, escape_latex(part))
     papers = keys.get(part.thing, ())
     return escape_latex(part.text) + (f"~\\cite{{{','.join(papers)}}}" if papers else "")
+
+
+def _breakable(found: re.Match[str]) -> str:
+    """A hash that lines can break, or it would stand over the margin."""
+    text = found[0]
+    return r"\allowbreak{}".join(text[at : at + 8] for at in range(0, len(text), 8))
 
 
 def _source(choice: Mapping[str, object]) -> str:

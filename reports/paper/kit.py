@@ -19,7 +19,7 @@ from reports.ink.networks import networks_figure
 from reports.ink.style import COLUMN, PAGE, Style, save_all
 from reports.paper.bibliography import RECORD, Bibliography, bibliography, run_entry
 from reports.paper.details import details, in_latex, in_markdown, things
-from reports.paper.results_table import results_sheet
+from reports.paper.results_table import all_sheet, results_sheet
 from reports.paper.settings import settings_of
 from reports.paper.swaps_table import swaps_sheet
 from reports.plot.plot import slot_of_strongest
@@ -28,7 +28,6 @@ from reports.sections import drawings
 from reports.sections.mixes import mixes
 from reports.sections.section import Given
 from reports.sections.swaps import swap_table
-from reports.tables import latex
 from reports.units import spoken, title
 
 TEMPLATE = Path(__file__).with_name("main.tex")
@@ -117,7 +116,7 @@ def _texts(kit: _Kit) -> dict[str, str]:
         "methods.md": "\n\n".join(in_markdown(told)) + "\n",
         "references.bib": kit.sources.text + "\n" + _own(found),
         "tables/results.tex": results_sheet(found, table).latex,
-        "tables/all_mixes.tex": latex(table, found.facts.get("question", "")),
+        "tables/all_mixes.tex": all_sheet(found, table).latex,
     }
     if swaps is not None:
         texts["tables/swaps.tex"] = swaps_sheet(swaps).latex

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reports.answer import quality_metric
 from reports.escaping import escape_latex
 from reports.found import Found
 from reports.paper.best import Best, best_of
-from reports.paper.sheet import Sheet, bold, small
+from reports.paper.sheet import Sheet, beside, bold
 from reports.sections.mixes import Cell, Column, Row, Table
 from reports.units import ABSENT, count, percent, plain
 
@@ -22,14 +23,26 @@ ALIKE = r"$^{\dagger}$"
 
 
 def results_sheet(found: Found, table: Table) -> Sheet:
-    """The table; bold is what is the best of its column beyond doubt.
+    """The front and the zeros; bold is what is the best of its column beyond doubt.
 
     Args:
         found: What was found.
         table: All mixes, as the report lists them.
     """
-    chosen = _columns(found, table)
     rows = _rows(found, table)
+    sheet = _sheet(found, table, rows)
+    return replace(sheet, label="tab:results", wide=True)
+
+
+def all_sheet(found: Found, table: Table) -> Sheet:
+    """The same of every mix that the report lists."""
+    kept = {*TRAINED, "baseline", "input"}
+    sheet = _sheet(found, table, [row for row in table.rows if row.status in kept])
+    return replace(sheet, label="tab:all")
+
+
+def _sheet(found: Found, table: Table, rows: Sequence[Row]) -> Sheet:
+    chosen = _columns(found, table)
     keys = [row.mix for row in rows if row.mix and row.status != "baseline"]
     best = {table.columns[at].metric: _best(found, table.columns[at], keys) for at in chosen}
     axes = [str(axis) for axis in found.levels]
@@ -37,7 +50,7 @@ def results_sheet(found: Found, table: Table) -> Sheet:
     zeros = next((at for at, row in enumerate(rows) if row.status in ("baseline", "input")), 0)
     return Sheet(
         caption=_caption(found),
-        label="tab:results",
+        label="",
         columns=["l", "l" * len(axes) if axes else r"p{0.36\linewidth}", "r" * len(chosen)],
         head=[
             "",
@@ -54,7 +67,6 @@ def results_sheet(found: Found, table: Table) -> Sheet:
         ],
         rules=frozenset({zeros} if zeros else ()),
         notes=_notes(found, best.values(), rows),
-        wide=True,
     )
 
 
@@ -62,6 +74,8 @@ def _columns(found: Found, table: Table) -> list[int]:
     """Places of the columns that a paper has room for: objectives first, then what is usual."""
     known = {column.metric: at for at, column in enumerate(table.columns)}
     wanted = dict.fromkeys([quality_metric(found), *found.objectives, *FIRST])
+    if "psnr" in known and quality_metric(found) != "gain":
+        wanted.pop("gain", None)  # the degraded input has a row of its own
     chosen = [known[name] for name in wanted if name in known][:COLUMNS]
     return sorted(chosen)
 
@@ -102,8 +116,7 @@ def _cell(row: Row, metric: str, cell: Cell, best: Mapping[str, Best]) -> str:
         text = bold(text)
     elif found.judged and not found.alone and row.mix in {found.mix, *found.alike}:
         text += ALIKE
-    spread = cell.spread if cell.spread.startswith("±") else cell.spread and f"[{cell.spread}]"
-    return f"{text} {small(escape_latex(spread))}".strip()
+    return f"{text} {beside(cell.spread)}".strip()
 
 
 def _caption(found: Found) -> str:

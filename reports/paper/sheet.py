@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from reports.escaping import escape_latex
+
 LONG = 45  # rows from which a table goes over several pages
 
 
@@ -48,14 +50,21 @@ def small(text: str) -> str:
     return f"{{\\scriptsize {text}}}" if text else ""
 
 
+def beside(interval: str) -> str:
+    """An interval (a to b, or a–b) or a half of one (±a) as it stands beside its number."""
+    if not interval or interval.startswith("±"):
+        return small(escape_latex(interval))
+    return small(escape_latex(f"[{interval.replace(' to ', ', ').replace('–', ', ')}]"))
+
+
 def _floating(sheet: Sheet) -> str:
     kind = "table*" if sheet.wide else "table"
     lines = [
         "% needs \\usepackage{booktabs}",
         f"\\begin{{{kind}}}[t]",
         "\\centering",
-        "\\small",
-        "\\setlength{\\tabcolsep}{4pt}",
+        "\\footnotesize",
+        "\\setlength{\\tabcolsep}{3.5pt}",
         f"\\caption{{{sheet.caption}}}",
         *([f"\\label{{{sheet.label}}}"] if sheet.label else []),
         f"\\begin{{tabular}}{{{''.join(sheet.columns)}}}",
@@ -74,8 +83,8 @@ def _floating(sheet: Sheet) -> str:
 def _long(sheet: Sheet) -> str:
     lines = [
         "% needs \\usepackage{booktabs,longtable}; in two columns put \\onecolumn before it",
-        "{\\small",
-        "\\setlength{\\tabcolsep}{4pt}",
+        "{\\footnotesize",
+        "\\setlength{\\tabcolsep}{3.5pt}",
         f"\\begin{{longtable}}{{{''.join(sheet.columns)}}}",
         f"\\caption{{{sheet.caption}}}" + (f"\\label{{{sheet.label}}}" if sheet.label else ""),
         "\\\\",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.escaping import escape_latex
-from reports.paper.sheet import Sheet, bold, small
+from reports.paper.sheet import Sheet, beside, bold
 from reports.sections.swaps import Change, Row, Swaps
 from reports.units import count, percent
 
@@ -46,8 +46,7 @@ def _cell(change: Change | None) -> str:
     if change is None:
         return MISSING
     text = escape_latex(change.text)
-    interval = small(escape_latex(f"[{change.interval}]")) if change.interval else ""
-    return f"{bold(text) if change.sure else text} {interval}".strip()
+    return f"{bold(text) if change.sure else text} {beside(change.interval)}".strip()
 
 
 def _rules(rows: Sequence[Row]) -> frozenset[int]:
