@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pandas as pd
 
 from reports.record import Metric
 from reports.record.hashing import record_hash
 from reports.units import Scale, scale_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Found:
     curve: pd.DataFrame
     notes: pd.DataFrame
     _columns: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[object, object] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def record_hash(self) -> str:
@@ -135,3 +139,15 @@ class Found:
         if column not in self.table:
             return [math.nan] * len(self.table)
         return [float(value) for value in self.table[column]]
+
+
+def kept(function: Callable[[Found], T]) -> Callable[[Found], T]:
+    """A function of what was found and nothing else: made once, and kept beside it."""
+
+    @wraps(function)
+    def once(found: Found) -> T:
+        if function not in found._kept:
+            found._kept[function] = function(found)
+        return cast(T, found._kept[function])
+
+    return once

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.analysis.ranking import Comparison, Place, compare, overlapping, places
 from reports.axes import Axis, axis, wants_log
-from reports.found import Found
+from reports.found import Found, kept
 from reports.results import main_mode
 from reports.sittings import METRIC, rounds_of
 from reports.units import count, percent, spoken, title
@@ -78,6 +78,7 @@ class Ranks:
         return self.pairs - self.separable
 
 
+@kept
 def ranks(found: Found) -> tuple[Ranks, ...]:
     """A ranking for each mode in which two mixes or more were timed together, the main one first.
 
