@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ablate.cli import main
 from ablate.engines.job import Done, Event, Job
@@ -15,13 +16,13 @@ from ablate.fidelity.checking import carry_out, prepare
 from ablate.fidelity.choosing import choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError
-from ablate.mix import mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.runs.identity import Sources
 from ablate.study import load_study
 from reports.fidelity.longer import longer as longer_trainings
-from reports.record import Record
+from reports.record import Measurement, Note, Record
 from reports.results import read
-from tests.small_runs import MACHINE, TEXT, Engine, done, failed, start
+from tests.small_runs import KNOWN, MACHINE, TEXT, Engine, done, failed, start, write_study
 
 BLOCKS = ("convnext", "nafblock", "rdcnn", "plain_block")
 FOUR = TEXT.replace('["identity", "nafblock"]', json.dumps(BLOCKS))
@@ -42,8 +43,20 @@ def ranked(job: Job) -> Event:
     return replace(event, result=replace(event.result, values=values))
 
 
+def counted(mix: Mix, *how: object) -> tuple[list[Measurement], list[Note]]:
+    """What a mix costs, without a network."""
+    return [Measurement(mix.key, "params", 1000.0)], []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uncounted() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(KNOWN, "ablate.runs.runner.count_mix", counted)
+        yield
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(uncounted: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of four mixes with two seeds, from the worst to the best."""
     path = tmp_path_factory.mktemp("fidelity")
     assert start(path, FOUR, ranked).trained == 8
@@ -56,11 +69,15 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Engine]:
 
     def patch(end: Callable[[Job], Event] = ranked) -> Engine:
         engine = Engine(end)
+        for target, known in KNOWN.items():
+            monkeypatch.setattr(target, known)
         monkeypatch.setattr("ablate.runs.opening.describe", lambda: dict(MACHINE))
         monkeypatch.setattr(Sources, "training", lambda sources: "0123456789abcdef")
         monkeypatch.setattr("ablate.runs.runner.time_run", lambda *given: None)
         monkeypatch.setattr("ablate.runs.running._report", lambda place: place.report)
+        monkeypatch.setattr("ablate.runs.running._last_word", lambda context: "")
         monkeypatch.setattr("ablate.runs.running.LocalEngine", lambda: engine)
+        monkeypatch.setattr("ablate.results.Run.report", lambda run: run.folder.report)
         return engine
 
     return patch
@@ -208,7 +225,7 @@ def test_the_command_says_what_it_will_take_and_then_what_it_found(
     assert (code, said["event"]) == (0, "Fidelity")
     assert said["sentences"][0].startswith("Trained 4 times as long, 8 steps, 4 mixes of the front")
     assert "Choosing by the short training loses" in said["sentences"][2]
-    assert "Trained 4 times as long, 8 steps" in Path(said["report"]).read_text("utf-8")
+    assert said["report"] == str(copied / "run" / "report.html")
 
 
 @pytest.mark.parametrize(
@@ -254,10 +271,8 @@ def test_another_study_or_other_images_are_refused(folder: Path, tmp_path: Path)
     other.write_text(text.replace("width = 8", "width = 12"), encoding="utf-8")
     with pytest.raises(RunError, match="is not what it was in this study; name the file that the"):
         prepare(folder / "run", file=other)
-    (tmp_path / "photos").mkdir()
-    for photo in sorted((folder / "photos").iterdir())[:1]:
-        (tmp_path / "photos" / photo.name).write_bytes(photo.read_bytes())
-    other.write_text((folder / "study.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    write_study(tmp_path, FOUR)
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "photos" / "0.png")
     with pytest.raises(RunError, match=r"the images are not those that this run began with$"):
         prepare(folder / "run", file=other)
 

@@ -43,7 +43,7 @@ def test_a_perfect_order_of_more_mixes_is_surer():
     assert few.low < 0.8 < 0.97 < many.low < many.high == 1.0
 
 
-@pytest.mark.parametrize(("n", "rho"), [(12, 0.7), (24, 0.95), (24, 0.0), (80, 0.9)])
+@pytest.mark.parametrize(("n", "rho"), [(6, 0.9), (12, 0.7), (24, 0.95), (80, 0.0)])
 def test_intervals_cover_the_tau_of_the_mixes_that_these_were_drawn_from(n: int, rho: float):
     """Of two normal numbers with correlation rho tau is 2 asin(rho) / pi (Greiner 1909)."""
     rng, truth, covered = np.random.default_rng(3), 2 * math.asin(rho) / math.pi, 0
@@ -52,7 +52,7 @@ def test_intervals_cover_the_tau_of_the_mixes_that_these_were_drawn_from(n: int,
         second = rho * first + math.sqrt(1 - rho**2) * rng.standard_normal(n)
         found = agreement(first, second, draws=200)
         covered += found.low <= truth <= found.high
-    assert 0.91 <= covered / 200 <= 0.995
+    assert 0.91 <= covered / 200
 
 
 def test_of_the_best_few_those_that_stay_are_counted():
@@ -113,8 +113,8 @@ def test_far_apart_mixes_settle_at_once_whatever_the_seeds():
 def test_two_seeds_agree_as_far_as_their_noise_lets_them():
     """Noise as large as the mixes' spread: each seed correlates 1/2 with another, tau is 1/3."""
     rng = np.random.default_rng(1)
-    values = rng.standard_normal((400, 1)) + rng.standard_normal((400, 3))
-    assert between_seeds(values, values) == pytest.approx(1 / 3, abs=0.03)
+    values = rng.standard_normal((900, 1)) + rng.standard_normal((900, 4))
+    assert between_seeds(values, values) == pytest.approx(1 / 3, abs=0.025)
     assert between_seeds(UP[:, None] + np.zeros(2), UP[:, None] + np.zeros(2)) == 1.0
     assert math.isnan(between_seeds(UP[:, None], UP[:, None]))
     gaps = np.where(np.eye(12, 2) > 0, np.nan, UP[:, None])

@@ -94,7 +94,8 @@ def test_it_is_said_in_words_and_in_a_table(settling: Path):
     assert "would have lost 1.20\u00a0dB." in text
     assert "From step\u00a0300 on the best three stayed the same" in text
     assert "they had settled by then in 100\u00a0% of cases" in text
-    assert "Two seeds order the mixes with tau 1.00 in the end" in text
+    assert "Two seeds order the mixes with tau 1.00 in the end, one seed at step\u00a0200 and" in text
+    assert "in the end with 0.14: more than the seeds' doing separates the checkpoint" in text
     assert section.bands == ("all, 8", "best half, 4")
     assert [row.place for row in section.rows] == ["100", "200", "300", "400 (end)"]
     assert [row.taus[0][0] for row in section.rows] == ["−1.00", "0.14", "1.00", "1.00"]

@@ -8,6 +8,7 @@ from reports.analysis.fidelity import Agreement
 from reports.fidelity.judging import Checkpoint, Judged
 from reports.units import TIE, Scale, count, percent
 
+ALIKE = 0.9  # of the agreement of two seeds: as good a judge as another seed, nearly
 CAVEAT = (
     "A checkpoint lies inside a schedule whose learning rate has not fallen yet, so it is a "
     "harsher judge than a training planned to be as short. What a longer training would say, "
@@ -88,8 +89,10 @@ def _best_few(judged: Judged) -> str:
 def _seeds(judged: Judged) -> str:
     if math.isnan(judged.seeds_agree) or math.isnan(judged.half.other_seed):
         return ""
-    return (
-        f"Two seeds order the mixes with tau {number(judged.seeds_agree)} in the end; one seed at "
-        f"{place(judged.half)} and another in the end with {number(judged.half.other_seed)}. As "
-        "far as these are alike, what the checkpoint got wrong is the seeds' doing."
+    text = (
+        f"Two seeds order the mixes with tau {number(judged.seeds_agree)} in the end, one seed at "
+        f"{place(judged.half)} and another in the end with {number(judged.half.other_seed)}: "
     )
+    if judged.half.other_seed >= ALIKE * judged.seeds_agree:
+        return f"{text}what the checkpoint got wrong is little more than the seeds' doing."
+    return f"{text}more than the seeds' doing separates the checkpoint from the end."
