@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from reports.answer import cost_metric, quality_metric
 from reports.found import Found
+from reports.ink.colours import telling_slot
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure as whole_front_figure
 from reports.ink.style import FAINT, INK, SCREEN, blank, inked, save, save_all
-from reports.plot.plot import slot_of_strongest
 from reports.units import scale_of
 
 ENDINGS = ("png", "svg")
@@ -27,7 +27,7 @@ def draw_report(found: Found, folder: Path) -> list[Path]:
         folder: Where they go.
     """
     question = found.facts.get("question", "")
-    quality, cost, slot = quality_metric(found), cost_metric(found), slot_of_strongest(found)
+    quality, cost, slot = quality_metric(found), cost_metric(found), telling_slot(found)
     figures = {
         "accuracy_vs_latency": whole_front_figure(found, SCREEN, quality, cost, slot, question),
         "effects": effects_figure(found, SCREEN),

@@ -71,7 +71,7 @@ def _chosen(axes: Axes, found: Found, curves: pd.DataFrame, style: Style) -> Non
 def _at_the_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], style: Style) -> None:
     """Letters from the lowest line up, moved apart where lines end together."""
     low, high = axes.get_ylim()
-    line = 1.15 * style.text / (72 * HEIGHT * style.width) * (high - low) / 0.8
+    line = 1.02 * style.text / (72 * HEIGHT * style.width) * (high - low) / 0.8
     above = -math.inf
     for value, step, letter, color in ends:
         above = max(value, above + line)

@@ -12,6 +12,7 @@ from reports.answer import answer, cost_metric, quality_metric
 from reports.build import write_whole
 from reports.escaping import escape_latex
 from reports.found import Found
+from reports.ink.colours import telling_slot
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure
@@ -22,13 +23,12 @@ from reports.paper.details import details, in_latex, in_markdown, things
 from reports.paper.results_table import all_sheet, results_sheet
 from reports.paper.settings import settings_of
 from reports.paper.swaps_table import swaps_sheet
-from reports.plot.plot import slot_of_strongest
 from reports.results import read
 from reports.sections import drawings
 from reports.sections.mixes import mixes
 from reports.sections.section import Given
 from reports.sections.swaps import swap_table
-from reports.units import spoken, title
+from reports.units import plain, spoken, title
 
 TEMPLATE = Path(__file__).with_name("main.tex")
 WIDTHS = {"column": COLUMN, "page": PAGE}
@@ -125,7 +125,7 @@ def _texts(kit: _Kit) -> dict[str, str]:
 
 def _figures(kit: _Kit) -> dict[str, Callable[[Style], Figure]]:
     found = kit.found
-    quality, cost, slot = quality_metric(found), cost_metric(found), slot_of_strongest(found)
+    quality, cost, slot = quality_metric(found), cost_metric(found), telling_slot(found)
     figures: dict[str, Callable[[Style], Figure]] = {
         "front": lambda style: front_figure(found, style, quality, cost, slot),
         "effects": lambda style: effects_figure(found, style),
@@ -155,7 +155,7 @@ def _main(kit: _Kit, *, has_swaps: bool) -> str:
         "SWAPS": "\\input{tables/swaps}" if has_swaps else "% no two levels can be compared",
         "FRONT": escape_latex(
             f"Mean {quality} against {cost}; bars are intervals, the staircase joins mixes that no "
-            "other beats in the two, letters mark the front."
+            f"other beats in the two, letters mark the front.{_colour(telling_slot(found))}"
         ),
         "EFFECTS": escape_latex(
             "Mean difference of each level to the mean of its choice, all else equal; filled dots "
@@ -168,6 +168,10 @@ def _main(kit: _Kit, *, has_swaps: bool) -> str:
     for name, filling in gaps.items():
         text = text.replace(f"<<{name}>>", filling)
     return text
+
+
+def _colour(slot: str) -> str:
+    return f" Colour and shape: the family of blocks at {plain(slot)}." if slot else ""
 
 
 NETWORKS = r"""\begin{figure*}[t]
