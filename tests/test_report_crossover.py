@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from reports.build import sections
 from reports.crossing.reading import FILE, LARGEST, CrossingError, keep_crossings, read_crossings
-from reports.markdown import markdown as whole
-from reports.page import html
-from reports.sections.crossover import Crossover, crossover, markdown
+from reports.sections.crossover import SECTION, Crossover, crossover, markdown
+from tests import one_section
 from tests.simulated_run import simulate
 
 SIZES = [32, 64, 128]
@@ -125,20 +123,21 @@ def test_a_file_without_sentences_is_put_into_words(tmp_path: Path):
 
 
 def test_what_lies_beside_the_record_stands_in_the_report(record: Path, tmp_path: Path):
-    assert sections(record).shown("crossover") is None
+    assert one_section.data(SECTION, record) is None
     keep_crossings(written(tmp_path, FOUND), record.parent)
-    parts = sections(record)
-    page = html(parts, ())
+    section = one_section.data(SECTION, record)
+    assert section is not None
+    page = one_section.html(SECTION, section)
     assert '<section id="crossover" aria-labelledby="crossover-title">' in page
     assert "mwsa and emvm cross at 64" in page
     assert "15 interleaved rounds" in page
-    assert "| 64 | 4.00 | 4.00 | 8.00 |" in whole(parts)
+    assert "| 64 | 4.00 | 4.00 | 8.00 |" in one_section.markdown(SECTION, section)
     (record.parent / FILE).unlink()
 
 
 def test_a_file_that_is_of_no_use_is_said_and_the_rest_stays(record: Path, tmp_path: Path):
     (record.parent / FILE).write_text("{}", encoding="utf-8")
-    section = sections(record).shown("crossover")
+    section = one_section.data(SECTION, record)
     (record.parent / FILE).unlink()
     assert isinstance(section, Crossover)
     expected = "crossover.json: not a cross-over; expected what ablate crossover --json prints"
@@ -192,7 +191,9 @@ def test_a_name_is_text_wherever_it_stands(record: Path, tmp_path: Path):
     nasty = '"><script>alert(1)</script>'
     found = json.loads(json.dumps(FOUND).replace('"emvm"', json.dumps(nasty)))
     keep_crossings(written(tmp_path, found), record.parent)
-    page = html(sections(record), ())
+    section = one_section.data(SECTION, record)
+    assert section is not None
+    page = one_section.html(SECTION, section)
     (record.parent / FILE).unlink()
     assert nasty not in page
     assert "&lt;script&gt;alert(1)" in page

@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.build import sections
 from reports.fidelity.checkpoints import course
 from reports.fidelity.holding import held
 from reports.fidelity.judging import judged
 from reports.fidelity.longer import FACT, Kept, kept_text, longer
-from reports.markdown import markdown
-from reports.page import html
 from reports.record import CurvePoint, Measurement, Metric, MixRow, Record, StageRow, TrialRow
 from reports.results import read
-from reports.sections.fidelity import Fidelity
+from reports.sections.fidelity import SECTION, Fidelity
+from tests import one_section
 from tests.simulated_run import simulate
 
 METRICS = (Metric("psnr", "dB", "higher"), Metric("params", "", "lower"))
@@ -61,9 +59,17 @@ def settling(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shown(path: Path) -> Fidelity:
-    section = sections(path).shown("fidelity")
-    assert isinstance(section, Fidelity)
+    section = one_section.data(SECTION, path)
+    assert section is not None
     return section
+
+
+def page(path: Path) -> str:
+    return one_section.html(SECTION, shown(path))
+
+
+def text_of(path: Path) -> str:
+    return one_section.markdown(SECTION, shown(path))
 
 
 def test_checkpoints_are_read_with_their_seeds(settling: Path):
@@ -94,7 +100,9 @@ def test_it_is_said_in_words_and_in_a_table(settling: Path):
     assert "would have lost 1.20\u00a0dB." in text
     assert "From step\u00a0300 on the best three stayed the same" in text
     assert "they had settled by then in 100\u00a0% of cases" in text
-    assert "Two seeds order the mixes with tau 1.00 in the end, one seed at step\u00a0200 and" in text
+    assert (
+        "Two seeds order the mixes with tau 1.00 in the end, one seed at step" in text
+    )
     assert "in the end with 0.14: more than the seeds' doing separates the checkpoint" in text
     assert section.bands == ("all, 8", "best half, 4")
     assert [row.place for row in section.rows] == ["100", "200", "300", "400 (end)"]
@@ -102,10 +110,10 @@ def test_it_is_said_in_words_and_in_a_table(settling: Path):
 
 
 def test_a_page_has_the_curve_of_tau_and_every_number(settling: Path):
-    page = html(sections(settling), ())
-    assert '<section id="fidelity" aria-labelledby="fidelity-title">' in page
-    assert "Kendall&#39;s tau over the training." in page
-    text = markdown(sections(settling))
+    html = page(settling)
+    assert '<section id="fidelity" aria-labelledby="fidelity-title">' in html
+    assert "Kendall&#39;s tau over the training." in html
+    text = text_of(settling)
     assert "## Was the short training a fair judge?" in text
     assert "| 200 | 0.14 (" in text
 
@@ -140,9 +148,9 @@ def test_a_trial_that_lacks_checkpoints_leaves_the_others_their_comparison(tmp_p
 
 def test_without_checkpoints_or_with_few_mixes_there_is_no_such_section(tmp_path: Path):
     few = written(tmp_path / "few.sqlite", np.tile(np.arange(3.0)[None, :, None], (4, 1, 2)))
-    assert sections(few).shown("fidelity") is None
+    assert one_section.data(SECTION, few) is None
     once = written(tmp_path / "once.sqlite", np.zeros((1, 6, 2)) + np.arange(6.0)[:, None], (400,))
-    assert sections(once).shown("fidelity") is None
+    assert one_section.data(SECTION, once) is None
 
 
 def test_mixes_ranked_by_gain_are_followed_by_gain(tmp_path: Path):
@@ -200,8 +208,8 @@ def test_a_longer_training_is_said_and_shown(checked: Path):
     assert "Choosing by the short training loses 0.50\u00a0dB" in text
     assert long.reversed == ("mix 7 was better than mix 6; trained longer, it is worse.",)
     assert [row.ranks for row in long.rows] == [(1, 2), (2, 1), (3, 3), (4, 4)]
-    assert "Trained 4 times as long, 1,600 steps" in html(sections(checked), ())
-    assert "| mix 6 | 29.21 ±0.02 | 2 | 30.50" in markdown(sections(checked))
+    assert "Trained 4 times as long, 1,600 steps" in page(checked)
+    assert "mix 6 | 29.21 ±0.02 | 2 | 30.50" in text_of(checked)
 
 
 def test_a_second_check_stands_beside_the_first(checked: Path):
@@ -238,9 +246,9 @@ def test_names_are_text_wherever_they_stand(settling: Path, tmp_path: Path):
         kept = {nasty: {"times": 4, "steps": 0, "metric": "psnr", "values": {}}}
         kept[nasty]["values"] = {f"m{n}": {"0": 30.0 + n} for n in range(4)}
         record.set_fact(FACT, json.dumps(kept))
-    page = html(sections(path), ())
-    assert nasty not in page
-    assert "Trained 4 times as long</h3>" in page
+    html = page(Path(path))
+    assert nasty not in html
+    assert "Trained 4 times as long</h3>" in html
 
 
 def test_a_simulated_run_has_a_course(tmp_path: Path):

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.build import sections
-from reports.markdown import markdown
-from reports.page import html
 from reports.record import Measurement, Metric, Note, Record
 from reports.results import read
-from reports.sections.roofline import Roofline
+from reports.sections.roofline import SECTION, Roofline
+from tests import one_section
 from tests.simulated_run import simulate
 
 METRICS = (
@@ -52,8 +50,8 @@ def machine(metric: str, value: float) -> Measurement:
 
 
 def shown(path: Path) -> Roofline:
-    section = sections(path).shown("roofline")
-    assert isinstance(section, Roofline)
+    section = one_section.data(SECTION, path)
+    assert section is not None
     return section
 
 
@@ -92,20 +90,20 @@ def test_what_limits_them_is_said_and_shown(record: Path):
     assert "2 memory-bound" in section.summary and "1 compute-bound" in section.summary
     assert section.summary.endswith("; the middle one is at 50\u00a0% of its roof.")
     assert section.roofs.startswith("20.0 GB/s copied in main memory and 100.0 GFLOP/s")
-    page = html(sections(record), ())
+    page = one_section.html(SECTION, section)
     assert '<section id="roofline" aria-labelledby="roofline-title">' in page
     assert "50 GFLOP/s at 50 FLOP per byte; compute-bound" in page
-    assert "| stage2 | 50.00 | 50.0 | compute-bound" in markdown(sections(record))
+    assert "| stage2 | 50.00 | 50.0 | compute-bound" in one_section.markdown(SECTION, section)
 
 
 def test_without_the_roofs_or_the_stages_there_is_no_such_section(record: Path, tmp_path: Path):
     plain = simulate(tmp_path / "plain.sqlite", {"stage1": 2}, seeds=1, pictures=False)
-    assert sections(plain).shown("roofline") is None
+    assert one_section.data(SECTION, plain) is None
     with Record.open(plain, writable=True) as made:
         key = made.mixes()["key"].iloc[0]
         made.define(METRICS)
         made.add_sitting([Measurement(f"{key}:stage1", "roof_share", 0.5, mode="128x128")])
-    assert sections(plain).shown("roofline") is None
+    assert one_section.data(SECTION, plain) is None
 
 
 def test_only_some_mixes_are_drawn_and_the_others_are_counted(
