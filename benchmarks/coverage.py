@@ -1,6 +1,6 @@
 """How often the report's 95 % intervals hold the truth, in simulated studies whose truth is known.
 
-    python -m benchmarks.coverage [--studies 1000] [--out FILE]
+    python -m benchmarks.coverage [--studies 1000] [--workers 2] [--out FILE]
 
 A simulated study has choices with effects of their own, on request choices that do something else
 together, a shift of each seed that all mixes share, and noise of each trial. All combinations are
@@ -9,7 +9,8 @@ mixes drawn at random and goes on with changed copies of the best, judged by the
 
 Counted is how many intervals hold the truth, which is the mean over every combination of levels,
 tried or not: the effect of each level, the difference of each two levels (swap), and what each two
-levels do together (interaction). And how often a study without any effect claims one. A minute.
+levels do together (interaction). And how often a study without any effect claims one. Two minutes
+on two cores.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import product
+from itertools import product, repeat
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +103,9 @@ SCENARIOS = (
         Scenario(name, SIZES[name], seeds, interacting)
         for name, seeds, interacting in product(SIZES, (3, 5), (False, True))
     ),
-    *(Scenario("full", SIZES["full"], seeds, True, favouring=True) for seeds in (3, 5)),
-    *(Scenario("full", SIZES["full"], seeds, True, uneven=True) for seeds in (3, 5)),
-    *(Scenario(name, SIZES[name], 3, False, effects=False) for name in SIZES),
+    Scenario("full", SIZES["full"], 3, True, favouring=True),
+    Scenario("full", SIZES["full"], 3, True, uneven=True),
+    *(Scenario(name, SIZES[name], 3, False, effects=False) for name in ("full", "searched")),
 )
 
 
@@ -232,7 +234,8 @@ def _centred(table: Numbers) -> Numbers:
     return centred
 
 
-def _row(scenario: Scenario, found: Coverage) -> dict[str, object]:
+def _row(scenario: Scenario, studies: int) -> dict[str, object]:
+    found = coverage(scenario, studies)
     covered = {name: getattr(found, name).share for name in ("effects", "swaps", "interactions")}
     said = {"a_swap": found.claims.share, "an_interaction": found.interplay.share}
     return {**asdict(scenario), "covered": covered, "studies_that_claim": said}
@@ -242,12 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate every scenario and write what came of it."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000, help="of each scenario")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     rows = []
-    for scenario in SCENARIOS:
-        rows.append(_row(scenario, coverage(scenario, options.studies)))
-        sys.stderr.write(f"{json.dumps(rows[-1])}\n")
+    with ProcessPoolExecutor(options.workers) as workers:
+        for row in workers.map(_row, SCENARIOS, repeat(options.studies)):
+            rows.append(row)
+            sys.stderr.write(f"{json.dumps(row)}\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     facts = {"studies": options.studies, "level": 0.95, "numpy": np.__version__}
     facts |= {"python": platform.python_version()}

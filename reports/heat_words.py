@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.analysis.estimates import Values
 from reports.analysis.interactions import Interaction, Interactions
-from reports.units import count, percent, plain
+from reports.units import Scale, count, percent, plain
 
 NAMED = 6  # pairs that a sentence names
 
@@ -43,14 +43,20 @@ def _list(names: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
 
 
-def title(judged: Interactions) -> str:
-    """The heading of the section."""
-    sure = [_plain(pair.axes) for pair in judged.pairs if pair.interacts]
+def title(judged: Interactions, shown: Scale) -> str:
+    """The heading of the section.
+
+    Args:
+        judged: The pairs, the surest first.
+        shown: How the quality is shown.
+    """
+    sure = [pair for pair in judged.pairs if pair.interacts]
     if not sure:
         return "No two choices were shown to interact"
+    most = f"{_plain(sure[0].axes)}, by up to {shown.text(sure[0].largest)}"
     if len(sure) == 1:
-        return f"Two choices interact: {sure[0]}"
-    return f"{len(sure)} pairs of choices interact, most surely {sure[0]}"
+        return f"Two choices interact: {most}"
+    return f"{len(sure)} pairs of choices interact, most surely {most}"
 
 
 def reading(judged: Interactions, measured: Values, quality: str) -> list[str]:

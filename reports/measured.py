@@ -41,6 +41,6 @@ def finer(shown: Scale, halves: Iterable[float]) -> Scale:
     """
     least = 10.0 ** -(shown.decimals + 3)
     known = sorted(half / shown.factor for half in halves if half / shown.factor > least)
-    wanted = -math.floor(math.log10(known[len(known) // 2])) if known else 0
+    wanted = -math.floor(math.log10(known[len(known) // 2] / 2.5)) if known else 0
     decimals = min(max(shown.decimals, wanted, 2), 5)
     return Scale(shown.metric, shown.factor, shown.unit, decimals)

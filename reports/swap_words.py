@@ -45,8 +45,9 @@ def reading(made: Sequence[Swap], measured: Values) -> list[str]:
     """How to read the table, a sentence each."""
     design = measured.model.design
     said = [
-        "Each row replaces one level and leaves everything else as it is, towards the better "
-        "quality: the mean difference between mixes that differ in nothing else, seed by seed."
+        "Each row replaces one level by a better one and leaves everything else as it is: the mean "
+        "difference between mixes that differ in nothing else, seed by seed, each with its "
+        f"{percent(0.95)} interval."
     ]
     if any(not swap.paired for swap in made):
         said.append(
@@ -63,7 +64,6 @@ def reading(made: Sequence[Swap], measured: Values) -> list[str]:
             "Too few combinations were tried to tell whether a difference holds beside other "
             "choices; the intervals are about those that were tried."
         )
-    said.append(f"Intervals are {percent(0.95)} each.")
     if measured.claims:
         number = f"all {len(made)} comparisons" if len(made) > 1 else "the one comparison"
         said.append(
@@ -75,14 +75,15 @@ def reading(made: Sequence[Swap], measured: Values) -> list[str]:
     return said
 
 
-def unseen(made: Sequence[Swap], measured: Values, shown: Scale) -> list[str]:
+def unseen(made: Sequence[Swap], measured: Values, shown: Scale) -> str:
     """The smallest differences that could have been seen, in words."""
     sizes = sorted(swap.smallest for swap in made if math.isfinite(swap.smallest))
     if not sizes:
-        return []
+        return ""
     low, high = shown.text(sizes[0]), shown.text(sizes[-1])
     size = low if low == high else f"{shown.number(sizes[0])} to {high}, depending on the choice,"
-    return [
+    return (
         f"With {count(measured.seeds, 'seed')}, a true difference in {spoken(shown.title)} under "
-        f"{size} would probably have been missed ({percent(0.8)} power, one comparison alone)."
-    ]
+        f"{size} could easily have been missed: at that size a study like this one claims it with "
+        f"a probability of {percent(0.8)}, below with less (one comparison alone)."
+    )

@@ -68,9 +68,10 @@ def test_a_swap_says_what_it_costs(found):
 
 
 def test_differences_that_could_not_have_been_seen_are_named(found):
-    said = " ".join(swaps.swap_table(found).sentences)
+    shown = swaps.swap_table(found)
+    said = " ".join((*shown.sentences, shown.unseen))
     assert re.search(r"With 3 seeds, a true difference in PSNR under 0\.0\d", said)
-    assert "(80\u00a0% power, one comparison alone)" in said
+    assert "with a probability of 80\u00a0%, below with less (one comparison alone)" in said
     assert "95\u00a0% over all 12 comparisons (Holm)" in said
 
 
@@ -122,7 +123,7 @@ def test_choices_that_interact_are_named_in_the_title(found):
     values.loc[both] += 1.0
     per_seed["psnr"] = values
     shown = interactions.heat(replace(found, per_seed=per_seed))
-    assert shown.title.endswith("stage1 × stage2")
+    assert "stage1 × stage2, by up to 0." in shown.title
     assert shown.pairs[0].rows[0][1][0].claimed
     lines = interactions.markdown(shown)
     assert any(line.startswith("| rdcnn | \\+0.") for line in lines)

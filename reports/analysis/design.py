@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -52,17 +52,17 @@ class Design:
         """How many mixes there are."""
         return len(self.codes)
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """How many levels each axis has."""
         return tuple(len(names) for names in self.levels)
 
-    @property
+    @cached_property
     def combinations(self) -> int:
         """How many mixes there would be, were every level combined with every other."""
         return math.prod(self.sizes)
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[int, int]]:
         """Numbers of two axes, every pair once."""
         return list(combinations(range(len(self.axes)), 2))
@@ -87,16 +87,20 @@ class Design:
         parts += [coding(size)[self.codes[:, at]] for at, size in enumerate(self.sizes)]
         return np.hstack(parts)
 
-    def cells(self, first: int, second: int) -> Codes:
-        """(mixes,) the number of the cell in the two-way table of two axes."""
-        cells: Codes = self.codes[:, first] * self.sizes[second] + self.codes[:, second]
-        return cells
+    @cached_property
+    def cells(self) -> dict[tuple[int, int], Codes]:
+        """By two axes, (mixes,) the number of the cell in their two-way table."""
+        return {
+            (first, second): self.codes[:, first] * self.sizes[second] + self.codes[:, second]
+            for first, second in self.pairs
+        }
 
     def only(self, rows: NDArray[np.bool_]) -> Design:
         """The same axes and levels with some of the mixes."""
         return Design(self.axes, self.levels, self.codes[rows])
 
 
+@cache
 def coding(size: int) -> Numbers:
     """(levels, levels - 1): what each level takes of the terms, so that levels add up to zero."""
     rows: Numbers = np.vstack([np.eye(size - 1), -np.ones((1, size - 1))])

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reports.analysis.design import Codes
 from reports.analysis.regression import Sum
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import NORMAL_95, Numbers, incomplete_beta
@@ -59,9 +59,9 @@ def seed_noise(model: Sum, values: Numbers) -> Noise | None:
     Returns:
         None where no mix has two seeds.
     """
-    present = ~np.isnan(values)
+    present: NDArray[np.bool_] = ~np.isnan(values)
     scale = 1.0 / np.maximum(present.sum(axis=1), 1)
-    whole = present.all(axis=1)
+    whole: NDArray[np.bool_] = np.all(present, axis=1)
     if values.shape[1] > 1 and whole.any():
         part = model if whole.all() else Sum(model.design.only(whole))
         if part.rank == model.rank and part.rank > 1:
@@ -90,7 +90,7 @@ def _by_axis(model: Sum, values: Numbers, scale: Numbers) -> Noise:
     design, steps = model.design, values.shape[1] - 1
     shifts = values - values.mean(axis=1, keepdims=True)
     changes = model.coefficients(shifts)  # (terms, seeds)
-    known = np.flatnonzero(model.told_apart)
+    known = [at for at in range(len(design.axes)) if model.told_apart[at]]
     sums = np.zeros(len(design.axes))
     degrees = np.array([(size - 1) * steps for size in design.sizes], dtype=float)
     for axis in known:
@@ -128,10 +128,10 @@ def f_probability(f: float, degrees: float, of_error: float) -> float:
     return incomplete_beta(of_error / 2.0, degrees / 2.0, of_error / (of_error + degrees * f))
 
 
-def _singled_out(at: int, known: Codes, sums: Numbers, degrees: Numbers) -> bool:
-    others = known[known != at]
+def _singled_out(at: int, known: list[int], sums: Numbers, degrees: Numbers) -> bool:
+    others = [other for other in known if other != at]
     rest, steps = sums[others].sum(), degrees[others].sum()
-    if not len(others) or rest <= 0.0:
+    if not others or rest <= 0.0:
         return False
     ratio = (sums[at] / degrees[at]) / (rest / steps)
     return f_probability(float(ratio), float(degrees[at]), float(steps)) < SINGLED_OUT

@@ -59,7 +59,7 @@ def importances(design: Design, means: Numbers, better: str) -> Importances:
 def _by_optuna(design: Design, means: Numbers, better: str) -> dict[str, float]:
     import optuna  # takes a second, and most reports do without
 
-    spaces = {
+    spaces: dict[str, optuna.distributions.BaseDistribution] = {
         axis: optuna.distributions.CategoricalDistribution(range(size))
         for axis, size in zip(design.axes, design.sizes, strict=True)
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.analysis.design import coding
+from reports.analysis.design import Codes, coding
 from reports.analysis.errors import Spread, f_probability, squares
 from reports.analysis.estimates import MANY, Values, quantile, two_sided
 from reports.analysis.regression import Sum
@@ -132,7 +132,7 @@ def _interaction(measured: Values, block: Block, chance: Spread | None) -> Inter
     covariance = doubt.chance * block.inverse
     covariance = covariance + doubt.extra * (block.inverse - least(design, block))
     own = np.einsum("ct,tu,cu->c", spread, covariance, spread)
-    counts = np.bincount(design.cells(first, second), minlength=sizes[0] * sizes[1])
+    counts = np.bincount(design.cells[first, second], minlength=sizes[0] * sizes[1])
     cells = _cells(spread @ block.coefficients, own, counts, doubt.degrees)
     explained = squares(block.coefficients, block.inverse)
     total = float(((measured.means - measured.means.mean()) ** 2).sum())
@@ -154,7 +154,7 @@ def _p_value(block: Block, covariance: Numbers, degrees: float) -> float:
     return f_probability(float(weighed) / block.terms, block.terms, degrees)
 
 
-def _cells(values: Numbers, variances: Numbers, counts: Numbers, degrees: float) -> list[Cell]:
+def _cells(values: Numbers, variances: Numbers, counts: Codes, degrees: float) -> list[Cell]:
     """Claimed as far as the cells among themselves allow (Holm)."""
     free = int(min(degrees, MANY))
     errors = np.sqrt(np.maximum(variances, 0.0))

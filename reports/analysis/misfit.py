@@ -50,13 +50,13 @@ class Misfit:
         design, inverse = self.model.design, self.model.inverse
         total = 0.0
         for first, second in design.pairs:
-            cells = design.cells(first, second)
+            cells = design.cells[first, second]
             number = design.sizes[first] * design.sizes[second]
             sums = np.stack(
                 [np.bincount(cells, column, minlength=number) for column in design.columns.T]
             )
             counts = np.bincount(cells, minlength=number)
-            total += float(counts.sum() - np.einsum("tc,tu,uc->", sums, inverse, sums))
+            total += float(counts.sum() - (sums * (inverse @ sums)).sum())
         return total
 
     @property
@@ -90,12 +90,18 @@ class Misfit:
         design = self.model.design
         if design.complete and np.allclose((weights**2).sum(axis=1), self._least(axis, contrasts)):
             return np.zeros(len(weights))
-        total = np.zeros(len(weights))
+        total, sizes = np.zeros(len(weights)), design.sizes
+        weighing = [np.flatnonzero(row) for row in weights]  # of pairs of mixes, few
         for first, second in design.pairs:
-            cells, size = design.cells(first, second), (design.sizes[first], design.sizes[second])
+            cells, size = design.cells[first, second], (sizes[first], sizes[second])
             number = size[0] * size[1]
-            sums = np.stack([np.bincount(cells, row, minlength=number) for row in weights])
-            table = sums.reshape(len(weights), *size)
+            sums = np.stack(
+                [
+                    np.bincount(cells[at], row[at], minlength=number)
+                    for at, row in zip(weighing, weights, strict=True)
+                ]
+            )
+            table: Numbers = sums.reshape(len(weights), *size).astype(float)
             if axis == first:
                 table = table - contrasts[:, :, None] / size[1]
             elif axis == second:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.analysis.design import Codes, Design
 from reports.analysis.estimates import Estimate, Values
@@ -146,7 +147,7 @@ def _of_axis(measured: Values, axis: int) -> list[_Judged]:
 
 
 def _judged(
-    measured: Values, axis: int, contrasts: Numbers, weights: Numbers, known: Numbers
+    measured: Values, axis: int, contrasts: Numbers, weights: Numbers, known: NDArray[np.bool_]
 ) -> list[Estimate | None]:
     """None where it is not known."""
     found: list[Estimate | None] = [None] * len(contrasts)
@@ -190,5 +191,8 @@ def _contexts(design: Design, axis: int) -> Codes:
     others = np.delete(design.codes, axis, axis=1)
     if not others.shape[1]:
         return np.zeros(design.mixes, dtype=np.int64)
+    sizes = np.delete(np.array(design.sizes, dtype=object), axis)
+    if math.prod(sizes) < 2**62:  # sorting numbers is far faster than sorting rows
+        others = others @ (np.cumprod(np.append(1, sizes[:-1])).astype(np.int64))[:, None]
     inverse: Codes = np.unique(others, axis=0, return_inverse=True)[1].ravel()
     return inverse

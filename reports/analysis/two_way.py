@@ -65,7 +65,7 @@ def block_of(measured: Values, pair: tuple[int, int]) -> Block | None:
     gram = columns.T @ columns
     if np.linalg.eigvalsh(gram)[0] < 1e-7 * max(1.0, float(np.trace(gram))):
         return None
-    inverse = np.linalg.inv(gram)
+    inverse = np.asarray(np.linalg.inv(gram), dtype=np.float64)
     return Block(pair, columns, inverse, inverse @ (columns.T @ measured.means))
 
 

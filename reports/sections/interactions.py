@@ -106,7 +106,7 @@ def heat(found: Found) -> Heat | None:
     limit = max(abs(cell.value) for cell in cells)
     surest = sum(pair.interacts for pair in judged.pairs)
     return Heat(
-        title=title(judged),
+        title=title(judged, shown),
         sentences=tuple(reading(judged, measured, spoken(shown.title))),
         heading=shown.heading,
         limits=(shown.signed(-limit), shown.signed(limit)),

@@ -71,7 +71,8 @@ class Swaps:
 
     Args:
         title: What it says, in a line.
-        sentences: How to read it, and what it could not have seen.
+        sentences: How to read it.
+        unseen: What it could not have seen; "" where nothing tells.
         headings: Name and unit of the quality, then of the costs.
         rows: Seen at once, the largest difference first.
         more: Folded away.
@@ -80,6 +81,7 @@ class Swaps:
 
     title: str
     sentences: tuple[str, ...]
+    unseen: str
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     more: tuple[Row, ...]
@@ -107,7 +109,8 @@ def swap_table(found: Found) -> Swaps | None:
     rows = [_row(swap, shown, costs, looks[swap.axis], measured) for swap in made[:LISTED]]
     return Swaps(
         title=title(made[0], shown),
-        sentences=(*reading(made, measured), *unseen(made, measured, shown)),
+        sentences=tuple(reading(made, measured)),
+        unseen=unseen(made, measured, shown),
         headings=(shown.heading, *(each.heading for each, _ in costs)),
         rows=tuple(rows[:FIRST]),
         more=tuple(rows[FIRST:]),
@@ -125,6 +128,8 @@ def markdown(shown: Swaps) -> list[str]:
         changes = [_cell(change) for change in (row.quality, *row.costs)]
         cells = [row.axis, row.before, row.after, *changes, row.basis, row.remark]
         lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    if shown.unseen:
+        lines += ["", escape(shown.unseen)]
     if shown.left_out:
         lines += ["", f"{count(shown.left_out, 'smaller swap')} not listed."]
     return [*lines, ""]
