@@ -92,7 +92,7 @@ def by_slot(stages: pd.DataFrame) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for slot, rows in stages.groupby("slot", sort=False):
-        families = dict(zip(rows["mix"], rows["family"], strict=True))
+        families = dict(zip(rows["mix"].tolist(), rows["family"].tolist(), strict=True))
         if len(set(families.values())) > 1 and families not in found.values():
             found[str(slot)] = families
     return found or {"all stages": whole(stages)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
+
+import numpy as np
 
 ABSENT = "–"
 TIE = "\u00a0"  # a space at which no line breaks
@@ -104,8 +106,9 @@ def scale_of(metric: str, unit: str, values: Iterable[float]) -> Scale:
         unit: Raw unit in the record.
         values: Raw values; NaN is left out.
     """
-    sizes = sorted(abs(value) for value in values if not math.isnan(value))
-    middle = sizes[len(sizes) // 2] if sizes else 1.0
+    sizes = np.abs(np.asarray(values if isinstance(values, Sized) else list(values), dtype=float))
+    sizes = np.sort(sizes[~np.isnan(sizes)])
+    middle = float(sizes[len(sizes) // 2]) if len(sizes) else 1.0
     name = metric.partition("@")[0]
     if name in DECIMALS:
         return Scale(metric, 1.0, unit, DECIMALS[name])

@@ -14,6 +14,7 @@ from reports.units import plain
 
 Codes = NDArray[np.int64]
 NONE = -1  # the code of a mix that has no answer
+TAB = "\t"  # between parts of a key
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,21 @@ def facets(found: Found, mixes: pd.Index[str]) -> tuple[Facet, ...]:
 def slots(found: Found, mixes: pd.Index[str]) -> tuple[Slot, ...]:
     """All stages of the mixes."""
     stages = found.stages[found.stages["mix"].isin(mixes)]
-    pairs = zip(stages["blocks"], stages["depth"], strict=True)
-    texts = [f"{blocks} ×{depth}" if depth > 1 else str(blocks) for blocks, depth in pairs]
-    stages = stages.assign(text=texts)
+    key = stages["blocks"] + TAB + stages["depth"].astype(str) + TAB + stages["family"]
+    stages = pd.DataFrame({"mix": stages["mix"], "slot": stages["slot"], "key": key})
     return tuple(_slot(str(name), rows, mixes) for name, rows in stages.groupby("slot", sort=False))
 
 
 def _slot(name: str, rows: pd.DataFrame, mixes: pd.Index[str]) -> Slot:
-    rows = rows.drop_duplicates("mix", keep="last").set_index("mix").reindex(mixes)
-    codes, options = pd.factorize(rows["text"] + "\t" + rows["family"])  # of NaN it is NONE
-    pairs = [str(option).rpartition("\t") for option in options]
-    looks = tuple((text, look(family)) for text, _, family in pairs)
+    keys = rows.drop_duplicates("mix", keep="last").set_index("mix")["key"].reindex(mixes)
+    codes, options = pd.factorize(keys)  # of NaN it is NONE
+    fillings = (str(option).rsplit(TAB, 2) for option in options)
+    looks = tuple((_text(blocks, int(depth)), look(family)) for blocks, depth, family in fillings)
     return Slot(plain(name), looks, codes.astype(int))
+
+
+def _text(blocks: str, depth: int) -> str:
+    return f"{blocks} ×{depth}" if depth > 1 else blocks
 
 
 def _facet(name: str, answers: pd.Series) -> Facet:
@@ -86,5 +90,5 @@ def _facet(name: str, answers: pd.Series) -> Facet:
 
 def _same(one: Codes, other: Codes) -> bool:
     """Whether two questions split the mixes alike."""
-    pairs = set(zip(one.tolist(), other.tolist(), strict=True))
-    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+    pairs = (one + 1) * (int(other.max()) + 2) + other + 1
+    return len({np.count_nonzero(np.bincount(codes)) for codes in (pairs, one + 1, other + 1)}) == 1

@@ -95,7 +95,7 @@ def plot(found: Found, said: Answer, most: int = MOST) -> Plot:
         facets=facets(found, mixes),
         slots=slots(found, mixes),
         colours=colours,
-        slot=_slot(found, colours),
+        slot=_slot(found, mixes, colours),
         evidence=evidence(found, mixes),
         pinned=pinned,
         crowds=counted,
@@ -134,26 +134,25 @@ def _others(found: Found, most: int) -> pd.Index[str]:
 
 
 def _colours(found: Found, mixes: pd.Index[str]) -> dict[str, tuple[Look, ...]]:
-    baselines = found.table.index[found.table["baseline"]]
-    families = by_slot(found.stages[~found.stages["mix"].isin(baselines)])
+    families = by_slot(_stages(found, mixes))
     return {
         name: tuple(look(of.get(str(mix), "")) for mix in mixes) for name, of in families.items()
     }
 
 
-def _slot(found: Found, colours: Mapping[str, object]) -> str:
-    slot = slot_of_strongest(found)
-    return slot if slot in colours else next(iter(colours))
+def _stages(found: Found, mixes: pd.Index[str]) -> pd.DataFrame:
+    """Stages of these mixes, baselines left out."""
+    baselines = found.table.index[found.table["baseline"]]
+    return found.stages[found.stages["mix"].isin(mixes.difference(baselines))]
 
 
-def slot_of_strongest(found: Found) -> str:
-    """The slot that the choice which matters most fills; "" if it fills none."""
+def _slot(found: Found, mixes: pd.Index[str], colours: Mapping[str, object]) -> str:
+    """The slot that the choice which matters most fills, or else the first that varies."""
     axis = strongest(quality_effects(found))
-    if not axis:
-        return ""
-    for slot, families in by_slot(found.stages).items():
-        levels = found.levels[axis].dropna()
-        pairs = {(level, families.get(str(mix))) for mix, level in levels.items()}
+    levels = found.levels[axis].reindex(mixes).dropna() if axis in found.levels else pd.Series()
+    answers = list(zip(map(str, levels.index), levels.tolist(), strict=True))
+    for slot, families in by_slot(_stages(found, mixes)).items():
+        pairs = {(level, families.get(mix)) for mix, level in answers}
         if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):
             return slot
-    return ""
+    return next(iter(colours))
