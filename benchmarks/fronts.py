@@ -85,7 +85,7 @@ def usual(made: Study) -> Redrawn:
     accuracy = resampled_means(made.seeds, DRAWS, np.random.default_rng(0))
     latency = Costs(made.latency, *made.ends).redrawn(DRAWS, np.random.default_rng(1))
     values = np.stack([accuracy, latency], axis=2)
-    return Redrawn(np.arange(MIXES), values, fronts(values, GOALS))
+    return Redrawn(np.arange(MIXES), values, GOALS)
 
 
 @dataclass(frozen=True)

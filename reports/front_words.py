@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,18 +21,19 @@ from reports.units import count, percent, spoken
 FEWEST = 3  # mixes of a front of which one can stand out
 
 
-def sentences(found: Found, mixes: Weighed) -> tuple[str, ...]:
+def sentences(found: Found, mixes: Weighed, knees: Mapping[str, float]) -> tuple[str, ...]:
     """Everything that can be said.
 
     Args:
         found: The numbers.
         mixes: Without baselines, by the objectives of the study.
+        knees: From `knees_of`.
     """
-    said = (knee_words(found, mixes), equal_words(found, mixes), covered_words(mixes))
+    said = (knee_words(found, mixes, knees), equal_words(found, mixes), covered_words(mixes))
     return tuple(text for text in said if text)
 
 
-def knee_words(found: Found, mixes: Weighed) -> str:
+def knee_words(found: Found, mixes: Weighed, knees: Mapping[str, float]) -> str:
     """Where the front bends, and whether it would do so again."""
     on = np.flatnonzero(mixes.on_front)
     if len(on) < FEWEST:
@@ -45,8 +47,7 @@ def knee_words(found: Found, mixes: Weighed) -> str:
     key = mixes.mixes[int(on[at])]
     name = f"mix {found.letters[key]}" if key in found.letters else found.label(key)
     text = f"Its knee is {name}{scales}: beyond it, the next gain costs more than the last"
-    shares = knees_of(found, mixes)
-    return f"{text}; so in {percent(shares[key])} of the draws." if shares else f"{text}."
+    return f"{text}; so in {percent(knees[key])} of the draws." if knees else f"{text}."
 
 
 def knees_of(found: Found, mixes: Weighed) -> dict[str, float]:

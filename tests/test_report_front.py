@@ -11,7 +11,7 @@ import pytest
 
 from reports.answer import answer
 from reports.escaping import escape_markdown
-from reports.front_words import margin, sentences
+from reports.front_words import knees_of, margin, sentences
 from reports.objectives import weighed
 from reports.rates import frugal, zero
 from reports.record import Measurement, Record
@@ -190,7 +190,7 @@ def test_what_chance_does_to_two_mixes_is_the_margin(run):
 def test_a_knee_is_named_with_its_steadiness(run):
     mixes = weighed(run.found, run.found.objectives)
     assert mixes is not None
-    first = plain(sentences(run.found, mixes)[0])
+    first = plain(sentences(run.found, mixes, knees_of(run.found, mixes))[0])
     assert first.startswith("Its knee is mix ")
     assert first.endswith("% of the draws.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -129,12 +130,17 @@ class Redrawn:
     Args:
         at: (some,) where these stand among all mixes; the others are on no draw's front.
         values: (draws, some, objectives).
-        on_front: (draws, some) whether they are on the front of a draw.
+        directions: higher or lower, one for each objective.
     """
 
     at: Places
     values: Numbers
-    on_front: Mask
+    directions: tuple[str, ...]
+
+    @cached_property
+    def on_front(self) -> Mask:
+        """(draws, some) whether they are on the front of a draw."""
+        return fronts(self.values, self.directions)
 
     @property
     def probability(self) -> Numbers:
@@ -165,7 +171,7 @@ def redraw(
         ],
         axis=2,
     )
-    return Redrawn(np.flatnonzero(mask), values, fronts(values, directions))
+    return Redrawn(np.flatnonzero(mask), values, tuple(directions))
 
 
 def possible(objectives: Sequence[Objective], directions: Sequence[str]) -> Mask:

@@ -80,7 +80,7 @@ def collect(given: Given) -> Front | None:
     knees = knees_of(found, mixes)
     return Front(
         title=_title(found),
-        sentences=sentences(found, mixes),
+        sentences=sentences(found, mixes, knees),
         objectives=tuple(scale(found, name).heading for name in found.objectives),
         rates=tuple(each.heading for each in rates),
         members=tuple(
