@@ -14,7 +14,7 @@ from reports.units import plain
 
 Codes = NDArray[np.int64]
 NONE = -1  # the code of a mix that has no answer
-TAB = "\t"  # between parts of a key
+FILLING = ["blocks", "depth", "family"]
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,16 @@ def facets(found: Found, mixes: pd.Index[str]) -> tuple[Facet, ...]:
 def slots(found: Found, mixes: pd.Index[str]) -> tuple[Slot, ...]:
     """All stages of the mixes."""
     stages = found.stages[found.stages["mix"].isin(mixes)]
-    key = stages["blocks"] + TAB + stages["depth"].astype(str) + TAB + stages["family"]
-    stages = pd.DataFrame({"mix": stages["mix"], "slot": stages["slot"], "key": key})
     return tuple(_slot(str(name), rows, mixes) for name, rows in stages.groupby("slot", sort=False))
 
 
 def _slot(name: str, rows: pd.DataFrame, mixes: pd.Index[str]) -> Slot:
-    keys = rows.drop_duplicates("mix", keep="last").set_index("mix")["key"].reindex(mixes)
-    codes, options = pd.factorize(keys)  # of NaN it is NONE
-    fillings = (str(option).rsplit(TAB, 2) for option in options)
-    looks = tuple((_text(blocks, int(depth)), look(family)) for blocks, depth, family in fillings)
-    return Slot(plain(name), looks, codes.astype(int))
+    rows = rows.drop_duplicates("mix", keep="last")
+    kinds = rows.groupby(FILLING, sort=False).ngroup()
+    codes = pd.Series(kinds.to_numpy(), index=rows["mix"]).reindex(mixes, fill_value=NONE)
+    options = rows[FILLING].drop_duplicates().to_numpy().tolist()
+    looks = tuple((_text(blocks, int(depth)), look(family)) for blocks, depth, family in options)
+    return Slot(plain(name), looks, codes.to_numpy(dtype=int))
 
 
 def _text(blocks: str, depth: int) -> str:
