@@ -21,19 +21,36 @@
     return found;
   },
 
-  // Pairs of elements that lie on one another, by more than `spare` pixels both ways.
+  // Pairs of elements that are seen on one another, by more than `spare` pixels both ways.
   overlaps: ([query, spare]) => {
-    const area = (node) => node.getBoundingClientRect();
-    const seen = (node) => area(node).width > 0 && area(node).height > 0;
-    const nodes = [...document.querySelectorAll(query)].filter(seen);
-    const name = (node) => `${node.tagName} "${node.textContent.trim().slice(0, 40)}"`;
-    const clash = (one, two) => {
-      const [a, b] = [area(one), area(two)];
-      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-      return across > spare && down > spare && !one.contains(two) && !two.contains(one);
+    const ALL = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
+    const meet = (a, b) => ({
+      left: Math.max(a.left, b.left), top: Math.max(a.top, b.top),
+      right: Math.min(a.right, b.right), bottom: Math.min(a.bottom, b.bottom),
+    });
+    const known = new Map([[document.body, ALL]]);
+    const window_ = (box) => { // what a box that scrolls lets be seen of what is in it
+      if (!box) return ALL;
+      if (!known.has(box)) {
+        const clips = getComputedStyle(box).overflow !== "visible" && box.tagName !== "svg";
+        known.set(box, clips ? meet(window_(box.parentElement), box.getBoundingClientRect()) : window_(box.parentElement));
+      }
+      return known.get(box);
     };
-    return nodes.flatMap((one, at) => nodes.slice(at + 1)
-      .filter((two) => clash(one, two)).map((two) => `${name(one)} on ${name(two)}`)).slice(0, 8);
+    const seen = [...document.querySelectorAll(query)].filter((node) => node.checkVisibility())
+      .map((node) => ({ node, ...meet(node.getBoundingClientRect(), window_(node.parentElement)) }))
+      .filter((box) => box.right - box.left > spare && box.bottom - box.top > spare)
+      .sort((a, b) => a.top - b.top);
+    const name = ({ node }) => `${node.tagName} "${node.textContent.trim().slice(0, 40)}"`;
+    const clash = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > spare
+      && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > spare
+      && !a.node.contains(b.node) && !b.node.contains(a.node);
+    const found = [];
+    seen.forEach((one, at) => {
+      for (let next = at + 1; next < seen.length && seen[next].top < one.bottom; next += 1) {
+        if (clash(one, seen[next])) found.push(`${name(one)} on ${name(seen[next])}`);
+      }
+    });
+    return found.slice(0, 8);
   },
 })

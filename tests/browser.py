@@ -99,10 +99,13 @@ def _axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-def findings(page: Page) -> list[str]:
-    """What axe finds wrong: rule, what it says, and where, one line for each place."""
+def findings(page: Page, *rules: str) -> list[str]:
+    """What axe finds wrong, by all its rules or by these: rule, words and place in a line each."""
     page.evaluate(_axe() + ";0")  # not bound by the page's policy, as a script element would be
-    found = page.evaluate("async () => (await axe.run(document)).violations")
+    only = {"runOnly": list(rules)} if rules else {}
+    options = {"resultTypes": ["violations"], **only}
+    run = "async (options) => (await axe.run(document, options)).violations"
+    found = page.evaluate(run, options)
     return [
         f"{rule['id']}: {rule['help']}: {json.dumps(node['target'])} {node['html'][:160]}"
         for rule in found
@@ -116,7 +119,7 @@ def overflow(page: Page) -> list[str]:
 
 
 def overlaps(page: Page, query: str, spare: float = 1.0) -> list[str]:
-    """Pairs of elements that lie on one another by more than `spare` pixels both ways.
+    """Pairs of elements that are seen on one another by more than `spare` pixels both ways.
 
     Elements that contain one another are left out.
     """
