@@ -24,7 +24,7 @@ import numpy as np
 from ablate.profiling.machine import describe
 from reports.analysis.budgets import win_shares, winner
 from reports.analysis.knee import knee, knee_shares
-from reports.analysis.pareto import front, fronts
+from reports.analysis.pareto import Mask, front, fronts
 from reports.analysis.redrawing import Costs, Redrawn, Scores, redraw
 from reports.analysis.statistics import Numbers, resampled_means
 from reports.analysis.volume import covered, hypervolume
@@ -143,7 +143,7 @@ def judge(rule: Callable[[Study], Redrawn], made: Sequence[Study]) -> dict[str, 
     }
 
 
-def _whole(drawn: Redrawn, shares: Numbers, true: Numbers) -> Told:
+def _whole(drawn: Redrawn, shares: Numbers, true: Mask) -> Told:
     chances = np.zeros(MIXES)
     chances[drawn.at] = shares
     return Told(chances, np.asarray(true, dtype=float))

@@ -40,7 +40,7 @@ def with_front(
     probability = np.full(len(table), math.nan)
     whole = ~np.isnan(points).any(axis=1)
     if draws and known and whole.any():
-        chances = _probability(table[whole], per_seed, objectives, directions, draws)
+        chances = _probability(table.loc[whole], per_seed, objectives, directions, draws)
         probability[whole] = chances
     return table.assign(on_front=on_front, front_probability=probability)
 

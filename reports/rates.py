@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from reports.analysis.frugality import Rates, rates_with_intervals
 from reports.analysis.redrawing import DRAWS, SEED, Scores
@@ -110,7 +111,7 @@ def _of(cost: str) -> str:
 
 def _rates(found: Found, mixes: Sequence[str], quality: str, cost: str, start: Zero) -> Rates:
     table = found.ranked
-    some = table.index.get_indexer(list(mixes))
+    some = table.index.get_indexer(pd.Index(mixes))
     measured = [objective(table, found.per_seed, name).some(some) for name in (quality, cost)]
     gains, costs = (each.middle for each in measured)
     spent = start.costs.get(cost, 0.0)

@@ -105,8 +105,8 @@ def beaten(costs: Numbers, others: Numbers) -> Mask:
     step = max(_AT_ONCE // max(others.size, 1), 1)
     for at in range(0, len(costs), step):
         rows = costs[at : at + step, None, :]
-        as_good, better = (others <= rows).all(axis=2), (others < rows).any(axis=2)
-        mask[at : at + step] = (as_good & better).any(axis=1)
+        dominates: Mask = (others <= rows).all(axis=2) & (others < rows).any(axis=2)
+        mask[at : at + step] = dominates.any(axis=1)
     return mask
 
 
@@ -138,7 +138,8 @@ def _lowest(costs: Numbers) -> Mask:
         mask: Mask = costs[:, 0] == costs[:, 0].min()
         return mask
     if objectives == 2:
-        return _lowest_pairs(costs[None])[0]
+        pairs: Mask = _lowest_pairs(costs[None])[0]
+        return pairs
     return _lowest_triples(costs) if objectives == 3 else _lowest_many(costs)
 
 

@@ -40,7 +40,8 @@ def how_sure(found: Found) -> Iterator[str]:
     if seeds >= FEWEST_SEEDS:
         yield (
             f"Intervals of accuracy are {level} intervals of the mean by Student's t over "
-            f"{count(seeds, 'seed')}; differences between mixes are paired by seed."
+            f"{count(seeds, 'seed')}; differences between mixes are paired by seed, with the "
+            "scatter of all mixes, or their own where that is larger."
         )
         yield (
             "Where several differences are claimed at once, their error is held together by "
@@ -53,9 +54,10 @@ def how_sure(found: Found) -> Iterator[str]:
         yield f"On the front are the mixes that no other beats in {names}, by their means."
     if found.table["front_probability"].notna().any():
         yield (
-            f"Front probabilities come from {DRAWS} draws of seeds, the same for every mix and "
-            "with deviations stretched by √(n/(n−1)) for n seeds, and of costs within their "
-            "intervals, the same for mixes that are the same network."
+            f"Front probabilities come from {DRAWS} draws: of what seeds add to the value of each "
+            "mix, taken from the residuals of all mixes and seeds (stretched by the square root of "
+            "values over degrees of freedom), and of costs within their intervals, the same for "
+            "mixes that are the same network."
         )
 
 

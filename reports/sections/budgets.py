@@ -141,8 +141,8 @@ def by_cost(found: Found, cost: str) -> Costly | None:
     lines = tuple(
         _line(found, mixes, sign, seeds, (quality, cost), limits[at], to_best) for at in kept
     )
-    headings = (scale(found, name).heading for name in (cost, quality))
-    return Costly(*headings, lines, len(steps) - len(kept))
+    spent, gained = (scale(found, name).heading for name in (cost, quality))
+    return Costly(spent, gained, lines, len(steps) - len(kept))
 
 
 def _steps(mixes: Weighed, sign: float) -> list[int]:
