@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -51,7 +51,7 @@ def roofs(rows: pd.DataFrame, mode: str) -> tuple[float, float] | None:
     return (values[0], values[1]) if min(values) > 0 else None
 
 
-def mixesplaced(found: Found, known: pd.DataFrame) -> list[str]:
+def mixes_placed(found: Found, known: pd.DataFrame) -> list[str]:
     """Mixes with stages that were placed, the front first."""
     named = dict.fromkeys(str(subject).partition(":")[0] for subject in known["subject"])
     there = [mix for mix in named if mix in found.table.index]
@@ -61,7 +61,7 @@ def mixesplaced(found: Found, known: pd.DataFrame) -> list[str]:
     ]
 
 
-def placed(found: Found, mode: str, mixes: set[str]) -> Iterator[Placed]:
+def placed(found: Found, mode: str, mixes: Collection[str]) -> Iterator[Placed]:
     """Stages of these mixes with everything that a place takes."""
     rows = found.measurements
     rows = rows[rows["metric"].isin(COLUMNS) & rows["subject"].str.contains(":", regex=False)]

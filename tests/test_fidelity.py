@@ -223,8 +223,9 @@ def test_the_command_says_what_it_will_take_and_then_what_it_found(
     code, out, _ = run(capsys, *arguments, "--json")
     said = json.loads(out.splitlines()[-1])
     assert (code, said["event"]) == (0, "Fidelity")
-    assert said["sentences"][0].startswith("Trained 4 times as long, 8 steps, 4 mixes of the front")
-    assert "Choosing by the short training loses" in said["sentences"][2]
+    assert said["sentences"][0] == "Trained 4 times as long, 8 steps:"
+    assert said["sentences"][1].startswith("4 mixes, from the front and spread over the ranking,")
+    assert "Choosing by the short training loses" in said["sentences"][3]
     assert said["report"] == str(copied / "run" / "report.html")
 
 

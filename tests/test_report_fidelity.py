@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reports.fidelity.checkpoints import course
-from reports.fidelity.holding import held
+from reports.fidelity.holding import held, unfair_judge
 from reports.fidelity.judging import judged
 from reports.fidelity.longer import FACT, Kept, kept_text, longer
 from reports.record import CurvePoint, Measurement, Metric, MixRow, Record, StageRow, TrialRow
@@ -100,10 +100,8 @@ def test_it_is_said_in_words_and_in_a_table(settling: Path):
     assert "would have lost 1.20\u00a0dB." in text
     assert "From step\u00a0300 on the best three stayed the same" in text
     assert "they had settled by then in 100\u00a0% of cases" in text
-    assert (
-        "Two seeds order the mixes with tau 1.00 in the end, one seed at step" in text
-    )
-    assert "in the end with 0.14: more than the seeds' doing separates the checkpoint" in text
+    assert "Two seeds order the mixes with tau 1.00 in the end, one seed at step" in text
+    assert "in the end with 0.14: seeds alone do not explain what the checkpoint" in text
     assert section.bands == ("all, 8", "best half, 4")
     assert [row.place for row in section.rows] == ["100", "200", "300", "400 (end)"]
     assert [row.taus[0][0] for row in section.rows] == ["−1.00", "0.14", "1.00", "1.00"]
@@ -201,7 +199,7 @@ def test_a_longer_training_is_said_and_shown(checked: Path):
     (long,) = shown(checked).longer
     assert long.title == "Trained 4 times as long, 1,600 steps"
     text = " ".join(long.sentences)
-    assert "4 mixes of the front and spread over the ranking came out in an order" in text
+    assert "4 mixes, from the front and spread over the ranking, came out in an order" in text
     assert "Kendall's tau 0.67." in text
     assert "Of 6 pairs, the short training told 6 apart: 5 stand, 0 can no longer be told" in text
     assert "1 turned round" in text
@@ -210,6 +208,16 @@ def test_a_longer_training_is_said_and_shown(checked: Path):
     assert [row.ranks for row in long.rows] == [(1, 2), (2, 1), (3, 3), (4, 4)]
     assert "Trained 4 times as long, 1,600 steps" in page(checked)
     assert "mix 6 | 29.21 ±0.02 | 2 | 30.50" in text_of(checked)
+
+
+def test_a_verdict_that_turned_is_a_health_check(checked: Path, settling: Path):
+    (finding,) = unfair_judge(read(checked))
+    assert (finding.level, len(finding.details)) == ("bad", 1)
+    assert finding.text == (
+        "Trained 4 times as long, 1,600 steps, 1 pair of mixes changed sides: the short training "
+        "was no fair judge of them."
+    )
+    assert unfair_judge(read(settling)) == []
 
 
 def test_a_second_check_stands_beside_the_first(checked: Path):

@@ -86,7 +86,7 @@ def slope_gap(roof: tuple[tuple[float, float], ...], place: tuple[float, float])
 
 def test_what_limits_them_is_said_and_shown(record: Path):
     section = shown(record)
-    assert section.summary.startswith("Of 3 stages, ")
+    assert section.summary.startswith("3 stages: ")
     assert "2 memory-bound" in section.summary and "1 compute-bound" in section.summary
     assert section.summary.endswith("; the middle one is at 50\u00a0% of its roof.")
     assert section.roofs.startswith("20.0 GB/s copied in main memory and 100.0 GFLOP/s")

@@ -149,8 +149,9 @@ def _kept(check: Check, place: RunFolder) -> Kept:
     for key, point in zip(check.keys, check.study.chosen, strict=True):
         longer_key = check.study.mix(point).key
         if longer_key in table.index:
-            row = table.loc[longer_key].dropna()
-            values[key] = {int(seed): float(value) for seed, value in row.items()}
+            own = table.loc[[longer_key]].to_numpy(dtype=float)[0].tolist()
+            pairs = zip(table.columns.tolist(), own, strict=True)
+            values[key] = {int(seed): value for seed, value in pairs if not math.isnan(value)}
     if not any(values.values()):
         raise RunError(f"{place.path}: no mix was trained to its end; its report says why")
     steps = {check.study.mix(point).training.steps for point in check.study.chosen}

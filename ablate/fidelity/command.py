@@ -16,7 +16,7 @@ from ablate.plugins import load_plugins
 from ablate.results import Run
 from ablate.runs.running import choose_device, worker_count
 from reports.answer import quality_metric, scale
-from reports.fidelity.holding import held, said
+from reports.fidelity.holding import heading, held, said
 from reports.fidelity.longer import longer
 from reports.results import read
 
@@ -70,7 +70,7 @@ def _last_word(
     found = read(check.place.record)
     metric = scale(found, quality_metric(found))
     one = next((one for one in longer(found) if one.run == place.path.name), None)
-    sentences = said(one, held(one), metric) if one else ()
+    sentences = (f"{heading(one)}:", *said(one, held(one), metric)) if one else ()
     page = Run(check.place.path).report()
     if options.json:
         answer = {"sentences": sentences, "run": str(place.path), "report": str(page)}

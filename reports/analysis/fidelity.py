@@ -121,8 +121,9 @@ def overlap(before: Numbers, after: Numbers, k: int, draws: int = DRAWS) -> Over
 
 def _shared(counts: NDArray[np.int64], before: Numbers, after: Numbers, k: int) -> Numbers:
     """(draws,): the part of the first k places that both orders fill alike."""
-    places = [_places(counts, values, k) for values in (before, after)]
-    return np.minimum(*places).sum(axis=1) / k
+    first, then = (_places(counts, values, k) for values in (before, after))
+    shares: Numbers = np.minimum(first, then).sum(axis=1) / k
+    return shares
 
 
 def _places(counts: NDArray[np.int64], values: Numbers, k: int) -> NDArray[np.int64]:

@@ -129,8 +129,7 @@ def _course(raw: dict[str, Any]) -> Course:
         raise ValueError("columns of different lengths")
     if list(columns["x"]) != sorted(set(columns["x"])):
         raise ValueError("values of an axis that do not ascend")
-    names = {name: str(raw[name]) for name in ("name", "quantity", "axis")}
-    return Course(**names, **columns)
+    return Course(str(raw["name"]), str(raw["quantity"]), str(raw["axis"]), **columns)
 
 
 def _crossing(duel: dict[str, Any], raw: dict[str, Any]) -> Crossing:

@@ -57,8 +57,8 @@ def course(found: Found) -> Course | None:
     parts, steps, values = _spread(points, final)
     if name == RAW.get(quality):
         values = values - _inputs(found, name, final)
-    whole = (~np.isnan(values)).any(axis=2).all(axis=0)  # (mixes,)
-    if len(parts) < 2 or not whole.any():
+    whole = np.flatnonzero((~np.isnan(values)).any(axis=2).all(axis=0))  # mixes
+    if len(parts) < 2 or not len(whole):
         return None
     return Course(
         mixes=tuple(str(mix) for mix in final.index[whole]),
@@ -91,8 +91,8 @@ def _points(found: Found, name: str, final: pd.DataFrame) -> pd.DataFrame:
     done = found.trials[found.trials["status"] == "done"][["key", "mix", "seed"]]
     rows = found.curve[found.curve["name"] == name].merge(done, left_on="trial", right_on="key")
     rows["part"] = (rows["step"] / rows.groupby("trial")["step"].transform("max")).round(4)
-    rows["mix"] = final.index.get_indexer(rows["mix"])
-    rows["seed"] = final.columns.get_indexer(rows["seed"])
+    rows["mix"] = final.index.get_indexer(pd.Index(rows["mix"]))
+    rows["seed"] = final.columns.get_indexer(pd.Index(rows["seed"]))
     return rows[(rows["mix"] >= 0) & (rows["seed"] >= 0)]
 
 

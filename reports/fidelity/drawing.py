@@ -17,8 +17,9 @@ def drawing(judges: Judged) -> Plot:
     known = all(one.step for one in points)
     xs = [float(one.step) if known else 100 * one.part for one in points]
     across = axis([0.0, *xs], ticks=4, pad=0.0)
-    taus = [value for one in points for f in one.bands.values() for value in (f.low, f.tau)]
-    up = axis([min([0.0, *(v for v in taus if v == v)]), 1.0], ticks=5, pad=0.0)
+    taus = [found.tau for one in points for found in one.bands.values()]
+    lows = [one.bands["all"].low for one in points if "all" in one.bands]
+    up = axis([min([0.0, *taus, *(low for low in lows if low == low)]), 1.0], ticks=5, pad=0.0)
     curves = []
     for at, name in enumerate(judges.bands):
         there = [

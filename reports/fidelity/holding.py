@@ -10,8 +10,10 @@ from reports.analysis.fidelity import Agreement, agreement
 from reports.analysis.statistics import Summary, summarise
 from reports.analysis.verdicts import Turned, turned
 from reports.fidelity.checkpoints import mean_over_seeds
-from reports.fidelity.longer import Longer
+from reports.fidelity.longer import Longer, longer
 from reports.fidelity.words import tau
+from reports.finding import Finding
+from reports.found import Found
 from reports.units import Scale, count
 
 
@@ -35,32 +37,31 @@ class Held:
     gained: float
 
 
-def held(longer: Longer) -> Held:
+def held(one: Longer) -> Held:
     """Hold the long training against the short one; the first mix is the best of the short one."""
-    short, long = mean_over_seeds(longer.short), mean_over_seeds(longer.long)
+    short, long = mean_over_seeds(one.short), mean_over_seeds(one.long)
     best = int(np.argmax(long))
     return Held(
         order=agreement(short, long),
-        verdicts=turned(longer.short, longer.long),
+        verdicts=turned(one.short, one.long),
         best=best,
-        lost=summarise((longer.long[best] - longer.long[0]).tolist()),
+        lost=summarise((one.long[best] - one.long[0]).tolist()),
         gained=float((long - short).mean()),
     )
 
 
-def heading(longer: Longer) -> str:
+def heading(one: Longer) -> str:
     """What was done: trained 4 times as long, 1,600 steps."""
-    steps = f", {longer.steps:,} steps" if longer.steps else ""
-    return f"Trained {longer.times:g} times as long{steps}"
+    steps = f", {one.steps:,} steps" if one.steps else ""
+    return f"Trained {one.times:g} times as long{steps}"
 
 
-def said(longer: Longer, found: Held, scale: Scale) -> tuple[str, ...]:
+def said(one: Longer, found: Held, scale: Scale) -> tuple[str, ...]:
     """The sentences above the table of a longer training."""
-    number = len(longer.mixes)
+    number = len(one.mixes)
     order = (
-        f"{heading(longer)}, {count(number, 'mix')} of the front and spread over the ranking came "
-        f"out in an order that agrees with that of the short training at Kendall's tau "
-        f"{tau(found.order)}."
+        f"{count(number, 'mix')}, from the front and spread over the ranking, came out in an order "
+        f"that agrees with that of the short training at Kendall's tau {tau(found.order)}."
     )
     return (order, _verdict_words(found.verdicts), _choice(found, scale))
 
@@ -86,3 +87,24 @@ def _choice(found: Held, scale: Scale) -> str:
     spread = scale.spread(found.lost.low, found.lost.high)
     ends = f" ({spread} at 95 %)" if spread else ""
     return f"Choosing by the short training loses {scale.text(found.lost.mean)}{ends}. {gained}"
+
+
+def unfair_judge(found: Found) -> list[Finding]:
+    """Verdicts of the short training that a longer one turned round."""
+    checks = ((one, held(one).verdicts.reversed) for one in longer(found))
+    return [
+        Finding(
+            "bad",
+            f"{heading(one)}, {count(len(sides), 'pair')} of mixes changed sides: the short "
+            "training was no fair judge of them.",
+            tuple(turned_words(found, one, *pair) for pair in sides),
+        )
+        for one, sides in checks
+        if sides
+    ]
+
+
+def turned_words(found: Found, one: Longer, first: int, now: int) -> str:
+    """A verdict that turned round: which mix was better, and which is."""
+    before, after = found.label(one.mixes[first]), found.label(one.mixes[now])
+    return f"{before} was better than {after}; trained longer, it is worse."

@@ -9,7 +9,7 @@ import numpy as np
 from reports.analysis.statistics import Numbers, summarise
 from reports.answer import quality_metric, scale
 from reports.fidelity.checkpoints import mean_over_seeds
-from reports.fidelity.holding import Held, heading, held, said
+from reports.fidelity.holding import heading, held, said, turned_words
 from reports.fidelity.longer import Longer
 from reports.found import Found
 from reports.units import Scale
@@ -68,7 +68,8 @@ def long_shown(found: Found, one: Longer) -> LongShown:
         )
         for at, mix in enumerate(one.mixes)
     )
-    return LongShown(heading(one), said(one, against, shown), rows, _reversed(rows, against))
+    turned = tuple(turned_words(found, one, *pair) for pair in against.verdicts.reversed)
+    return LongShown(heading(one), said(one, against, shown), rows, turned)
 
 
 def _ends(short: Numbers, long: Numbers) -> list[tuple[float, float]]:
@@ -84,11 +85,3 @@ def _result(values: Numbers, shown: Scale) -> tuple[str, str]:
     if found.n < 2:
         return shown.number(found.mean), ""
     return shown.number(found.mean), f"±{shown.number((found.high - found.low) / 2)}"
-
-
-def _reversed(rows: tuple[LongRow, ...], against: Held) -> tuple[str, ...]:
-    """Verdicts that turned round, in words."""
-    return tuple(
-        f"{rows[first].label} was better than {rows[now].label}; trained longer, it is worse."
-        for first, now in against.verdicts.reversed
-    )

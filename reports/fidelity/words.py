@@ -95,4 +95,4 @@ def _seeds(judged: Judged) -> str:
     )
     if judged.half.other_seed >= ALIKE * judged.seeds_agree:
         return f"{text}what the checkpoint got wrong is little more than the seeds' doing."
-    return f"{text}more than the seeds' doing separates the checkpoint from the end."
+    return f"{text}seeds alone do not explain what the checkpoint got wrong."

@@ -50,7 +50,8 @@ def collect(given: Given) -> Roofline | None:
     mode = main_mode(known)["roof_share"]
     ceilings = roofs(rows, mode)
     mixes = mixes_placed(found, known)
-    stages = tuple(placed(found, mode, set(mixes[:MOST])))
+    order = {mix: at for at, mix in enumerate(mixes[:MOST])}
+    stages = tuple(sorted(placed(found, mode, order), key=lambda one: order[one.mix]))
     if ceilings is None or not stages:
         return None
     return Roofline(
@@ -100,12 +101,12 @@ def _mark(one: Placed, across: Axis, up: Axis) -> Mark:
 
 
 def _summary(stages: tuple[Placed, ...]) -> str:
-    """Of 12 stages 9 are memory-bound, 3 compute-bound; half of them are above 61 % of the roof."""
+    """12 stages: 9 memory-bound, 3 compute-bound; the middle one is at 61 % of its roof."""
     kinds = [one.limit.partition(",")[0] for one in stages if one.limit]
     named = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     listed = ", ".join(f"{number} {kind}" for kind, number in named.items())
     middle = sorted(one.share for one in stages)[len(stages) // 2]
-    head = f"Of {count(len(stages), 'stage')}, {listed}" if listed else count(len(stages), "stage")
+    head = f"{count(len(stages), 'stage')}: {listed}" if listed else count(len(stages), "stage")
     return f"{head}; the middle one is at {percent(middle)} of its roof."
 
 
