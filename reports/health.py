@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from reports.apart import apart
 from reports.design_checks import baseline_not_beaten, confounded, few_seeds, single, unlike_seeds
+from reports.fidelity.holding import unfair_judge
 from reports.finding import Finding
 from reports.footing import at_the_edge, edge_words, footing, rates
 from reports.found import Found
@@ -159,6 +160,7 @@ CHECKS: tuple[Callable[[Found], list[Finding]], ...] = (
     few_seeds,
     single,
     unlike_seeds,
+    unfair_judge,
     changed_on_the_way,
     several_sittings,
     doubtful_latency,
