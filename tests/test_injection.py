@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
+from reports.answer import answer
 from reports.build import write_report
 from reports.escaping import (
     FORMULA,
@@ -22,10 +23,19 @@ from reports.escaping import (
     one_line,
     visible,
 )
-from reports.paper.kit import write_paper
+from reports.ink.effects import effects_figure
+from reports.ink.front import front_figure
+from reports.ink.networks import networks_figure
+from reports.ink.style import COLUMN, PAGE, save
+from reports.paper.kit import paper_texts
 from reports.record import Record
+from reports.results import read
+from reports.sections import drawings
+from reports.sections.section import Given
 from reports.tables import guarded
+from tests.browser import Visit, overflow
 from tests.nasty import ALL, NASTY, nasty_record
+from tests.test_browser_tables import copied
 
 # Commands of ours; any other would be a name's.
 COMMANDS = re.findall(
@@ -84,7 +94,23 @@ def report(run) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def paper(run) -> dict[str, Path]:
-    return write_paper(run, run.parent / "paper", lambda thing: f"{ALL} arXiv:9999.00001")
+    """The texts of a paper, and each of its figures once."""
+    folder = run.parent / "paper"
+    (folder / "tables").mkdir(parents=True)
+    written = {}
+    for name, text in paper_texts(run, lambda thing: f"{ALL} arXiv:9999.00001").items():
+        written[name] = folder / name
+        written[name].write_text(text, encoding="utf-8")
+    found = read(run)
+    shown = drawings.collect(Given(run, found, answer(found)))
+    for name, figure in (
+        ("front", front_figure(found, PAGE, "psnr", "latency")),
+        ("effects", effects_figure(found, COLUMN)),
+        ("networks", networks_figure(shown.drawn, PAGE)),
+    ):
+        written[f"{name}.svg"] = save(figure, folder / f"{name}.svg", PAGE)
+        save(figure, folder / f"{name}.pdf", PAGE)
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +276,17 @@ def test_the_record_holds_the_names_as_they_were(run):
     with Record.open(run) as record:
         assert record.facts()["question"] == ALL
         assert record.mixes()["label"].tolist()[2].startswith(NASTY["script end"])
+
+
+def test_names_stay_text_in_a_browser_and_when_they_are_copied(visit: Visit, report):
+    page = visit(report["report.html"], width=360)
+    assert overflow(page) == []
+    assert page.evaluate("document.querySelectorAll('script').length") == 2
+    assert page.locator("img[src=x], svg[onload], [onmouseover]").count() == 0
+    latex, table = copied(page, "LaTeX"), copied(page, "CSV")
+    cells = {row[0] for row in csv.reader(io.StringIO(table))}
+    for name in ("html", "latex", "row", "mathtext", "letters", "turned", "formula", "at"):
+        shown = f"{NASTY[name]} | {list(NASTY).index(name)}"
+        assert escape_latex(shown) in latex, name
+        assert any(cell.endswith(visible(shown)) for cell in cells), name
+        assert not any(cell.startswith(FORMULA) for cell in cells)

@@ -13,6 +13,7 @@ import pytest
 from matplotlib import font_manager
 
 from ablate.citing import source_of
+from ablate.cli import main
 from reports.found import Found
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
@@ -78,7 +79,13 @@ def found(run) -> Found:
 
 @pytest.fixture(scope="module")
 def kit(run) -> dict[str, Path]:
-    return write_paper(run, run.parent / "kit", source_of)
+    """By the command, as people make it."""
+    folder = run.parent / "kit"
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(run.parent), "--paper", str(folder), "--quiet"])
+    assert ended.value.code == 0
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path for path in files}
 
 
 def test_the_kit_is_whole(kit):
@@ -86,6 +93,7 @@ def test_the_kit_is_whole(kit):
         assert path.stat().st_size > 100, name
     figures = {name for name in kit if name.startswith("figures/")}
     assert len(figures) == 4 * 2 * 2
+    assert not [name for name in kit if ".partial" in name]
     assert {"main.tex", "methods.tex", "methods.md", "references.bib"} <= set(kit)
     for used in re.findall(
         r"\\(?:input|includegraphics\[[^]]*\]){([^}]+)}", kit["main.tex"].read_text()

@@ -76,7 +76,7 @@
   const pieces = (cell) => {
     if (!cell) return ["", ""];
     const copy = cell.cloneNode(true);
-    all("svg", copy).forEach((node) => node.remove());
+    all("svg, [data-uncopied]", copy).forEach((node) => node.remove());
     const small = all("small", copy).map((node) => { node.remove(); return clean(node.textContent); });
     return [clean(copy.textContent), small.join(" ")];
   };
@@ -161,6 +161,7 @@
     }
   };
   const copyable = (table) => {
+    const box = table.closest(".scroll, .sideways");
     const bar = make("div", "", "copies");
     const said = make("span", "", "said");
     const name = clean(one("h2, h3", table.closest("section") || document)?.textContent || "table");
@@ -172,17 +173,17 @@
       const button = make("button", kind, "copy");
       button.type = "button";
       button.addEventListener("click", async () => {
-        const text = write(grid(table));
+        const text = write(grid(box ? one("table", box) : table)); // a script may have drawn it anew
         if (await copied(text)) said.textContent = `Copied as ${kind}`;
         else byHand(text, kind);
       });
       bar.append(button);
     });
     bar.append(said);
-    (table.closest(".scroll") || table).after(bar);
+    (box || table).after(bar);
   };
 
-  tables.filter((table) => !table.matches(".heat table, [data-fixed]")).forEach(sortable); // a grid keeps its order
+  tables.filter((table) => !table.matches(".heat table, .compare, [data-fixed]")).forEach(sortable); // a grid keeps its order
   tables.forEach(copyable);
 
   // Rows pick their mix.
