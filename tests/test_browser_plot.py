@@ -19,6 +19,7 @@ from reports.page import html
 from reports.plot.drawing import edge
 from reports.plot.plot import Plot, plot
 from reports.results import read
+from reports.sections import mixes, speed, trials
 from tests.browser import findings, overflow
 from tests.simulated_run import Kind, simulate
 
@@ -44,9 +45,11 @@ TABLE = "() => document.querySelector('.compare').textContent.replace(/\\s+/g, '
 
 
 def written(record: Path, folder: Path) -> Path:
-    """The page alone, without the figures beside it."""
+    """The page with the plot, and with tables that it works together with."""
     page = folder / "report.html"
-    page.write_text(html(sections(record), []))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.contents.SECTIONS", (speed.SECTION, mixes.SECTION, trials.SECTION))
+        page.write_text(html(sections(record), []))
     return page
 
 
@@ -78,13 +81,6 @@ def best(page: Page) -> set[str]:
     """Keys of the mixes that are drawn as the front."""
     query = "nodes => nodes.map(node => node.dataset.mix)"
     return set(page.eval_on_selector_all(".field .point.front", query))
-
-
-def alone(page: Page) -> None:
-    """Take away the other sections, which are looked at elsewhere."""
-    page.evaluate(
-        "() => document.querySelectorAll('main > :not(#speed)').forEach((n) => n.remove())"
-    )
 
 
 def pins(page: Page) -> list[str]:
@@ -362,7 +358,6 @@ def test_on_a_phone_and_in_the_dark_nothing_overflows(report, visit):
     page.locator(".keys > summary").click()
     page.locator(".field .point use").first.hover(force=True)
     assert page.locator("#tip").is_visible()
-    alone(page)
     assert overflow(page) == []
     assert findings(page) == []
 

@@ -33,23 +33,27 @@
     node.addEventListener("click", act);
     return node;
   };
+  const uncopied = (node) => {
+    node.dataset.uncopied = ""; // a copy of the table goes without it
+    return node;
+  };
   const head = (mix, place, state, acts) => {
     const { label, letter, status } = plot.card(mix);
     const cell = make("th");
     cell.scope = "col";
     const top = cell.appendChild(make("span", "", "pin-head"));
-    top.append(make("span", String(place + 1), "pin-number"));
+    uncopied(top.appendChild(make("span", String(place + 1), "pin-number")));
     if (mix < given.competing) top.append(swatch(plot.slug(state.slot, mix)));
     if (letter) top.append(make("span", letter, "letter"));
     if (status) top.append(make("span", status, "status"));
     const trials = document.getElementById(`trials-${given.mixes[mix]}`);
     if (trials) {
-      const link = top.appendChild(make("a", "trials"));
+      const link = uncopied(top.appendChild(make("a", "trials")));
       link.href = `#${trials.id}`;
       link.setAttribute("aria-label", `Trials of ${label}`);
     }
     cell.append(make("span", label, "pin-label"));
-    const tools = cell.appendChild(make("span", "", "pin-tools"));
+    const tools = uncopied(cell.appendChild(make("span", "", "pin-tools")));
     if (place) tools.append(button("Compare with this", "first", mix, () => acts.first(mix)));
     tools.append(button("Remove", "remove", mix, () => acts.toggle(mix)));
     return cell;
@@ -91,7 +95,7 @@
         const spread = plot.spread(measure, mix);
         if (spread) cell.append(" ", make("small", spread));
         const gap = difference(measure, mix, mixes[0]);
-        if (gap) cell.append(make("span", gap[0], `gap ${gap[1]}`));
+        if (gap) cell.append(" ", make("small", gap[0], `gap ${gap[1]}`));
       });
     });
     if (mixes.some((mix) => given.chance[mix] !== null)) {
