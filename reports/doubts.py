@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.effects import Effects
+from reports.analysis.interactions import interactions
 from reports.analysis.power import smallest_difference
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
-from reports.goals import quality_metric, scale
+from reports.goals import plain_place, quality_metric, scale
+from reports.measured import quality_values
 from reports.units import count, percent, share, spoken
 
 ADDITIVE = 0.8  # share of the variance that effects explain, from which on choices just add up
@@ -62,15 +64,28 @@ def sight_words(found: Found, seen: Sight) -> str:
     )
 
 
+def together_words(found: Found, effects: Effects) -> str:
+    """Whether choices depend on each other, in a sentence; "" where they just add up."""
+    if len({effect.axis for effect in effects.effects}) < 2:
+        return ""
+    pairs = [pair for pair in interactions(quality_values(found)).pairs if pair.interacts]
+    if pairs:
+        one, other = (plain_place(axis) for axis in pairs[0].axes)
+        more = f", and {count(len(pairs) - 1, 'more pair')}" if len(pairs) > 1 else ""
+        return f"What fits {one} depends on {other}{more}: read mixes and interactions, not means."
+    if not effects.explained < ADDITIVE:
+        return ""
+    return (
+        f"Adding up the mean effects explains only {share(effects.explained)} of the variance "
+        "between mixes (adjusted R²); whether choices interact or seeds scatter can't be told."
+    )
+
+
 def doubts(found: Found, effects: Effects) -> tuple[str, ...]:
     """Everything that is to be kept in mind, a sentence each."""
     said = []
-    if effects.explained < ADDITIVE:
-        said.append(
-            "The choices interact: adding up their mean effects explains only "
-            f"{share(effects.explained)} of the variance between mixes (adjusted R²), so read "
-            "mixes, not means."
-        )
+    together = together_words(found, effects)
+    said += [together] if together else []
     if effects.effects and not effects.complete:
         said.append(
             "Not every combination was tried; mean effects are fitted as a sum over the choices."

@@ -66,6 +66,11 @@ def place(axis: str) -> str:
     return f"for {plain(knob)} {where}" if knob else where
 
 
+def plain_place(axis: str) -> str:
+    """An axis inside a sentence, without the word before it: stage 2, rate."""
+    return place(axis).removeprefix("at ").removeprefix("for ")
+
+
 def begin(text: str) -> str:
     """A sentence with its first letter in capitals."""
     return text[:1].upper() + text[1:]

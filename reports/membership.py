@@ -38,7 +38,7 @@ def with_front(
     known = all(direction in ("higher", "lower") for direction in directions)
     on_front = front(points, directions) if known else np.zeros(len(table), dtype=bool)
     probability = np.full(len(table), math.nan)
-    whole = ~np.isnan(points).any(axis=1)
+    whole = np.asarray(~np.isnan(points).any(axis=1))
     if draws and known and whole.any():
         chances = _probability(table.loc[whole], per_seed, objectives, directions, draws)
         probability[whole] = chances

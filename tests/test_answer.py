@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reports.answer import answer
@@ -166,3 +168,24 @@ def test_what_the_study_could_not_see_is_among_the_doubts(tmp_path):
 )
 def test_a_choice_has_a_place(axis, words):
     assert place(axis) == words
+
+
+def test_choices_that_depend_on_each_other_are_a_doubt(tmp_path):
+    rows = {
+        f"{one}{other}": {
+            "psnr": [30 + value + s for s in (0.0, 0.02, -0.01)],
+            "latency": 0.01,
+            "axes": {"stage1": one, "stage2": other},
+        }
+        for (one, other), value in zip(("aa", "ab", "ba", "bb"), (0.0, 1.0, 1.0, 0.0), strict=True)
+    }
+    for at, facts in enumerate(rows.values()):
+        facts["psnr"][at % 3] += 0.01
+    found = read(record_of(tmp_path, rows))
+    axes = pd.DataFrame([facts["axes"] for facts in rows.values()], index=list(rows))
+    crossed = replace(found, levels=axes.reindex(found.table.index))
+    doubts = [plain(text) for text in answer(crossed).doubts]
+    wanted = "What fits stage 1 depends on stage 2: read mixes and interactions, not means."
+    assert wanted in doubts
+    alone = [plain(text) for text in answer(found).doubts]
+    assert not any("depends on" in text for text in alone)

@@ -105,8 +105,8 @@ def beaten(costs: Numbers, others: Numbers) -> Mask:
     step = max(_AT_ONCE // max(others.size, 1), 1)
     for at in range(0, len(costs), step):
         rows = costs[at : at + step, None, :]
-        dominates: Mask = (others <= rows).all(axis=2) & (others < rows).any(axis=2)
-        mask[at : at + step] = dominates.any(axis=1)
+        dominates = (others <= rows).all(axis=2) & (others < rows).any(axis=2)
+        mask[at : at + step] = np.asarray(dominates).any(axis=1)
     return mask
 
 
