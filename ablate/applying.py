@@ -145,8 +145,13 @@ def _targets(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     for source, target in targets.items():
         if source.resolve() == target.resolve():
             raise RunError(f"{source}: the result would replace the picture; choose another --out")
-    if len(set(targets.values())) < len(targets):
-        raise RunError("two pictures have the same name; restore them into different folders")
+    first = {target: source for source, target in reversed(targets.items())}
+    for source, target in targets.items():
+        if first[target] != source:
+            raise RunError(
+                f"{first[target]} and {source} would both become {target}; restore them into "
+                "different folders"
+            )
     return targets
 
 

@@ -22,6 +22,7 @@ _COMPILERS = {  # by the program that installs software on a system
     "pacman": "sudo pacman -S --noconfirm gcc",
     "xcode-select": "xcode-select --install",
 }
+RAY_INSTALL = "pip install 'ablate-restoration[ray]'"
 _GPU_KERNELS = ("triton", "selective_scan_cuda")
 
 
@@ -53,6 +54,7 @@ class Examination:
         scan: Every back end of the selective scan.
         compiler: The C compiler that is tried first, or that there is none.
         nvml: NVIDIA's management library: the GPUs and driver that it sees, or why none.
+        ray: The version of Ray, which runs trials on several machines, or how to install it.
         allocator: Whose malloc, and what is done about it.
         instruments: Of every device: its clock, tested, and what can be read beside it.
     """
@@ -63,6 +65,7 @@ class Examination:
     scan: tuple[ScanBackend, ...]
     compiler: str
     nvml: str
+    ray: str
     allocator: str
     instruments: tuple[Instruments, ...]
 
@@ -82,6 +85,7 @@ def examine() -> Examination:
         scan=tuple(_backends(facts)),
         compiler=compiler() or "none",
         nvml=facts["gpu"] + (f", driver {driver}" if driver else ""),
+        ray=_ray(),
         allocator=facts["allocator"],
         instruments=tuple(map(instruments, _places())),
     )
@@ -89,6 +93,14 @@ def examine() -> Examination:
 
 def _cuda() -> str:
     return f"CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+
+
+def _ray() -> str:
+    """The version, asked of the package and not by loading it, which takes seconds."""
+    try:
+        return importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
+        return f"not installed; trials on several machines need it: {RAY_INSTALL}"
 
 
 def _places() -> Iterator[torch.device]:
@@ -156,8 +168,8 @@ def lines(found: Examination) -> Iterator[str]:
         if backend.add:
             yield f"  {'':{width}}  to add it: {backend.add}"
     yield "tools"
-    tools = {"C compiler": found.compiler, "NVML": found.nvml, "allocator": found.allocator}
-    yield from _aligned(tools.items())
+    tools = {"C compiler": found.compiler, "NVML": found.nvml, "Ray": found.ray}
+    yield from _aligned({**tools, "allocator": found.allocator}.items())
     yield "instruments"
     for each in found.instruments:
         yield from _aligned(instrument_lines(each))

@@ -3,8 +3,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict, replace
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 
 from ablate import doctor
 from blocks.scan import backends
+from tests.conftest import Cli
 
 APT = "sudo apt-get install -y gcc"
 BUILD = "MAMBA_KEEP_CUDA_BUILD=TRUE pip install --no-build-isolation --no-deps mamba-ssm"
@@ -90,16 +89,42 @@ def test_one_command_adds_what_a_command_can(
     assert doctor.remedy(name, state, gpu_seen=gpu) == command
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2.60.0", "2.60.0"),
+        (
+            "",
+            "not installed; trials on several machines need it: "
+            "pip install 'ablate-restoration[ray]'",
+        ),
+    ],
+)
+def test_ray_is_named_with_its_version_or_the_command_that_adds_it(
+    found: doctor.Examination, version: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(package: str) -> str:
+        if package == "ray" and not version:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return version
+
+    monkeypatch.setattr(importlib.metadata, "version", installed)
+    lines = list(doctor.lines(replace(found, ray=doctor._ray())))
+    assert f"  Ray         {said}" in lines
+
+
 def test_a_torch_without_a_triton_of_its_own_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "requires", lambda package: None)
     command = doctor.remedy("triton", "triton is not installed", gpu_seen=False)
     assert command == "pip install --no-deps 'triton>=3.3'"
 
 
-def test_the_command_prints_it_and_ends_well(found: doctor.Examination) -> None:
-    command = [sys.executable, "-m", "ablate", "doctor"]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert set(said) == set(asdict(found))
-    assert [b["name"] for b in said["scan"]] == [b.name for b in found.scan]
+def test_the_command_prints_it_and_ends_well(
+    found: doctor.Examination, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: found)
+    code, out, _ = cli("doctor", "--json")
+    assert (code, json.loads(out)) == (0, json.loads(json.dumps(asdict(found))))
+    code, out, _ = cli("doctor")
+    assert code == 0
+    assert out.splitlines() == list(doctor.lines(found))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ablate
+from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Mix, Network, Stage, Task, Training
 from ablate.runs import importing
 from ablate.runs.identity import Sources, code_digest, trial_key
@@ -132,6 +133,31 @@ def test_a_changed_plugin_makes_another_mix_and_is_named(tmp_path: Path):
     assert code_digest(mix("own")) != digest
     assert Sources().changed(before, [str(file)]) == ["own.py"]
     assert Sources().changed(before, []) == ["own.py"]
+
+
+METRIC = """
+from ablate.metrics import metrics
+
+
+@metrics.register(unit="dB", better="higher", method="own")
+def own_metric(restored, clean):
+    return 1.0
+"""
+
+
+def test_a_metric_of_a_plugin_is_part_of_every_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(metrics, "_entries", dict(metrics._entries))  # the others do not have it
+    before = code_digest(mix())
+    file = tmp_path / "own_metric.py"
+    file.write_text(METRIC)
+    ablate.load_plugins([str(file)])
+    assert "own_metric.py" in Sources().of(mix())
+    digest = code_digest(mix())
+    assert digest != before
+    file.write_text(METRIC.replace("1.0", "2.0"))
+    assert code_digest(mix()) != digest
 
 
 def test_imports_are_followed_in_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from reports.record import Measurement, Metric, MixRow, PartialRow, Record, RecordError, TrialRow
+from reports.record import (
+    Measurement,
+    Metric,
+    MixRow,
+    Note,
+    PartialRow,
+    Record,
+    RecordError,
+    TrialRow,
+)
 
 
 def new(folder: Path) -> Record:
@@ -44,6 +53,14 @@ def test_a_step_before_the_last_has_a_row_and_numbers_of_its_own(tmp_path):
         }
         assert record.measurements()["value"].tolist() == [28.0, 29.0]
         assert record.trials().empty
+
+
+def test_a_remark_on_a_step_is_kept_with_it_once(tmp_path):
+    remark = Note("t1@25", "warning", "it began anew")
+    with new(tmp_path) as record:
+        record.add_partial(row(25), [], [remark])
+        record.add_partial(row(25), [], [Note("t1@25", "warning", "another")])
+        assert record.notes().to_numpy().tolist() == [["t1@25", "warning", "it began anew"]]
 
 
 def test_the_whole_training_stands_beside_its_steps(tmp_path):

@@ -91,6 +91,7 @@ class Run:
 
 
 @linux
+@pytest.mark.usefixtures("forks")
 def test_each_call_of_a_mix_is_measured_in_a_process_of_its_own_once(tmp_path):
     run = Run(tmp_path, "nafblock")
     found = run.measure()
@@ -121,6 +122,9 @@ def test_a_process_that_fails_is_noted_with_the_reason(monkeypatch, tmp_path):
     notes = run.record.notes()
     assert sorted(notes["topic"]) == ["peak_memory_resident"] * 2 + ["training_memory_resident"] * 2
     assert notes["text"][0] == "24x24: was not measured: the process was ended by SIGKILL"
+    run.told.clear()
+    assert run.measure() == {}  # and is not tried again
+    assert run.told == [PhaseBegan("resident memory", 0)]
 
 
 @pytest.mark.parametrize(("device", "asked"), [("cuda", True), ("cpu", False)])

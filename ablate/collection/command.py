@@ -106,11 +106,10 @@ def pruned_line(one: pruning.Spare, *, done: bool) -> str:
 
 def size(count: float) -> str:
     """Bytes for people: 12 B, 3.4 MiB."""
-    for unit in _UNITS:
-        if count < 1024 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")
+    power = 0
+    while count >= 1024 and power < len(_UNITS) - 1:
+        count, power = count / 1024, power + 1
+    return f"{count:.1f} {_UNITS[power]}" if power else f"{count:.0f} {_UNITS[0]}"
 
 
 def _table(found: Sequence[listing.Listed]) -> Table:

@@ -56,15 +56,18 @@ def measure_resident(job: ResidentJob, report: Reporter) -> Resident:
 
 
 def measure_residents(phase: Phase) -> None:
-    """Measure and record each mix, as trials set the allocator; what is recorded already is left.
+    """Measure and record each mix, as trials set the allocator.
 
-    Only on a CPU: elsewhere a process' memory is not that of its networks.
+    What is recorded already is left, and so is what failed before: it would fail again, and the
+    record says why. Only on a CPU: elsewhere a process' memory is not that of its networks.
     """
     record, mixes, profile = phase.record, phase.mixes, phase.profile
     if not profile.resident or torch.device(phase.device).type != "cpu":
         return
     known = record.measurements()
+    notes = record.notes()
     done = set(known[known["metric"].isin(METRICS)]["subject"])
+    done |= set(notes[notes["topic"].isin(METRICS)]["subject"])
     work = [
         (key, mode, job)
         for key, mix in mixes.items()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Mix, digest
 from ablate.runs.importing import ROOT, imported, is_ours, parsed, statements
 from ablate.tasks.degradations import degradations
@@ -37,6 +38,7 @@ _KINDS: Final[Mapping[str, Registry[Any]]] = {
     "topology": topologies,
     "loss": losses,
     "degradation": degradations,
+    "metric": metrics,
 }
 
 
@@ -68,10 +70,13 @@ class Sources:
     def of(self, mix: Mix) -> dict[str, str]:
         """The files of a mix and what they import of ours, each with its digest.
 
-        These are the files of its blocks, topology, losses and degradation; of a plug-in it is the
-        file itself, with what it imports of ours. Names are relative to the project's root.
+        These are the files of its blocks, topology, losses and degradation, and of metrics that a
+        plug-in brings; of a plug-in it is the file itself, with what it imports of ours. Names are
+        relative to the project's root.
         """
-        names = frozenset(_names(mix))  # thousands of mixes are made of a few things
+        names = frozenset(
+            (*_names(mix), *_brought_metrics())
+        )  # thousands of mixes are made of a few things
         if names not in self._made_of:
             starts = [start for kind, name in names for start in _written(_KINDS[kind], name)]
             files = (file for start in starts for file in self._reached(start))
@@ -185,6 +190,13 @@ def _names(mix: Mix) -> Iterator[Named]:
     yield ("topology", mix.network.topology.name)
     yield from (("loss", name) for name, _ in mix.training.loss)
     yield from (("degradation", choice.name) for choice in _inside(mix.task.degradation))
+
+
+def _brought_metrics() -> Iterator[Named]:
+    """Metrics of plug-ins: every trial is scored by all there are; ours count as what trains."""
+    for name in metrics:
+        if not metrics[name].make.__module__.startswith("ablate."):
+            yield ("metric", name)
 
 
 def _written(registry: Registry[Any], name: str) -> Iterator[Path]:

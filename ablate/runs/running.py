@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -22,7 +21,7 @@ from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Choice, Profile
-from ablate.profiling.machine import commit
+from ablate.profiling.machine import commit, cores
 from ablate.runs.context import SAVE_EVERY, SOURCES, Context
 from ablate.runs.identity import Sources
 from ablate.runs.importing import ROOT
@@ -91,11 +90,7 @@ def run(
             keeps to its constraints.
         DataError: The images cannot be used; nothing was trained.
     """
-    if share:
-        require_shareable(study)
-    name = f"{study.name}-{share.suffix}" if share else study.name
-    place = RunFolder(Path(folder or Path("runs") / name))
-    chosen = choose_device(study.profile, device)
+    place, chosen = _place(study, folder, share), choose_device(study.profile, device)
     bounds = limits(study, model_folders(study, place.path), chosen, phases(listener))
     if bounds:
         bounds.require_some()
@@ -105,11 +100,9 @@ def run(
     sources = Sources()
     if new_run:
         place = beside(study, place, marks, plugins, sources)
-    with place.held(), kept_status(place.path, listener) as told, _lent(engine) as runs:
-        fault("run.held")
-        with contextlib.closing(
-            open_record(study, place, marks, plugins, lambda text: told(Warned(text)), sources)
-        ) as record:
+    with _held(place, listener, engine) as (told, warned, runs):
+        record = open_record(study, place, marks, plugins, warned, sources)
+        with contextlib.closing(record):
             context = Context(
                 study=study,
                 place=place,
@@ -120,13 +113,31 @@ def run(
                 listener=told,
                 limits=bounds,
                 engine=runs,
-                stop=Stop(lambda: told(Warned(ENDING))),
+                stop=Stop(lambda: warned(ENDING)),
                 sources=sources,
                 save_every=save_every,
                 share=share,
             )
             _go(_identified(context, reuse), datasets, worker_count(workers, chosen))
     return place
+
+
+def _place(study: Study, folder: Path | str | None, share: Share | None) -> RunFolder:
+    """The folder that was given, else runs/NAME, each share in one of its own."""
+    if share:
+        require_shareable(study)
+    name = f"{study.name}-{share.suffix}" if share else study.name
+    return RunFolder(Path(folder or Path("runs") / name))
+
+
+@contextlib.contextmanager
+def _held(
+    place: RunFolder, listener: Listener, engine: Engine | None
+) -> Iterator[tuple[Listener, Callable[[str], None], Engine]]:
+    """The folder for us alone: who is told meanwhile, also of a warning, and what runs trials."""
+    with place.held(), kept_status(place.path, listener) as told, _lent(engine) as runs:
+        fault("run.held")
+        yield told, lambda text: told(Warned(text)), runs
 
 
 @contextlib.contextmanager
@@ -248,10 +259,3 @@ def worker_count(workers: Workers, device: str, devices: int = 0) -> int:
     if device == "cuda":
         return min(cores(), SHARING * devices) if devices else 1
     return max(1, cores())
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux: fewer than there are, in a container
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -18,6 +19,7 @@ from ablate.mix import Mix
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.runs.context import Context
+from ablate.runs.turns import gpu_of, turn
 
 
 def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> None:
@@ -48,8 +50,9 @@ def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, st
         plugins=context.plugins,
         listener=context.listener,
     )
-    for measure in (count_energies, measure_residents, place_run):
-        measure(phase)
+    with _turn(context) if profile.energy or profile.stages else nullcontext():
+        for measure in (count_energies, measure_residents, place_run):
+            measure(phase)
 
 
 def time_batch(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> str:
@@ -87,16 +90,17 @@ def _time(
     """One sitting at one size; what cannot be timed is named and the others are kept."""
     profile, listener = context.study.profile, context.listener
     total = profile.processes * profile.rounds
-    listener(PhaseBegan("latency", total))
-    timed = time_together(
-        networks,
-        size=size,
-        profile=profile,
-        device=context.device,
-        plugins=context.plugins,
-        report=lambda done: listener(PhaseStep("latency", done, total)),
-        mode=mode,
-    )
+    with _turn(context):
+        listener(PhaseBegan("latency", total))
+        timed = time_together(
+            networks,
+            size=size,
+            profile=profile,
+            device=context.device,
+            plugins=context.plugins,
+            report=lambda done: listener(PhaseStep("latency", done, total)),
+            mode=mode,
+        )
     if timed.failure:
         by_network = {mix.network.key: labels[key] for key, mix in mixes.items()}
         _not_timed(context, "", "all mixes", called(timed.failure, by_network), mode)
@@ -118,6 +122,11 @@ def _time(
     )
     context.record.add_sitting(*rows)
     context.record.set_fact("load_at_timing", load())
+
+
+def _turn(context: Context) -> AbstractContextManager[None]:
+    """The GPU for this run alone; what else runs on it of this user waits, or is waited for."""
+    return turn(gpu_of(context.device), lambda text: context.listener(Warned(text)))
 
 
 def _not_timed(context: Context, subject: str, label: str, reason: str, mode: Mode) -> None:

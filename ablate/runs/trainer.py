@@ -18,7 +18,7 @@ from ablate.runs.rows import failed_row, trial_rows
 from ablate.runs.sealing import sealed
 from ablate.training.loop import Progress
 from ablate.trials.trial import TrialJob, TrialResult
-from reports.record import Measurement, PartialRow
+from reports.record import Measurement, Note, PartialRow
 
 FORECAST_FROM = 10  # trials
 
@@ -174,7 +174,8 @@ class Trainer:
         """One transaction per trial: killed now, at most the trials in flight are lost."""
         assert isinstance(event.result, TrialResult)
         trial, result, record = attempt.trial, event.result, self.context.record
-        if warning := result.facts.get("warning"):
+        warning = result.facts.get("warning")
+        if warning:
             self.context.listener(Warned(f"{trial.label}, seed {trial.seed}: {warning}"))
         self._keep_sources(trial)
         if result.status == "partial":
@@ -182,7 +183,8 @@ class Trainer:
                 trial.row, trial.key, trial.mix.key, trial.seed, trial.until, result.seconds
             )
             values = [Measurement(trial.row, name, v) for name, v in result.values.items()]
-            record.add_partial(partial, values)
+            notes = [Note(trial.row, "warning", warning)] if warning else []
+            record.add_partial(partial, values, notes)
         else:
             row, values, curve, pictures = trial_rows(
                 trial.key, trial.mix.key, trial.seed, result, self.context.device

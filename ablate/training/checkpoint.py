@@ -142,11 +142,15 @@ def load_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         notes = json.loads(line)
         tensors = torch.load(io.BytesIO(archive), map_location="cpu", weights_only=True)
     except Exception as error:  # an archive can be wrong in as many ways as torch has exceptions
-        raise StateError("it holds something else than notes and tensors") from error
+        raise _other_things(_line(error)) from error
     named = isinstance(tensors, dict) and all(isinstance(t, Tensor) for t in tensors.values())
     if not isinstance(notes, dict) or not named:
-        raise StateError("it holds something else than notes and tensors")
+        raise _other_things(f"{type(notes).__name__} and {type(tensors).__name__}")
     return notes, tensors
+
+
+def _other_things(found: str) -> StateError:
+    return StateError(f"it holds something else than notes and tensors: {found}")
 
 
 def _require_sound(head: bytes, body: bytes) -> None:
@@ -155,7 +159,7 @@ def _require_sound(head: bytes, body: bytes) -> None:
         raise StateError("it is empty")
     matched = _HEAD.fullmatch(head)
     if not matched:
-        raise StateError("it is not the state of a training")
+        raise StateError(f"it is not the state of a training; it begins with {head[:16]!r}")
     if (version := int(matched[1])) != STATE_FORMAT:
         raise StateError(
             f"it is in format {version}, of another version of ablate; expected {STATE_FORMAT}"

@@ -150,12 +150,18 @@ class Record(Reading):
             self._many("DELETE FROM trials WHERE key = ?", [(trial,)])
             self._many("DELETE FROM measurements WHERE subject = ?", [(trial,)])
 
-    def add_partial(self, row: PartialRow, measurements: Iterable[Measurement] = ()) -> bool:
+    def add_partial(
+        self,
+        row: PartialRow,
+        measurements: Iterable[Measurement] = (),
+        notes: Iterable[Note] = (),
+    ) -> bool:
         """Add what a trial came to at a step before its last; the first one of a key stays.
 
         Args:
             row: Which trial, and the step.
             measurements: Their subject is the row's key.
+            notes: Remarks on it, with the same subject.
 
         Returns:
             Whether it was written.
@@ -171,6 +177,7 @@ class Record(Reading):
             )
             if added.rowcount:
                 self._measure(measurements)
+                self._remark(notes)
         return bool(added.rowcount)
 
     def add_sitting(
