@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ablate.cli import main
-from reports.build import write_report
+from reports import verifying
+from reports.build import report_texts, write_report
 from reports.maker import maker
 from reports.pieces import pieces
 from reports.record import Record
@@ -25,6 +26,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(folder / "record.sqlite", {"stage1": 2, "stage2": 2}, pictures=False)
     write_report(folder / "record.sqlite", folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def made_once(monkeypatch: pytest.MonkeyPatch, kept: dict[str, dict[str, str]]) -> None:
+    """What comes of one record is made once for all tests, as it is the same every time."""
+
+    def texts(record: Path) -> dict[str, str]:
+        name = record_hash(record)
+        if name not in kept:
+            kept[name] = report_texts(record)
+        return kept[name]
+
+    monkeypatch.setattr(verifying, "report_texts", texts)
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, dict[str, str]]:
+    return {}
 
 
 @pytest.fixture
@@ -58,7 +77,7 @@ def test_a_report_as_it_was_written_is_what_its_record_says(run: Path):
 def test_a_changed_number_in_the_page_is_named_with_its_row_and_column(run: Path):
     page = (run / "report.html").read_text()
     table = page.index('id="mixes"')
-    cell = re.compile(r'(<td class="num"[^>]*>)(\d\d\.\d\d)').search(page, table)
+    cell = re.compile(r'(<a class="to-trials"[^>]*>)(\d\d\.\d\d)').search(page, table)
     assert cell is not None
     end = cell.start(2)
     (run / "report.html").write_text(page[:end] + "99.99" + page[end + 5 :])

@@ -19,7 +19,9 @@ DRAWS = 1000
 SEED = 20240229  # of the draws, so that a report can be written twice
 Places = NDArray[np.int64]
 
-CLIP = 4.0  # standard deviations that a timing errs by at most: one in 16,000 would be beyond
+CLIP = 4.0  # standard deviations that anything errs by at most: one in 16,000 would be beyond
+MOST = 4_000_000  # values of an objective that are drawn; of very many mixes there are fewer draws
+FEWEST = 100  # draws even so
 
 
 class Objective(Protocol):
@@ -71,8 +73,8 @@ class Scores:
 
     def reach(self) -> tuple[Numbers, Numbers]:
         """Between what all draws lie."""
-        ends = (self.errors.min(), self.errors.max()) if len(self.errors) else (0.0, 0.0)
-        return self.middle + ends[0], self.middle + ends[1]
+        low, high = self._ends
+        return self.middle + low, self.middle + high
 
     def redrawn(self, draws: int, rng: np.random.Generator) -> Numbers:
         """Means over seeds that were drawn again: (draws, mixes)."""
@@ -81,8 +83,16 @@ class Scores:
             for seed in range(int(self.n.max(initial=0))):
                 drawn = self.errors[rng.integers(len(self.errors), size=total.shape)]
                 total += np.where(seed < self.n, drawn, 0.0)
-        means: Numbers = self.middle + total / np.maximum(self.n, 1)
+        means: Numbers = self.middle + np.clip(total / np.maximum(self.n, 1), *self._ends)
         return means
+
+    @property
+    def _ends(self) -> tuple[Numbers, Numbers]:
+        """(mixes,) what a mean over seeds errs by at most, below and above."""
+        if not len(self.errors):
+            return np.zeros(len(self.middle)), np.zeros(len(self.middle))
+        most = CLIP * float(self.errors.std()) / np.sqrt(np.maximum(self.n, 1))
+        return np.maximum(-most, self.errors.min()), np.minimum(most, self.errors.max())
 
 
 @dataclass(frozen=True)
@@ -161,9 +171,10 @@ def redraw(
     Args:
         objectives: Of the same mixes; one that lacks a value is left out.
         directions: higher or lower, one for each objective.
-        draws: How many.
+        draws: How many, where not very many mixes are drawn.
     """
     mask = possible(objectives, directions)
+    draws = min(draws, max(FEWEST, MOST // max(int(mask.sum()), 1)))
     values = np.stack(
         [
             objective.some(mask).redrawn(draws, np.random.default_rng(_stream(objective, number)))
