@@ -98,7 +98,7 @@ def escape_markdown(text: str) -> str:
     """The text as Markdown shows it, with nothing taken for markup, in one line."""
     safe = re.sub(r"([\\`*_{}\[\]<>|#&~$])", r"\\\1", one_line(text).strip(" "))
     safe = re.sub(r"^([-+=])", r"\\\1", safe)
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", safe)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", safe)
 
 
 def csv_text(text: str) -> str:

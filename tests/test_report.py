@@ -292,3 +292,5 @@ def test_ticks_are_round_and_inside():
 def test_text_is_escaped_for_where_it_goes():
     assert escape_latex("50% of a_b & ~") == r"50\% of a\_b \& \textasciitilde{}"
     assert escape_markdown("a|b *c*") == r"a\|b \*c\*"
+    assert escape_markdown("28.76 dB") == "28.76 dB"
+    assert escape_markdown("1. first") == r"1\. first"
