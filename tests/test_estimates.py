@@ -107,12 +107,12 @@ def test_combinations_that_are_all_there_leave_no_interaction_in_an_effect():
     model = Sum(of)
     weights = model.weights(0, deviations(3))
     misfit = Misfit(model, np.zeros(of.mixes), None)
-    np.testing.assert_allclose(misfit.exposure(0, deviations(3), weights), 0.0)
+    np.testing.assert_allclose(misfit.exposure(0, deviations(3), weights, fitted=False), 0.0)
     one = np.zeros((1, of.mixes))
     one[0, [0, 4]] = -1.0, 1.0  # one pair of mixes that differ on the first axis only
     contrast = np.array([[-1.0, 1.0, 0.0]])
     # with each other axis: the cells of this pair weigh 1 instead of 1/2, the others 0
-    assert misfit.exposure(0, contrast, one) == pytest.approx([2 * 4 * 0.5**2])
+    assert misfit.exposure(0, contrast, one, fitted=False) == pytest.approx([2 * 4 * 0.5**2])
 
 
 def test_saturated_mixes_say_nothing_of_interactions():
@@ -163,3 +163,15 @@ def test_all_combinations_of_numbers_are_estimated_alike_in_any_order():
 def test_nothing_measured_gives_nothing():
     empty = of_trials(Design((), (), np.zeros((0, 0), dtype=np.int64)), np.zeros((0, 0)))
     assert (empty.seeds, empty.noise, list(itertools.chain(empty.means))) == (0, None, [])
+
+
+def test_what_cells_weigh_in_a_fit_is_the_same_by_columns_and_by_mixes():
+    of, contrasts = design(3, 3, 2, drop=(0, 4, 5, 10, 16)), deviations(3)
+    model = Sum(of)
+    misfit = Misfit(model, np.zeros(of.mixes), None)
+    quick, slow = (
+        misfit.exposure(0, contrasts, model.weights(0, contrasts), fitted=fitted)
+        for fitted in (True, False)
+    )
+    assert (slow > 0.0).all()
+    np.testing.assert_allclose(quick, slow, rtol=1e-9)

@@ -136,9 +136,9 @@ def claimed(estimate: Estimate, measured: Values) -> bool:
 
 
 def _of_axis(measured: Values, at: int) -> list[Effect]:
-    model, design = measured.model, measured.model.design
+    design = measured.model.design
     contrasts = deviations(design.sizes[at])
-    estimates = measured.judge(at, contrasts, model.weights(at, contrasts))
+    estimates = measured.judge(at, contrasts)
     counts = np.bincount(design.codes[:, at], minlength=design.sizes[at])
     return [
         Effect(

@@ -94,17 +94,23 @@ class Values:
         """What mixes that were not tried may add."""
         return Misfit(self.model, self.means, self.noise)
 
-    def judge(self, axis: int, contrasts: Numbers, weights: Numbers) -> list[Estimate]:
+    def judge(
+        self, axis: int, contrasts: Numbers, weights: Numbers | None = None
+    ) -> list[Estimate]:
         """Estimates about one axis, with intervals.
 
         Args:
             axis: Number of the axis.
             contrasts: (estimates, levels), weights of its levels that add up to zero.
-            weights: (estimates, mixes) that would give these contrasts, were all a sum.
+            weights: (estimates, mixes) that would give these contrasts, were all a sum; those of
+                least squares if they are not given.
         """
+        fitted = weights is None
+        if weights is None:
+            weights = self.model.weights(axis, contrasts)
         values = weights @ self.means
         norms = (weights**2).sum(axis=1)
-        spill = self.misfit.exposure(axis, contrasts, weights)
+        spill = self.misfit.exposure(axis, contrasts, weights, fitted=fitted)
         if self.noise is None:
             return self._from_what_is_left(values, norms, spill)
         spread = self.noise.of_axes[axis]

@@ -45,19 +45,22 @@ class Misfit:
         return self.noise.rest.variance * float(self.model.freedom @ self.noise.scale)
 
     @cached_property
-    def trace(self) -> float:
-        """What is left over for each unit of variance of the cells."""
-        design, inverse = self.model.design, self.model.inverse
-        total = 0.0
-        for first, second in design.pairs:
-            cells = design.cells[first, second]
+    def tables(self) -> dict[tuple[int, int], Numbers]:
+        """By two axes, (terms, cells): what every column adds up to in every cell."""
+        design, found = self.model.design, {}
+        for (first, second), cells in design.cells.items():
             number = design.sizes[first] * design.sizes[second]
-            sums = np.stack(
+            found[first, second] = np.stack(
                 [np.bincount(cells, column, minlength=number) for column in design.columns.T]
             )
-            counts = np.bincount(cells, minlength=number)
-            total += float(counts.sum() - (sums * (inverse @ sums)).sum())
-        return total
+        return found
+
+    @cached_property
+    def trace(self) -> float:
+        """What is left over for each unit of variance of the cells."""
+        inverse, mixes = self.model.inverse, self.model.design.mixes
+        taken = [float((sums * (inverse @ sums)).sum()) for sums in self.tables.values()]
+        return mixes * len(taken) - sum(taken)
 
     @property
     def known(self) -> bool:
@@ -76,7 +79,7 @@ class Misfit:
         """Of what a cell adds; 0 where chance explains all that is left over."""
         return max(0.0, self.left - self.by_chance) / self.trace if self.known else math.nan
 
-    def exposure(self, axis: int, contrasts: Numbers, weights: Numbers) -> Numbers:
+    def exposure(self, axis: int, contrasts: Numbers, weights: Numbers, *, fitted: bool) -> Numbers:
         """How much of the variance of the cells is in estimates, (estimates,).
 
         Sum of squares, over the cells of all two-way tables, of what a cell weighs in the estimate
@@ -86,28 +89,42 @@ class Misfit:
             axis: Number of the axis that the estimates are about.
             contrasts: (estimates, levels), the weights of its levels.
             weights: (estimates, mixes).
+            fitted: Whether these are the weights of the model itself.
         """
         design = self.model.design
         if design.complete and np.allclose((weights**2).sum(axis=1), self._least(axis, contrasts)):
             return np.zeros(len(weights))
         total, sizes = np.zeros(len(weights)), design.sizes
-        weighing = [np.flatnonzero(row) for row in weights]  # of pairs of mixes, few
         for first, second in design.pairs:
-            cells, size = design.cells[first, second], (sizes[first], sizes[second])
-            number = size[0] * size[1]
-            sums = np.stack(
-                [
-                    np.bincount(cells[at], row[at], minlength=number)
-                    for at, row in zip(weighing, weights, strict=True)
-                ]
-            )
-            table: Numbers = sums.reshape(len(weights), *size).astype(float)
+            sums = self._sums((first, second), axis, contrasts, weights, fitted)
+            table = sums.reshape(len(weights), sizes[first], sizes[second])
             if axis == first:
-                table = table - contrasts[:, :, None] / size[1]
+                table = table - contrasts[:, :, None] / sizes[second]
             elif axis == second:
-                table = table - contrasts[:, None, :] / size[0]
+                table = table - contrasts[:, None, :] / sizes[first]
             total += (table**2).sum(axis=(1, 2))
         return total
+
+    def _sums(
+        self,
+        pair: tuple[int, int],
+        axis: int,
+        contrasts: Numbers,
+        weights: Numbers,
+        fitted: bool,
+    ) -> Numbers:
+        """(estimates, cells): what the mixes of every cell weigh together."""
+        design = self.model.design
+        if fitted:  # quick, however many mixes there are
+            sums: Numbers = self.model.shares(axis, contrasts) @ self.tables[pair]
+            return sums
+        number = design.sizes[pair[0]] * design.sizes[pair[1]]
+        cells, weighing = design.cells[pair], [np.flatnonzero(row) for row in weights]
+        found = [
+            np.bincount(cells[at], row[at], minlength=number)
+            for at, row in zip(weighing, weights, strict=True)
+        ]
+        return np.stack(found).astype(float)
 
     def _least(self, axis: int, contrasts: Numbers) -> Numbers:
         """Sum of squared weights where every combination is there once."""

@@ -79,19 +79,20 @@ class Sum:
         kept: Numbers = 1.0 - np.einsum("mt,mt->m", columns @ self.inverse, columns)
         return kept
 
-    def weights(self, axis: int, contrasts: Numbers) -> Numbers:
-        """What each mix counts for in an estimate.
+    def shares(self, axis: int, contrasts: Numbers) -> Numbers:
+        """What each column counts for in an estimate, (estimates, terms).
 
         Args:
             axis: Number of the axis.
             contrasts: (estimates, levels), weights of the levels that add up to zero.
-
-        Returns:
-            (estimates, mixes).
         """
-        block = self.design.blocks[axis]
         coded = contrasts @ coding(self.design.sizes[axis])
-        weights: Numbers = (coded @ self.inverse[block]) @ self.design.columns.T
+        shares: Numbers = coded @ self.inverse[self.design.blocks[axis]]
+        return shares
+
+    def weights(self, axis: int, contrasts: Numbers) -> Numbers:
+        """What each mix counts for in an estimate, (estimates, mixes); see `shares`."""
+        weights: Numbers = self.shares(axis, contrasts) @ self.design.columns.T
         return weights
 
 

@@ -135,7 +135,7 @@ def _of_axis(measured: Values, axis: int) -> list[_Judged]:
     weights, pairs = _paired(design, axis, ends)
     by_pairs = _judged(measured, axis, contrasts, weights, pairs > 0)
     fits = np.full(len(ends), model.told_apart[axis])
-    by_fit = _judged(measured, axis, contrasts, model.weights(axis, contrasts), fits)
+    by_fit = _judged(measured, axis, contrasts, None, fits)
     contexts = design.combinations // size
     found = []
     for at, (first, second) in enumerate(ends):
@@ -147,13 +147,18 @@ def _of_axis(measured: Values, axis: int) -> list[_Judged]:
 
 
 def _judged(
-    measured: Values, axis: int, contrasts: Numbers, weights: Numbers, known: NDArray[np.bool_]
+    measured: Values,
+    axis: int,
+    contrasts: Numbers,
+    weights: Numbers | None,
+    known: NDArray[np.bool_],
 ) -> list[Estimate | None]:
     """None where it is not known."""
     found: list[Estimate | None] = [None] * len(contrasts)
     rows = np.flatnonzero(known)
     if len(rows):
-        judged = measured.judge(axis, contrasts[rows], weights[rows])
+        of_rows = None if weights is None else weights[rows]
+        judged = measured.judge(axis, contrasts[rows], of_rows)
         for row, estimate in zip(rows.tolist(), judged, strict=True):
             found[row] = estimate
     return found
