@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/ablate run quickstart
 
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -44,6 +45,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files that take longest first, so that no worker is left with one in the end."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+PLUGINS = "ablate_plugins."  # modules of plug-ins are called so
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins_stay_in_their_file() -> Iterator[None]:
+    """What the plug-ins of a file registered is there for no other file, whatever their order."""
+    yield
+    loaded = [name for name in sys.modules if name.startswith(PLUGINS)]
+    if not loaded:
+        return
+    from ablate.metrics import metrics
+    from ablate.searches import strategies
+    from ablate.tasks.data import sources
+    from ablate.tasks.degradations import degradations
+    from ablate.topologies import topologies
+    from ablate.training.losses import losses
+    from blocks import blocks
+
+    for registry in (blocks, degradations, losses, metrics, sources, strategies, topologies):
+        for name in list(registry):
+            if registry[name].make.__module__.startswith(PLUGINS):
+                del registry._entries[name]
+    for name in loaded:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -15,32 +14,18 @@ import pytest
 from PIL import Image
 
 from ablate import commands
-from ablate.cli import main
 from ablate.results import load_model
+from ablate.runs.plan import Plan, PlannedMix
 from ablate.runs.running import run
 from ablate.study import load_study
 from blocks import blocks
+from tests.conftest import Cli
 from tests.test_running import TINY
-
-Outcome = tuple[int, str, str]
-Cli = Callable[..., Outcome]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        output = capsys.readouterr()
-        return int(str(ended.value.code)), output.out, output.err
-
-    return call
+from tests.warm_forks import WarmForks
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, warm_forks: WarmForks) -> Path:
     """A finished run of one mix with one seed."""
     path = tmp_path_factory.mktemp("cli")
     text = TINY.replace('["identity", "nafblock"]', '"nafblock"').replace("seeds = 2", "seeds = 1")
@@ -50,7 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for height, part in enumerate(("train", "train", "validation"), 60):
         (path / part).mkdir(exist_ok=True)
         photograph(path / part / f"{height}.png", height, 70)
-    return run(load_study(path / "one.toml"), path / "run").path
+    with warm_forks.brief():
+        return run(load_study(path / "one.toml"), path / "run").path
 
 
 def photograph(path: Path, height: int = 40, width: int = 50) -> Path:
@@ -82,7 +68,10 @@ def test_new_says_which_studies_it_can_copy(cli: Cli, tmp_path: Path):
     assert "quickstart" in errors
 
 
-def test_plan_counts_mixes_parameters_macs_time_and_memory(cli: Cli, tmp_path: Path):
+@pytest.mark.usefixtures("forks")
+def test_plan_counts_mixes_parameters_macs_time_and_memory(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "tiny.toml"
     path.write_text(TINY.replace('["nafblock", "rdcnn"]', '"nafblock"'))
     code, out, _ = cli("plan", path, "--json")
@@ -93,6 +82,8 @@ def test_plan_counts_mixes_parameters_macs_time_and_memory(cli: Cli, tmp_path: P
     assert planned["latency_seconds"] > 0
     assert planned["memory"] > 0
     assert all(mix["params"] > 0 and mix["macs"] > 0 for mix in planned["mixes"])
+    mixes = tuple(PlannedMix(**mix) for mix in planned["mixes"])
+    monkeypatch.setattr(commands, "make_plan", lambda *_, **__: Plan(**planned | {"mixes": mixes}))
     code, out, _ = cli("plan", path)
     assert "2 mixes x 2 seeds = 4 trials" in out
     assert not (tmp_path / "runs").exists()
@@ -108,6 +99,7 @@ def test_every_mistake_in_a_study_is_a_line_and_the_code_is_two(cli: Cli, tmp_pa
     )
 
 
+@pytest.mark.usefixtures("brief_runs")
 def test_a_run_in_json_ends_with_the_report(cli: Cli, folder: Path):
     study = folder.parent / "one.toml"
     code, out, _ = cli("run", study, "--out", folder, "--json")
@@ -173,26 +165,37 @@ def test_seconds_between_states_are_a_whole_number(cli: Cli):
     assert (code, errors) == (2, expected)
 
 
-def test_a_warning_is_one_line_without_our_code():
-    code = (
-        "import ablate.commands, ablate.cli, warnings\n"
-        "ablate.commands.blocks = lambda *given: warnings.warn('mind\\nthe gap')\n"
-        "ablate.cli.main(['blocks'])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "warning: mind the gap\n"
+WARNING = """
+import warnings
+import ablate.commands, ablate.cli
+
+def blocks(options, console):
+    warnings.warn("mind\\nthe gap")
+    console.print("\\u2212 1\\u00a0dB")
+
+ablate.commands.blocks = blocks
+ablate.cli.main(["blocks"])
+"""
 
 
-def test_a_locale_without_utf8_gets_question_marks():
-    code = (
-        "import ablate.commands, ablate.cli\n"
-        "ablate.commands.blocks = lambda options, console: console.print('\\u2212 1\\u00a0dB')\n"
-        "ablate.cli.main(['blocks'])"
+@pytest.fixture(scope="module")
+def warned() -> subprocess.CompletedProcess[str]:
+    """A command that warns, in a locale without UTF-8."""
+    return subprocess.run(
+        [sys.executable, "-c", WARNING],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
     )
-    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, env=ascii_only, check=True)
-    assert done.stdout == "? 1?dB\n"
+
+
+def test_a_warning_is_one_line_without_our_code(warned: subprocess.CompletedProcess[str]):
+    assert warned.stderr == "warning: mind the gap\n"
+
+
+def test_a_locale_without_utf8_gets_question_marks(warned: subprocess.CompletedProcess[str]):
+    assert warned.stdout == "? 1?dB\n"
 
 
 def test_help_does_not_wait_for_torch():
@@ -276,6 +279,17 @@ def test_restore_never_replaces_its_source(cli: Cli, folder: Path, tmp_path: Pat
     code, _, errors = cli("restore", folder, "one", source, "--out", tmp_path)
     assert code == 2
     assert errors == f"{source}: the result would replace the picture; choose another --out\n"
+
+
+def test_pictures_that_would_become_one_are_named(cli: Cli, folder: Path, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    first, second = photograph(tmp_path / "mine.png"), photograph(tmp_path / "other" / "mine.png")
+    code, _, errors = cli("restore", folder, "one", first, second, "--out", tmp_path / "out")
+    assert code == 2
+    assert errors == (
+        f"{first} and {second} would both become {tmp_path / 'out' / 'mine.png'}; "
+        "restore them into different folders\n"
+    )
 
 
 def test_an_unknown_mix_is_named_with_the_nearest(cli: Cli, folder: Path, tmp_path: Path):

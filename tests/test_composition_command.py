@@ -40,6 +40,8 @@ rounds = 2
 processes = 1
 """
 
+pytestmark = pytest.mark.usefixtures("forks")
+
 
 def call(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:

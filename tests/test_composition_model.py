@@ -358,6 +358,7 @@ def test_a_study_of_two_networks_is_measured_whole_instead() -> None:
         survey(load_study({**raw, "network": network}))
 
 
+@pytest.mark.usefixtures("forks")
 def test_parts_and_networks_are_really_timed_and_what_fails_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +389,7 @@ def read_back(model: LatencyModel, folder: Path) -> LatencyModel:
     return read(folder / "model.json")
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_process_that_fails_says_why() -> None:
     points = study()
     broken = replace(conditions(points), device="abacus")

@@ -117,6 +117,7 @@ def text_of_a_mix() -> str:
     return Mix(task=task, network=network, training=Training(crop=16, batch=1)).to_json()
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_mix_is_checked_in_a_process_of_its_own():
     before = set(sys.modules)
     found = crosscheck(MIX, text_of_a_mix(), (1, 3, 16, 16))
@@ -127,6 +128,7 @@ def test_a_mix_is_checked_in_a_process_of_its_own():
     assert not {name for name in set(sys.modules) - before if name.startswith("fvcore")}
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_network_that_cannot_be_made_is_a_reason():
     found = crosscheck(MIX, "no mix", IMAGE)
     assert not found.agrees

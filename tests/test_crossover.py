@@ -310,6 +310,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return int(str(ended.value.code)), output.out, output.err
 
 
+@pytest.mark.usefixtures("forks")
 def test_the_command_times_blocks_and_speaks_json(capsys: pytest.CaptureFixture[str]):
     few = ("--size", "8", "--width", "6", "8", "--rounds", "2", "--processes", "1")
     code, out, _ = run(capsys, "identity", "mwsa", *few, "--device", "cpu", "--json")
@@ -357,6 +358,7 @@ def test_who_runs_nowhere_is_compared_with_nobody():
     assert "mwsa at 32x32, width 32, batch 1 cannot be run: too wide" in said
 
 
+@pytest.mark.usefixtures("forks")
 def test_where_nothing_can_be_run_that_is_the_answer(capsys: pytest.CaptureFixture[str]):
     few = ("--size", "8", "16", "--width", "6", "--device", "cpu", "--json")
     code, _, errors = run(capsys, "mwsa", *few)

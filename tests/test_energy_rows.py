@@ -165,6 +165,7 @@ def test_without_a_counter_nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> 
     assert count_energy(job, lambda message: None) == Energies(failure="Not Supported")
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_fresh_process_counts_or_says_why_not() -> None:
     one = mix()
     counted = energy_together([one], size=(16, 16), profile=PROFILE, device="cpu", plugins=())

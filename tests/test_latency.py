@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -524,21 +523,6 @@ def test_the_allocator_gives_mallopt_its_numbers():
     mallopt = Mallopt(1 << 40)
     steady_allocator(mallopt)
     assert mallopt.set == {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}
-
-
-IMPORTS = """
-import sys, ablate.profiling.latency, ablate.profiling.flops, ablate.profiling.memory
-import ablate.profiling.machine
-heavy = {"pandas", "matplotlib", "optuna", "fvcore", "PIL", "rich", "jinja2"}
-print(sorted(heavy & set(sys.modules)))
-"""
-
-
-def test_profiling_in_a_worker_needs_only_torch_and_numpy():
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
 
 
 def test_real_networks_are_timed_by_the_real_clock():

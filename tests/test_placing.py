@@ -27,6 +27,8 @@ from ablate.profiling.roofs import Work, place
 from ablate.study import load_study
 from tests.test_ceilings import MACHINE
 
+pytestmark = pytest.mark.usefixtures("forks")
+
 WORK = Work(flops=2e9, bytes_moved=1e9, launches=10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ from ablate.profiling.flops import count_parameters
 from ablate.profiling.latency import FirstCall, LatencySummary
 from ablate.profiling.padding import padding
 from ablate.study import load_study
-from tests.test_cli import Cli, cli  # noqa: F401  (a fixture)
+from tests.conftest import Cli
 from tests.test_network import stage, unet
 
 ONE = """
@@ -47,6 +48,17 @@ processes = 1
 """
 SEVERAL = ONE.replace('"rdcnn"', '["rdcnn", "nafblock"]')
 
+pytestmark = pytest.mark.usefixtures("forks", "counted_once")
+
+
+counted = functools.cache(pricing.price)
+
+
+@pytest.fixture
+def counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One network is asked about in many ways: it is counted once for all of them."""
+    monkeypatch.setattr("ablate.pricing.command.price", counted)
+
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
@@ -55,7 +67,7 @@ def one(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_network_is_counted_at_the_size_that_the_study_profiles(cli: Cli, one: Path):  # noqa: F811
+def test_the_network_is_counted_at_the_size_that_the_study_profiles(cli: Cli, one: Path):
     code, out, _ = cli("profile", one, "--no-latency", "--json")
     found = json.loads(out)
     study = load_study(one)
@@ -71,7 +83,7 @@ def test_the_network_is_counted_at_the_size_that_the_study_profiles(cli: Cli, on
     assert found["peak_memory"] > 4 * found["params"]
 
 
-def test_a_convention_is_asked_for_by_name(cli: Cli, one: Path):  # noqa: F811
+def test_a_convention_is_asked_for_by_name(cli: Cli, one: Path):
     _, out, _ = cli("profile", one, "--no-latency", "--json", "--convention", "thop")
     found = json.loads(out)
     assert found["convention"] == "thop"
@@ -83,7 +95,7 @@ def test_a_convention_is_asked_for_by_name(cli: Cli, one: Path):  # noqa: F811
     assert errors.startswith("no convention is named 'flops'")
 
 
-def test_the_words_hold_what_the_numbers_say(cli: Cli, one: Path):  # noqa: F811
+def test_the_words_hold_what_the_numbers_say(cli: Cli, one: Path):
     code, out, _ = cli("profile", one, "--no-latency", "--size", 33, 41)
     lines = [line.strip() for line in out.splitlines()]
     assert code == 0
@@ -98,15 +110,32 @@ def test_the_words_hold_what_the_numbers_say(cli: Cli, one: Path):  # noqa: F811
     assert not any("latency" in line for line in lines)
 
 
-def test_a_network_that_enlarges_and_pads_says_both(cli: Cli):  # noqa: F811
-    _, out, _ = cli("profile", "mambairv2-light-x2", "--no-latency", "--size", 20, 24)
+ENLARGING = """
+question = "What does it cost?"
+[task]
+degradation = "shrink"
+scale = 2
+[network]
+topology = "residual_groups"
+width = 8
+scale = 2
+multiple = 16
+[[network.group]]
+block = "nafblock"
+"""
+
+
+def test_a_network_that_enlarges_and_pads_says_both(cli: Cli, tmp_path: Path):
+    path = tmp_path / "enlarging.toml"
+    path.write_text(ENLARGING)
+    _, out, _ = cli("profile", path, "--no-latency", "--size", 20, 24)
     assert out.splitlines()[:2] == [
-        "mambairv2-light-x2: one image of 3x20x24, enlarged to 3x40x48",
+        "enlarging: one image of 3x20x24, enlarged to 3x40x48",
         "20x24, padded to 32x32 inside",
     ]
 
 
-def test_two_counters_stand_side_by_side(cli: Cli, one: Path):  # noqa: F811
+def test_two_counters_stand_side_by_side(cli: Cli, one: Path):
     _, out, _ = cli("profile", one, "--no-latency", "--convention", "conv-only")
     lines = out.splitlines()
     (linear,) = [line.split() for line in lines if line.strip().startswith("linear")]
@@ -115,7 +144,7 @@ def test_two_counters_stand_side_by_side(cli: Cli, one: Path):  # noqa: F811
     assert any(line.startswith("conv-only does not see: ") for line in lines)
 
 
-def test_latency_has_an_interval_and_stands_beside_the_reference(cli: Cli, one: Path):  # noqa: F811
+def test_latency_has_an_interval_and_stands_beside_the_reference(cli: Cli, one: Path):
     _, out, _ = cli("profile", one, "--json", "--device", "cpu")
     latency = json.loads(out)["latency"]
     assert 0 < latency["low"] <= latency["seconds"] <= latency["high"]
@@ -127,14 +156,10 @@ def test_latency_has_an_interval_and_stands_beside_the_reference(cli: Cli, one: 
     assert latency["scan_backend"] in ("c", "torch", "reference")
 
 
-def test_latency_in_words(cli: Cli, one: Path):  # noqa: F811
-    _, out, _ = cli("profile", one, "--device", "cpu")
+def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one: Path):
+    code, out, _ = cli("profile", one, "--rounds", 1)
     assert "ms, 95 % interval " in out
     assert "times the reference network's" in out
-
-
-def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one: Path):  # noqa: F811
-    code, out, _ = cli("profile", one, "--rounds", 1)
     lines = out.splitlines()
     forecast = next(k for k, line in enumerate(lines) if line.startswith("timing it takes about"))
     assert lines[forecast].endswith("(forecast); --rounds N takes less, --no-latency nothing")
@@ -146,7 +171,7 @@ def test_timing_says_first_what_it_will_take_and_how_to_take_less(cli: Cli, one:
     assert (code, out, error) == (2, "", "--depth: expected a whole number from 1; got '-1'\n")
 
 
-def test_of_several_mixes_one_must_be_named(cli: Cli, tmp_path: Path):  # noqa: F811
+def test_of_several_mixes_one_must_be_named(cli: Cli, tmp_path: Path):
     path = tmp_path / "several.toml"
     path.write_text(SEVERAL)
     code, _, errors = cli("profile", path, "--no-latency")
@@ -166,7 +191,7 @@ def test_of_several_mixes_one_must_be_named(cli: Cli, tmp_path: Path):  # noqa: 
 @pytest.mark.parametrize(
     "size", [["64"], ["1", "2", "3", "4"], ["64", "0"], ["64", "x"], ["64", "1.5"], ["64", "²"]]
 )
-def test_a_size_is_two_or_three_whole_numbers(cli: Cli, one: Path, size: list[str]):  # noqa: F811
+def test_a_size_is_two_or_three_whole_numbers(cli: Cli, one: Path, size: list[str]):
     code, _, errors = cli("profile", one, "--no-latency", "--size", *size)
     assert (code, errors) == (
         2,
@@ -175,7 +200,7 @@ def test_a_size_is_two_or_three_whole_numbers(cli: Cli, one: Path, size: list[st
     )
 
 
-def test_the_channels_must_be_the_networks(cli: Cli, one: Path):  # noqa: F811
+def test_the_channels_must_be_the_networks(cli: Cli, one: Path):
     code, out, _ = cli("profile", one, "--no-latency", "--json", "--size", 3, 16, 16)
     assert (code, json.loads(out)["size"]) == (0, [3, 16, 16])
     code, _, errors = cli("profile", one, "--no-latency", "--size", 1, 16, 16)
@@ -190,7 +215,7 @@ GREY = ONE.replace("width = 8", "width = 8\nimage_channels = 1").replace(
 )
 
 
-def test_a_grey_network_is_counted_on_one_grey_image(cli: Cli, tmp_path: Path):  # noqa: F811
+def test_a_grey_network_is_counted_on_one_grey_image(cli: Cli, tmp_path: Path):
     path, color = tmp_path / "grey.toml", tmp_path / "color.toml"
     path.write_text(GREY)
     color.write_text(GREY.replace("image_channels = 1", ""))
@@ -292,7 +317,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_network_of_ones_own_is_counted_exactly(cli: Cli, own: Path):  # noqa: F811
+def test_a_network_of_ones_own_is_counted_exactly(cli: Cli, own: Path):
     code, out, errors = cli(
         "profile", f"{own}:Net", "--size", 3, 16, 20, "--no-latency", "--json", "--training"
     )
@@ -313,7 +338,7 @@ def test_a_network_of_ones_own_is_counted_exactly(cli: Cli, own: Path):  # noqa:
     assert found["reasons"] == step["reasons"] == {}
 
 
-def test_a_network_of_ones_own_in_words(cli: Cli, own: Path):  # noqa: F811
+def test_a_network_of_ones_own_in_words(cli: Cli, own: Path):
     _, out, _ = cli("profile", f"{own}:Net", "--size", 16, 20, "--no-latency", "--training")
     lines = [line.strip() for line in out.splitlines()]
     assert lines[0] == "my_module.py:Net: one image of 3x16x20; returns 8x16x20"
@@ -325,7 +350,7 @@ def test_a_network_of_ones_own_in_words(cli: Cli, own: Path):  # noqa: F811
     assert not any(line.startswith("not known") for line in lines)
 
 
-def test_what_cannot_be_counted_says_why_and_the_rest_is_there(cli: Cli, own: Path):  # noqa: F811
+def test_what_cannot_be_counted_says_why_and_the_rest_is_there(cli: Cli, own: Path):
     code, out, _ = cli("profile", f"{own}:ByValue", "--size", 8, 8, "--no-latency", "--json")
     found = json.loads(out)
     assert (code, found["macs"], found["params"]) == (0, None, 296)
@@ -334,7 +359,7 @@ def test_what_cannot_be_counted_says_why_and_the_rest_is_there(cli: Cli, own: Pa
     assert "not known: multiply-adds, ablate: multiply-adds over (1, 3, 8, 8) cannot be" in out
 
 
-def test_operators_without_a_count_are_named_with_their_share_of_the_time(cli: Cli, own: Path):  # noqa: F811
+def test_operators_without_a_count_are_named_with_their_share_of_the_time(cli: Cli, own: Path):
     _, out, _ = cli("profile", f"{own}:Inverse", "--size", 8, 8, "--no-latency", "--json")
     found = json.loads(out)
     (name,) = found["ablate"]["uncounted"]
@@ -345,7 +370,7 @@ def test_operators_without_a_count_are_named_with_their_share_of_the_time(cli: C
     assert line.startswith(f"not counted: {name} in the network (") and "of the time)" in line
 
 
-def test_parts_are_shown_by_stage_block_or_module(cli: Cli, one: Path):  # noqa: F811
+def test_parts_are_shown_by_stage_block_or_module(cli: Cli, one: Path):
     by = ("profile", one, "--no-latency", "--by")
     names = {}
     for way in ("stage", "block", "module"):
@@ -358,7 +383,7 @@ def test_parts_are_shown_by_stage_block_or_module(cli: Cli, one: Path):  # noqa:
     assert len(names["module"]) > 3
 
 
-def test_stages_add_up_and_have_parameters_and_memory(cli: Cli, one: Path):  # noqa: F811
+def test_stages_add_up_and_have_parameters_and_memory(cli: Cli, one: Path):
     found = json.loads(cli("profile", one, "--no-latency", "--json")[1])
     stages = found["ablate"]["by_stage"]
     assert sum(cost["macs"] for cost in stages.values()) == found["macs"]
@@ -367,7 +392,7 @@ def test_stages_add_up_and_have_parameters_and_memory(cli: Cli, one: Path):  # n
     assert set(stages) == set(found["params_by_stage"])
 
 
-def test_a_second_counter_agrees_or_says_where_not(cli: Cli, own: Path):  # noqa: F811
+def test_a_second_counter_agrees_or_says_where_not(cli: Cli, own: Path):
     pytest.importorskip("fvcore")
     _, out, _ = cli("profile", f"{own}:Net", "--size", 16, 20, "--no-latency", "--check", "--json")
     check = json.loads(out)["check"]
@@ -393,7 +418,7 @@ def test_a_second_counter_agrees_or_says_where_not(cli: Cli, own: Path):  # noqa
 
 
 def test_modes_are_timed_one_after_the_other_and_those_that_cannot_be_are_a_line(
-    cli: Cli,  # noqa: F811
+    cli: Cli,
     own: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -418,7 +443,7 @@ def test_modes_are_timed_one_after_the_other_and_those_that_cannot_be_are_a_line
     assert (both.run, both.precision) == (("eager", "compiled"), ("bfloat16",))
 
 
-def test_a_mix_is_of_a_study_and_not_of_a_file(cli: Cli, own: Path):  # noqa: F811
+def test_a_mix_is_of_a_study_and_not_of_a_file(cli: Cli, own: Path):
     code, _, errors = cli("profile", f"{own}:Net", "--mix", "x", "--no-latency")
     assert (code, errors) == (2, f"--mix: a mix is of a study; {own}:Net is a Python file\n")
     code, _, errors = cli("profile", f"{own}:Nett", "--no-latency")
@@ -447,7 +472,7 @@ def test_a_timing_says_what_the_machine_was_like():
 
 
 def test_what_cannot_be_computed_here_is_one_line(
-    cli: Cli,  # noqa: F811
+    cli: Cli,
     one: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -460,13 +485,13 @@ def test_what_cannot_be_computed_here_is_one_line(
     assert errors == "one image of 3x26x36 cannot be computed on cpu: no memory is left\n"
 
 
-def test_names_are_shown_as_they_are_written(cli: Cli, tmp_path: Path):  # noqa: F811
+def test_names_are_shown_as_they_are_written(cli: Cli, tmp_path: Path):
     (tmp_path / "mine.py").write_text("from torch import nn\nok = nn.Conv2d(3, 3, 1)\n")
     code, out, _ = cli("profile", f"{tmp_path}/mine.py:ok", "--size", 8, 8, "--no-latency")
     assert (code, out.splitlines()[0]) == (0, "mine.py:ok: one image of 3x8x8")
 
 
-def test_a_network_that_returns_one_number_is_said_to(cli: Cli, tmp_path: Path):  # noqa: F811
+def test_a_network_that_returns_one_number_is_said_to(cli: Cli, tmp_path: Path):
     text = "from torch import nn\nclass Mean(nn.Module):\n    def forward(self, x):\n"
     (tmp_path / "mine.py").write_text(f"{text}        return x.mean()\n")
     code, out, _ = cli("profile", f"{tmp_path}/mine.py:Mean", "--size", 8, 8, "--no-latency")
@@ -474,6 +499,6 @@ def test_a_network_that_returns_one_number_is_said_to(cli: Cli, tmp_path: Path):
     assert (code, out.splitlines()[0]) == (0, said)
 
 
-def test_the_only_mix_of_a_study_may_be_named_as_the_study(cli: Cli, one: Path):  # noqa: F811
+def test_the_only_mix_of_a_study_may_be_named_as_the_study(cli: Cli, one: Path):
     code, out, _ = cli("profile", one, "--mix", "one", "--no-latency")
     assert (code, out.splitlines()[0]) == (0, "one: one image of 3x26x36")

@@ -27,6 +27,7 @@ def test_the_study_in_the_readme_loads(tmp_path: Path):
     assert load_study(path).size == 10
 
 
+@pytest.mark.usefixtures("brief_runs")
 def test_the_five_lines_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     script = next(text for text in fences("python") if "load_study" in text)
     text = TINY.replace('["nafblock", "rdcnn"]', '"nafblock"').replace("seeds = 2", "seeds = 1")

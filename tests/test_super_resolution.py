@@ -33,6 +33,7 @@ from ablate.tasks.degradations import apply_degradation
 from ablate.tasks.sampling import training_batch, validation_pairs
 from ablate.tasks.scale import task_scale
 from reports.record import Record
+from tests.warm_forks import WarmForks
 
 CPU = torch.device("cpu")
 GIVEN = Choice(name="given")
@@ -347,9 +348,10 @@ STUDY = {
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> ablate.Run:
+def done(tmp_path_factory: pytest.TempPathFactory, warm_forks: WarmForks) -> ablate.Run:
     folder = tmp_path_factory.mktemp("super") / "run"
-    return ablate.run(load_study(STUDY), folder, workers=1)
+    with warm_forks.instead():
+        return ablate.run(load_study(STUDY), folder, workers=1)
 
 
 def test_a_run_measures_every_mix_and_writes_its_report(done: ablate.Run):
@@ -400,6 +402,7 @@ def test_evaluating_on_pairs_needs_a_mix_that_was_trained_on_pairs(done, tmp_pat
     assert "give clean pictures: --data FOLDER" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("brief_runs")
 def test_a_study_of_pairs_trains_scores_and_evaluates(tmp_path: Path):
     folders(tmp_path, (24, 20), (48, 41))
     raw = copy.deepcopy(STUDY)
@@ -414,6 +417,7 @@ def test_a_study_of_pairs_trains_scores_and_evaluates(tmp_path: Path):
     assert [score.count for score in scores] == [3, scores[1].count]
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_plan_rehearses_small_crops_against_large_targets():
     planned = make_plan(load_study(STUDY), workers=1, device="cpu")
     assert all(mix.seconds is not None and mix.training_memory for mix in planned.mixes)
