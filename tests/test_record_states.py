@@ -110,18 +110,36 @@ class State:
 
 
 STATES = {
-    "empty": State(empty, ("No mix has been trained to the end yet", "No trial is in the record")),
+    "empty": State(
+        empty, ("There is nothing in this run yet: no mix, no trial.", "No trial is in the record")
+    ),
     "waiting": State(
         waiting, ("No mix has been trained to the end yet", "No trial is in the record")
     ),
     "unfinished": State(unfinished, ("1 mix of 2 not trained yet",)),
-    "all failed": State(all_failed, ("2 of 2 trials failed", "out of memory")),
-    "all diverged": State(all_diverged, ("2 of 2 trials diverged", "loss is nan at step 3")),
+    "all failed": State(
+        all_failed,
+        (
+            "All 2 trials failed: there is nothing to compare",
+            "2 of 2 trials failed",
+            "out of memory",
+        ),
+    ),
+    "all diverged": State(
+        all_diverged,
+        (
+            "All 2 trials diverged: there is nothing to compare",
+            "2 of 2 trials diverged",
+            "loss is nan at step 3",
+        ),
+    ),
     "single trial": State(single_trial, ("1 mix", "1 seed")),
     "single objective": State(single_objective, ("emvm", "29.41")),
     "costs alone": State(costs_alone, ("No mix has been trained to the end yet",)),
     "partly failed": State(partly_failed, ("2 of 15 trials diverged", "2 of 15 trials failed")),
-    "only a baseline": State(only_a_baseline, ("No mix has been trained to the end yet",)),
+    "only a baseline": State(
+        only_a_baseline, ("No mix that counts has been trained to the end yet",)
+    ),
 }
 
 
