@@ -9,9 +9,10 @@ import pytest
 
 from reports.families import LOOKS
 from reports.networks.compact import compact
-from reports.networks.drawing import WIDTH, drawing
+from reports.networks.drawing import drawing
 from reports.networks.filling import Filled, families_of_blocks, filled_stages, words
 from reports.networks.layout import Join, layout, network
+from reports.networks.picture import LETTER
 
 U = ("stage1", "stage2", "stage3", "decoder1", "decoder2", "decoder3")
 
@@ -177,7 +178,7 @@ def test_no_two_boxes_of_a_picture_touch_and_all_lie_inside(name: str):
     made = drawing(spec(name.split(" ")[0], {}, **options), filled(slots, "emvm + mwsa a=1"))
     assert {box.slot for box in made.boxes} == set(slots)
     for box in made.boxes:
-        assert box.x >= 0 and box.x + box.width <= made.width == WIDTH
+        assert box.x >= 0 and box.x + box.width <= made.width
         assert box.y >= 0 and box.y + box.height <= made.height
     for one, two in combinations(made.boxes, 2):
         apart = one.x + one.width < two.x or two.x + two.width < one.x
@@ -203,7 +204,7 @@ def test_words_are_wrapped_to_their_box_and_cut_where_they_are_too_long():
     for box in made.boxes:
         assert len(box.lines) == 2
         assert box.lines[-1].endswith("…")
-        assert all(len(line) * 5.8 < box.width for line in box.lines)
+        assert all(len(line) * LETTER < box.width for line in box.lines)
         assert "knob8=value8" in box.says
 
 
@@ -219,6 +220,14 @@ def test_a_slot_that_fills_several_places_has_its_share_once():
     slots = (*U, "middle", "fusion")
     made = drawing(spec("mountain", {}, width=8, passes=2), filled(slots), {"fusion": 0.25})
     assert [box.percent for box in made.boxes if box.slot == "fusion"] == ["25\u00a0%", ""]
+
+
+def test_a_slot_that_is_filled_twice_in_a_place_says_so_in_its_name():
+    made = drawing(
+        spec("mountain", {}, width=8, passes=2), filled((*U, "middle", "fusion"), "nafblock")
+    )
+    assert [box.name for box in made.boxes if box.slot == "fusion"] == ["fusion\u00a0×2", "fusion"]
+    assert all(box.lines == ("nafblock", "×2") for box in made.boxes if box.slot == "fusion")
 
 
 def test_a_box_has_a_cell_for_each_block_and_a_shape_for_each_family():

@@ -24,7 +24,8 @@ from reports.networks.picture import (
 from reports.units import TIE, percent, plain
 
 WIDTH = 340.0  # of a picture, in its own units: pixels where it is not scaled
-BOX, CLOSE, NARROW = 150.0, 116.0, 68.0  # widths of boxes: two in a row, three, and the middle one
+BOX, NARROW, BOTTOM = 150.0, 96.0, 200.0  # widths: beside another, between two, below three
+WIDE, CLOSE = 432.0, 136.0  # of a picture and of its outer boxes, where some stand between two
 GAP = 20.0  # between rows
 INSET, DEEPEST = 4.0, 8.0  # how much further in each row lies, and the lowest one at most
 MOST_LINES = 2
@@ -57,7 +58,7 @@ def drawing(
         share = told.pop(place.slot, math.nan)  # a slot that fills several places has one share
         boxes.append(_box(plan, place, by_slot[place.slot], rows, share, of))
     return Drawing(
-        width=WIDTH,
+        width=_field(plan),
         height=max((box.y + box.height for box in boxes), default=0.0) + 0.5,
         boxes=tuple(boxes),
         lines=tuple(_line(plan, boxes, join) for join in plan.joins),
@@ -91,7 +92,7 @@ def _box(plan: Layout, place: Place, filled: Filled, lines: int, share: float, o
 
 
 def _name(place: Place) -> str:
-    parts = [plain(place.slot)]
+    parts = [plain(place.slot) + (f"{TIE}×{place.times}" if place.times > 1 else "")]
     if place.channels and place.side != "between":
         parts.append(f"{place.channels}{TIE}ch")
     if place.divisor and place.side == "whole":
@@ -113,11 +114,10 @@ def _lines(plan: Layout, place: Place, filled: Filled, most: int) -> tuple[str, 
     """What fills a place in at most so many lines that fit; what is too long ends in dots."""
     kinds = len(dict.fromkeys(filled.families))
     letters = max(int((_width(plan, place) - 2 * PAD - SWATCH * kinds) / LETTER), 4)
-    times = f"{TIE}×{place.times}" if place.times > 1 else ""
-    lines = textwrap.wrap(filled.words + times, letters)
-    if len(lines) > most:
-        lines = textwrap.wrap(filled.words, letters, max_lines=most, placeholder="…")
-    return tuple(lines)
+    words = filled.words
+    if max(map(len, words.split(" "))) > letters:  # what is tied to its neighbour must part
+        words = words.replace(TIE, " ")
+    return tuple(textwrap.wrap(words, letters, max_lines=most, placeholder="…"))
 
 
 def _width(plan: Layout, place: Place) -> float:
@@ -125,7 +125,14 @@ def _width(plan: Layout, place: Place) -> float:
         return WIDTH - 1.0
     if place.side == "between":
         return NARROW
-    return CLOSE if _has_between(plan) else BOX
+    if not _has_between(plan):
+        return BOX
+    return BOTTOM if place.side == "bottom" else CLOSE
+
+
+def _field(plan: Layout) -> float:
+    """How wide the whole picture is."""
+    return WIDE if _has_between(plan) else WIDTH
 
 
 def _has_between(plan: Layout) -> bool:
@@ -139,8 +146,8 @@ def _left(plan: Layout, place: Place, width: float) -> float:
     if place.side == "down":
         return 0.5 + step * place.row
     if place.side == "up":
-        return WIDTH - 0.5 - width - step * place.row
-    return (WIDTH - width) / 2
+        return _field(plan) - 0.5 - width - step * place.row
+    return (_field(plan) - width) / 2
 
 
 def _line(plan: Layout, boxes: Sequence[Box], join: Join) -> Line:
@@ -171,7 +178,7 @@ def _notes(plan: Layout, boxes: Sequence[Box]) -> list[Note]:
         right, y = box.x + box.width, box.middle[1]
         text = f"1/{place.divisor}"
         if place.side == "down" and place.divisor:
-            gap = (WIDTH - NARROW) / 2 - right if _has_between(plan) else WIDTH - 2 * right
+            gap = (WIDE - NARROW) / 2 - right if _has_between(plan) else WIDTH - 2 * right
             notes.append(Note(round(right + gap / 2, 1), y - 5.0, text))
         elif place.side == "bottom" and place.divisor:
             notes.append(Note(right + 16.0, y + 4.0, text))

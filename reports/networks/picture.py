@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports.families import Look
 from reports.units import percent
 
-LETTER, SWATCH, PAD = 6.5, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
+LETTER, SWATCH, PAD = 7.0, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
 CELLS, LINE, FOOT = 13.0, 14.0, 25.0  # heights: cells and air, a line of words, what is below
 CELL = 4.0  # height of a cell
 ROOM = 1.5  # between cells
