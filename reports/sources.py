@@ -9,6 +9,7 @@ from reports.analysis.estimates import Values
 from reports.analysis.importances import Importances, importances
 from reports.analysis.interactions import interactions
 from reports.analysis.variance import Shares, shares
+from reports.escaping import escape_markdown as escape
 from reports.units import count, percent, plain
 
 LEAST = 0.0005  # shares below are nothing
@@ -69,14 +70,14 @@ def sources(measured: Values, better: str) -> Sources | None:
         Source(
             plain(each.name),
             each.share,
-            _share(each.share),
-            "" if math.isnan(each.by_chance) else _share(each.by_chance),
+            in_percent(each.share),
+            "" if math.isnan(each.by_chance) else in_percent(each.by_chance),
             percent(by_axis[each.name]) if each.name in by_axis else "",
         )
         for each in found.axes
     ]
     rows += [
-        Source(name, value, _share(value), "", "")
+        Source(name, value, in_percent(value), "", "")
         for name, value in _others(found)
         if value >= LEAST
     ]
@@ -118,5 +119,19 @@ def _importance(judged: Importances | None) -> str:
     )
 
 
-def _share(value: float) -> str:
+def in_percent(value: float) -> str:
+    """A share of a variance, small ones with a decimal."""
     return percent(value) if value >= 0.095 or value < LEAST else f"{100 * value:.1f}\u00a0%"
+
+
+def markdown(shown: Sources) -> list[str]:
+    """The table, line by line."""
+    last = ["For the best tenth"] if shown.ranked else []
+    lines = ["### Where the differences come from", ""]
+    lines += ["| " + " | ".join(["Source", "Share", "By chance alone", *last]) + " |"]
+    lines += ["|---|---:|---:|" + "---:|" * len(last)]
+    for row in shown.rows:
+        cells = [row.name, row.text, row.by_chance, *([row.importance] if last else [])]
+        lines.append("| " + " | ".join(escape(cell or "–") for cell in cells) + " |")
+    said = " ".join(filter(None, (shown.sentence, shown.importance)))
+    return [*lines, "", escape(said), ""]

@@ -68,7 +68,8 @@ def reading(made: Sequence[Swap], measured: Values) -> list[str]:
         number = f"all {len(made)} comparisons" if len(made) > 1 else "the one comparison"
         said.append(
             f"Differences in bold hold together, {percent(0.95)} over {number} (Holm); for the "
-            "others no difference is claimed."
+            "others no difference is claimed. A cost is bold where its interval leaves out 0, or "
+            "where it is a count."
         )
     else:
         said.append(f"No difference is claimed with fewer than {FEWEST_SEEDS} seeds to a mix.")

@@ -10,10 +10,11 @@ import pytest
 
 from reports.analysis.design import Design
 from reports.analysis.errors import f_probability, seed_noise
-from reports.analysis.estimates import of_trials, quantile, two_sided
+from reports.analysis.estimates import of_trials
 from reports.analysis.misfit import Misfit
 from reports.analysis.regression import Sum, deviations
 from reports.analysis.statistics import t_quantile
+from reports.analysis.student import quantile, two_sided
 from tests.test_regression import design
 
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from reports.analysis.design import Codes, coding
 from reports.analysis.errors import Spread, f_probability, squares
-from reports.analysis.estimates import MANY, Values, quantile, two_sided
+from reports.analysis.estimates import Values
+from reports.analysis.once import once
 from reports.analysis.regression import Sum
 from reports.analysis.statistics import Numbers, holm
+from reports.analysis.student import MANY, quantile, two_sided
 from reports.analysis.two_way import Block, Names, block_of, chance_of, doubt_of, least, mixed
 
 LARGEST = 20_000  # mixes; of more, evenly spaced ones are taken
@@ -82,6 +84,7 @@ class Interactions:
     mixes: int
 
 
+@once
 def interactions(measured: Values) -> Interactions:
     """The interactions of every two axes.
 

@@ -15,6 +15,7 @@ from reports.found import Found
 from reports.measured import finer, quality_values
 from reports.sections.section import Given, Section
 from reports.sources import Sources, sources
+from reports.sources import markdown as source_lines
 from reports.units import TIE, Scale, plain, share
 
 
@@ -202,24 +203,11 @@ def markdown(shown: Choices) -> list[str]:
                 cells.append("–" if lane is None else _in_words(lane) + doubt)
             lines.append(f"| {escape(name)} | {escape(level.name)} | {' | '.join(cells)} |")
     lines += ["", " ".join(filter(None, (*map(escape, shown.notes), shown.explanation))), ""]
-    return [*lines, *_markdown_of(shown.sources)] if shown.sources else lines
+    return [*lines, *source_lines(shown.sources)] if shown.sources else lines
 
 
 def _in_words(lane: Lane) -> str:
     return f"{lane.text} ({lane.interval})" if lane.interval else lane.text
-
-
-def _markdown_of(shown: Sources) -> list[str]:
-    """Where the differences come from."""
-    last = ["For the best tenth"] if shown.ranked else []
-    lines = ["### Where the differences come from", ""]
-    lines += ["| " + " | ".join(["Source", "Share", "By chance alone", *last]) + " |"]
-    lines += ["|---|---:|---:|" + "---:|" * len(last)]
-    for row in shown.rows:
-        cells = [row.name, row.text, row.by_chance, *([row.importance] if last else [])]
-        lines.append("| " + " | ".join(escape(cell or "–") for cell in cells) + " |")
-    said = " ".join(filter(None, (shown.sentence, shown.importance)))
-    return [*lines, "", escape(said), ""]
 
 
 SECTION = Section("choices", collect, markdown)

@@ -12,7 +12,8 @@ from reports.found import Found
 from reports.heat_words import doubt, names, reading, title, untold, verdict
 from reports.measured import finer, quality_values
 from reports.sections.section import Given, Section
-from reports.units import Scale, plain, share, spoken
+from reports.sources import in_percent
+from reports.units import Scale, plain, spoken
 
 STEPS = 4  # of colour, each way
 OPEN = 2  # heat maps that are seen at once
@@ -163,7 +164,7 @@ def _pair(pair: Interaction, shown: Scale, limit: float, measured: Values) -> Pa
         verdict(pair, measured),
         pair.interacts,
         shown.text(pair.largest),
-        share(pair.share),
+        in_percent(pair.share),
         doubt(pair.mixed_with),
     )
 
