@@ -6,16 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from reports.analysis.effects import Effects, cost_effects, seed_effects
+from reports.analysis.effects import Effects, effects_of
+from reports.analysis.once import once
 from reports.analysis.paired import Paired, holm_all, paired
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.claims import claims
 from reports.doubts import doubts
 from reports.found import Found
 from reports.goals import (
-    MEASURED,
     begin,
     by_gain,
     cost_metric,
@@ -25,6 +24,7 @@ from reports.goals import (
     quality_metric,
     scale,
 )
+from reports.measured import cost_values, quality_values
 from reports.rankings import not_separable
 from reports.sittings import METRIC as LATENCY
 from reports.states import nothing, so_far
@@ -113,25 +113,16 @@ def answer(found: Found) -> Answer:
     )
 
 
+@once
 def quality_effects(found: Found) -> Effects:
     """What each choice does to the quality."""
-    quality = quality_metric(found)
-    usable = found.levels.loc[found.ranked.index]
-    return seed_effects(quality, usable, found.per_seed.get(quality, pd.DataFrame()))
+    return effects_of(quality_metric(found), quality_values(found))
 
 
+@once
 def choice_costs(found: Found, metric: str) -> Effects:
     """What each choice does to a cost."""
-    table = found.table[~found.table["baseline"]]
-    ends = table.reindex(columns=[metric, f"{metric}_low", f"{metric}_high"]).astype(float)
-    return cost_effects(
-        metric,
-        found.levels.loc[table.index],
-        ends[metric],
-        ends[f"{metric}_low"],
-        ends[f"{metric}_high"],
-        exact=found.metrics[metric].unit not in MEASURED and not ends[f"{metric}_low"].count(),
-    )
+    return effects_of(metric, cost_values(found, metric))
 
 
 def strongest(effects: Effects) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from reports.analysis.knee import knee, knee_shares
-from reports.analysis.pareto import fronts, near_front
+from reports.analysis.pareto import near_front
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import Numbers, t_quantile
 from reports.analysis.volume import covered
@@ -54,9 +54,10 @@ def knees_of(found: Found, mixes: Weighed) -> dict[str, float]:
     """In what share of the draws each mix is the knee; empty without draws."""
     if mixes.redrawn is None:
         return {}
-    draws = _bent(found, mixes.redrawn.values)
-    found_in = knee_shares(draws, mixes.directions, fronts(draws, mixes.directions))
-    return dict(zip(mixes.mixes, mixes.shares(found_in).tolist(), strict=True))
+    redrawn = mixes.redrawn.members
+    shares = knee_shares(_bent(found, redrawn.values), mixes.directions, redrawn.on_front)
+    ever = zip(redrawn.at.tolist(), shares.tolist(), strict=True)
+    return dict.fromkeys(mixes.mixes, 0.0) | {mixes.mixes[at]: share for at, share in ever}
 
 
 def equal_words(found: Found, mixes: Weighed) -> str:
@@ -98,7 +99,9 @@ def margin(found: Found, name: str) -> float:
 
 def covered_words(mixes: Weighed) -> str:
     """How much the front covers, and how sure that is."""
-    room = covered(mixes.points, mixes.directions, mixes.redrawn.values if mixes.redrawn else None)
+    room = covered(
+        mixes.points, mixes.directions, mixes.redrawn.members.values if mixes.redrawn else None
+    )
     if math.isnan(room.value):
         return ""
     text = f"The front covers {percent(min(room.value, 1.0))}"

@@ -8,17 +8,20 @@ from collections.abc import Iterable
 import pandas as pd
 
 from reports.analysis.estimates import Values, of_costs, of_seeds
+from reports.analysis.once import once
 from reports.found import Found
 from reports.goals import MEASURED, quality_metric
 from reports.units import Scale
 
 
+@once
 def quality_values(found: Found) -> Values:
     """What the mixes that count came to, by the metric that they are ranked by."""
     usable = found.levels.loc[found.ranked.index]
     return of_seeds(usable, found.per_seed.get(quality_metric(found), pd.DataFrame()))
 
 
+@once
 def cost_values(found: Found, metric: str) -> Values:
     """What the mixes cost, with the intervals that were measured."""
     table = found.table[~found.table["baseline"]]

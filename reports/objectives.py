@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.analysis.once import once
 from reports.analysis.pareto import Mask, front
 from reports.analysis.redrawing import Costs, Redrawn, Scores, redraw
 from reports.analysis.statistics import Numbers
@@ -40,7 +41,8 @@ class Weighed:
         return whole
 
 
-def weighed(found: Found, metrics: Sequence[str]) -> Weighed | None:
+@once
+def weighed(found: Found, metrics: tuple[str, ...]) -> Weighed | None:
     """The mixes that count and have all of these measures; None where there is none.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis.once import once
 from reports.analysis.ranking import Comparison, Place, compare, overlapping, places
 from reports.axes import Axis, axis, wants_log
 from reports.found import Found, kept
@@ -79,6 +80,7 @@ class Ranks:
 
 
 @kept
+@once
 def ranks(found: Found) -> tuple[Ranks, ...]:
     """A ranking for each mode in which two mixes or more were timed together, the main one first.
 

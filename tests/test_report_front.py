@@ -83,7 +83,7 @@ def test_with_too_few_seeds_nobody_is_called_as_good(tmp_path):
     mixes = {key: facts | {"psnr": facts["psnr"][:1]} for key, facts in THREE.items()}
     shown = budgets(record_of(tmp_path, mixes))
     assert shown.first.lines[1].as_good == "too few seeds to tell"
-    assert not shown.drawn
+    assert shown.draws == 0
     assert shown.first.lines[0].wins == ""
     assert plain(shown.first.lines[0].behind) == "−2.00"
 

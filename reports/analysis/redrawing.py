@@ -152,6 +152,12 @@ class Redrawn:
         """(draws, some) whether they are on the front of a draw."""
         return fronts(self.values, self.directions)
 
+    @cached_property
+    def members(self) -> Redrawn:
+        """Only those that are on the front of a draw."""
+        ever = self.on_front.any(axis=0)
+        return Redrawn(self.at[ever], self.values[:, ever], self.directions)
+
     @property
     def probability(self) -> Numbers:
         """(some,) how often each is on the front."""

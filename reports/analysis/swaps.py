@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reports.analysis.design import Codes, Design
 from reports.analysis.estimates import Estimate, Values
+from reports.analysis.once import once
 from reports.analysis.power import smallest_difference
 from reports.analysis.statistics import Numbers, holm
 
@@ -88,6 +89,7 @@ class _Judged:
     paired: bool
 
 
+@once
 def swaps(measured: Values) -> tuple[Swap, ...]:
     """Every two levels of every axis, as far as the mixes can tell them apart.
 

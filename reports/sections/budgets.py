@@ -9,7 +9,6 @@ import numpy as np
 
 from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
 from reports.analysis.paired import Paired, holm_all, paired
-from reports.analysis.redrawing import DRAWS
 from reports.analysis.statistics import Numbers
 from reports.answer import quality_metric, scale
 from reports.escaping import escape_markdown as escape
@@ -98,14 +97,12 @@ class Budgets:
     Args:
         first: By the cost that the study asks about.
         others: By every other cost that was measured.
-        drawn: Whether winning was drawn again.
-        draws: How often.
+        draws: How often seeds and timings were drawn again; 0 where they could not be.
     """
 
     first: Costly
     others: tuple[Costly, ...]
-    drawn: bool
-    draws: int = DRAWS
+    draws: int
 
 
 def collect(given: Given) -> Budgets | None:
@@ -116,8 +113,9 @@ def collect(given: Given) -> Budgets | None:
     known = [(name, each) for name, each in made if each is not None][:COSTS]
     if not known:
         return None
-    drawn = any(line.wins for _, each in known for line in each.lines)
-    return Budgets(known[0][1], tuple(each for _, each in known[1:]), drawn)
+    mixes = weighed(found, (quality_metric(found), known[0][0]))
+    draws = len(mixes.redrawn.values) if mixes and mixes.redrawn else 0
+    return Budgets(known[0][1], tuple(each for _, each in known[1:]), draws)
 
 
 def _known_of_all(found: Found, cost: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.analysis.redrawing import DRAWS
 from reports.answer import scale
 from reports.escaping import escape_markdown as escape
 from reports.found import Found
@@ -55,7 +54,7 @@ class Front:
         members: The front, the cheapest first; then mixes that may belong to it.
         left_out: How many of these are not shown.
         zero: From where gains are counted; "" without rates.
-        drawn: Whether there are draws.
+        draws: How often seeds and timings were drawn again; 0 where they could not be.
     """
 
     title: str
@@ -65,8 +64,7 @@ class Front:
     members: tuple[Member, ...]
     left_out: int
     zero: str
-    drawn: bool
-    draws: int = DRAWS
+    draws: int
 
 
 def collect(given: Given) -> Front | None:
@@ -89,7 +87,7 @@ def collect(given: Given) -> Front | None:
         ),
         left_out=left_out,
         zero=words,
-        drawn=mixes.redrawn is not None,
+        draws=len(mixes.redrawn.values) if mixes.redrawn else 0,
     )
 
 
