@@ -376,3 +376,11 @@ def test_with_too_many_mixes_squares_are_drawn(report, visit, tmp_path, monkeypa
     assert "counted in squares" in page.locator("#speed figcaption").text_content()
     offered = page.locator("#speed-x optgroup").evaluate_all("nodes => nodes.map(n => n.label)")
     assert offered == ["Cost"]
+
+
+def test_without_a_cost_there_is_no_plot_and_no_trouble(visit, tmp_path):
+    path = simulate(tmp_path / "r", {"stage1": 2}, latency=False, baseline=False, pictures=False)
+    page = visit(written(path, tmp_path))
+    assert "nothing to plot" in page.locator("#speed").text_content()
+    assert page.locator("#speed .plot").count() == 0
+    assert len(pins(page)) == 1  # the best by accuracy

@@ -19,6 +19,8 @@ from reports.plot.evidence import Evidence, evidence
 from reports.plot.facets import Facet, Slot, facets, slots
 from reports.plot.measures import Measure, home, measures
 
+FEW = 200  # mixes without a result that can be compared, in a study of very many
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -130,7 +132,9 @@ def _others(found: Found, most: int) -> pd.Index[str]:
     """Baselines, and as many of the mixes without a result as can be listed."""
     rest = found.table.index.difference(found.ranked.index, sort=False)
     first = rest[found.table.loc[rest, "baseline"].to_numpy(dtype=bool)]
-    return first.append(rest.difference(first, sort=False)[:most])
+    room = most if len(found.table) <= most else FEW
+    others: pd.Index[str] = first.append(rest.difference(first, sort=False)[:room])
+    return others
 
 
 def _colours(found: Found, mixes: pd.Index[str]) -> dict[str, tuple[Look, ...]]:

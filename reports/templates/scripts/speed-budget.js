@@ -39,7 +39,7 @@
       slider.setAttribute("aria-label", `Budget: ${bound}`);
       const words = state.budget === null ? "no limit" : plot.text(scene.x, state.budget);
       slider.setAttribute("aria-valuetext", words);
-      one("#speed-budget-name").textContent = state.budget === null ? "Budget" : `${bound} ${words}`;
+      one("#speed-budget-name").textContent = state.budget === null ? "Budget" : `${bound} ${words}:`;
       one(".veils", field).replaceChildren(...plot.veil(scene, state));
       all(".winner", field).forEach((node) => node.classList.remove("winner"));
       one("#speed-winner").textContent = state.budget === null
