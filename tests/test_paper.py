@@ -183,7 +183,7 @@ def altered(found: Found, values: dict[str, list[float]]) -> Found:
     return dataclasses.replace(found, table=table, per_seed={**found.per_seed, "psnr": per_seed})
 
 
-def test_the_best_stands_alone_where_every_seed_says_so(found):
+def test_the_best_stands_alone_where_the_seeds_say_so(found):
     keys = [str(key) for key in found.ranked.index[:3]]
     apart = altered(
         found, {"a": [30.0, 30.1, 30.2], "b": [29.0, 29.11, 29.2], "c": [28.0, 28.1, 28.21]}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.paired import holm_all, paired
-from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
 from reports.protocols import COUNTED
 from reports.rankings import not_separable, rank_texts, ranks
@@ -61,13 +60,14 @@ def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
 
 
 def _by_seeds(found: Found, metric: str, first: str, others: Sequence[str]) -> Best:
-    keys = list(dict.fromkeys([*map(str, found.ranked.index), first, *others]))
-    values = found.per_seed[metric].reindex(keys).to_numpy(dtype=float)
-    gaps = paired(values, keys.index(first))
-    claimed = holm_all(gaps.p_value[[keys.index(other) for other in others]]).tolist()
-    alike = {mix for mix, told in zip(others, claimed, strict=True) if not told}
-    judged = found.number(first, f"{metric}_n") >= FEWEST_SEEDS
-    return Best(first, frozenset(alike), judged)
+    """As the answer judges: with the scatter of all mixes, of which these are compared."""
+    rows = found.per_seed[metric].loc[found.ranked.index]
+    places = {str(mix): at for at, mix in enumerate(rows.index)}
+    gaps = paired(rows.to_numpy(dtype=float), places[first])
+    at = [places[mix] for mix in others]
+    told = holm_all(gaps.p_value[at])
+    alike = {mix for mix, apart in zip(others, told, strict=True) if not apart}
+    return Best(first, frozenset(alike), bool(gaps.claimable[at].any()))
 
 
 def _by_costs(found: Found, metric: str, first: str, others: Sequence[str]) -> Best:

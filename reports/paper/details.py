@@ -167,7 +167,8 @@ def _axis(found: Found, axis: str) -> str:
 
 def _tried(found: Found) -> str:
     mixes = int((~found.table["baseline"]).sum())
-    text = f"{count(mixes, 'mix')} of these choices {'was' if mixes == 1 else 'were'} tried"
+    among = " of these choices" if len(found.levels.columns) else ""
+    text = f"{count(mixes, 'mix')}{among} {'was' if mixes == 1 else 'were'} tried"
     search = found.facts.get("search", "")
     text += f" (search: {plain(search)})" if search else ""
     stopped = int((found.table["status"] == "stopped").sum())

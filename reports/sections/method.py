@@ -31,7 +31,6 @@ class Method:
         trials: Facts of the trials, each with the values that occurred.
         notes: Remarks, by topic.
         study: The study file.
-        record_hash: SHA-256 of the record.
     """
 
     details: tuple[Paragraph, ...]
@@ -41,7 +40,6 @@ class Method:
     trials: tuple[tuple[str, str], ...]
     notes: tuple[tuple[str, str], ...]
     study: str
-    record_hash: str
 
 
 def method(found: Found) -> Method:
@@ -62,7 +60,6 @@ def method(found: Found) -> Method:
         )
         + tuple((title(PREDICTED), text) for text in predictions(found)),
         study=found.facts.get("study_text", ""),
-        record_hash=found.record_hash,
     )
 
 
