@@ -52,6 +52,11 @@ class Box:
         return "" if math.isnan(self.share) else percent(self.share)
 
     @property
+    def cut(self) -> bool:
+        """Whether not all of its words had room."""
+        return bool(self.lines) and self.lines[-1].endswith("…")
+
+    @property
     def middle(self) -> tuple[float, float]:
         """Its centre."""
         return self.x + self.width / 2, self.y + self.height / 2

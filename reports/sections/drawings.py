@@ -214,9 +214,8 @@ def markdown(shown: Drawings) -> list[str]:
 
 def data(shown: Drawings) -> Mapping[str, object]:
     """What the script draws any network from: frames that many share, what fills a box, shares."""
-    numbers = {each.mix: each.numbers for each in shown.offered}
     pictures = {each.mix: each.picture for each in shown.offered}
-    return compact(pictures) | {"of": shown.basis, "numbers": numbers}
+    return compact(pictures) | {"of": shown.basis}
 
 
 SECTION = Section("drawings", collect, markdown, data)

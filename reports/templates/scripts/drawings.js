@@ -25,8 +25,9 @@
     return svg;
   });
   const words = (x, y, lines) => lines.map((line, at) => node("text", { x, y: y + CELLS + LINE * (at + 1) - 4 }, line));
-  const box = ([x, y, width, height, name], [lines, , families, blocks], share) => {
+  const box = ([x, y, width, height, name], [lines, said, families, blocks], share) => {
     const group = node("g", {});
+    if (lines.length && lines[lines.length - 1].endsWith("…")) group.append(node("title", {}, said));
     const foot = y + height - 12;
     group.append(
       node("rect", { class: "box", x, y, width, height, rx: 6 }),
@@ -79,7 +80,6 @@
     const name = caption.appendChild(make("b"));
     if (mix.letter) name.append(make("span", mix.letter, "letter"), " ");
     name.append(mix.label);
-    caption.append(make("span", known.numbers[key]));
     shown.replaceChildren(caption, svg);
     shown.classList.add("picked");
   });
