@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reports.escaping import escape_markdown as escape
 from reports.rankings import Ranks, ranks
 from reports.sections.section import Given, Section
+from reports.units import count
+
+MOST = 40  # mixes that are listed, beside those of the front
 
 
 def collect(given: Given) -> tuple[Ranks, ...] | None:
     """A ranking for each mode; None where nothing was timed side by side."""
-    return ranks(given.found) or None
+    return tuple(shortened(shown) for shown in ranks(given.found)) or None
+
+
+def shortened(shown: Ranks, most: int = MOST) -> Ranks:
+    """Of very many mixes the fastest and the front; which is said."""
+    rows = tuple(row for at, row in enumerate(shown.rows) if at < most or row.letter)
+    if len(rows) == len(shown.rows):
+        return shown
+    basis = (
+        f"{shown.basis} Listed are the fastest and the front, {count(len(rows), 'mix')} of "
+        f"{len(shown.rows)}."
+    )
+    return replace(shown, rows=rows, basis=basis)
 
 
 def markdown(shown: tuple[Ranks, ...]) -> list[str]:
