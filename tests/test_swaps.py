@@ -99,3 +99,19 @@ def test_counts_differ_without_an_interval_where_every_combination_is_there():
     found = swaps(of_costs(levels, counts, none, none, exact=True))
     assert [(swap.value, swap.claimed) for swap in found] == [(2.0, True), (1.0, True)]
     assert all(math.isnan(swap.low) for swap in found)
+
+
+def test_one_at_a_time_gives_pairs_and_no_more_than_they_say():
+    codes = np.array([[0, 0], [1, 0], [2, 0], [0, 1]])
+    names = (("a", "b", "c"), ("p", "q"))
+    of = measured(Design(("x", "y"), names, codes))
+    found = swaps(of)
+    assert all(swap.paired and swap.pairs == 1 for swap in found)
+    assert {swap.contexts for swap in found} == {2, 3}
+    assert not of.misfit.known  # whether they hold beside other choices
+
+
+def test_axes_that_only_vary_together_are_not_compared():
+    codes = np.array([[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]])
+    found = swaps(measured(Design(("x", "y", "z"), (("a", "b"),) * 3, codes)))
+    assert [swap.axis for swap in found] == ["z"]

@@ -47,12 +47,12 @@ class Misfit:
     @cached_property
     def tables(self) -> dict[tuple[int, int], Numbers]:
         """By two axes, (terms, cells): what every column adds up to in every cell."""
-        design, found = self.model.design, {}
+        design = self.model.design
+        found: dict[tuple[int, int], Numbers] = {}
         for (first, second), cells in design.cells.items():
             number = design.sizes[first] * design.sizes[second]
-            found[first, second] = np.stack(
-                [np.bincount(cells, column, minlength=number) for column in design.columns.T]
-            )
+            sums = [np.bincount(cells, column, minlength=number) for column in design.columns.T]
+            found[first, second] = np.stack(sums).astype(float)
         return found
 
     @cached_property

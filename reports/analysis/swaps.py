@@ -171,7 +171,7 @@ def _better(
 ) -> tuple[Estimate | None, bool]:
     if by_pairs is None or by_fit is None:
         return by_pairs or by_fit, by_pairs is not None
-    closer = math.isnan(by_fit.error) or by_pairs.error <= by_fit.error
+    closer = math.isnan(by_fit.error) or by_pairs.error <= by_fit.error * (1.0 + 1e-9)
     return (by_pairs, True) if all_pairs or closer else (by_fit, False)
 
 
