@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from ablate.crossover.words import growth_words, heading, laws, sentences, table
 from ablate.mix import Choice, Profile
 from ablate.profiling.samples import LatencySample
 from blocks import UnknownName
+from reports.crossing.reading import read_crossings
 
 SIZES = (32, 48, 64, 96, 128, 192, 256)
 GRID = Grid(size=SIZES, width=(32,), batch=(1,))
@@ -311,7 +313,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 @pytest.mark.usefixtures("forks")
-def test_the_command_times_blocks_and_speaks_json(capsys: pytest.CaptureFixture[str]):
+def test_the_command_times_blocks_and_speaks_json(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
     few = ("--size", "8", "--width", "6", "8", "--rounds", "2", "--processes", "1")
     code, out, _ = run(capsys, "identity", "mwsa", *few, "--device", "cpu", "--json")
     said = json.loads(out)
@@ -326,6 +330,9 @@ def test_the_command_times_blocks_and_speaks_json(capsys: pytest.CaptureFixture[
     latency = next(duel for duel in said["duels"] if duel["quantity"] == "latency")
     assert (latency["x"], latency["better"]) == ([8], ["identity"])
     assert {course["name"] for course in said["courses"]} == {"identity", "mwsa"}
+    assert f"{lost[0]} cannot be run: {lost[1]}" in said["sentences"]
+    (tmp_path / "found.json").write_text(out, encoding="utf-8")  # the report reads it back
+    assert read_crossings(tmp_path / "found.json").sentences == tuple(said["sentences"])
 
 
 @pytest.mark.parametrize(

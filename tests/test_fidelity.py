@@ -296,6 +296,22 @@ def test_where_nothing_comes_to_its_end_nothing_is_kept(
         assert "fidelity" not in record.facts()
 
 
+def test_a_cross_over_is_kept_beside_the_record(
+    folder: Path, tmp_path: Path, made_up: Callable[..., Engine], capsys: pytest.CaptureFixture[str]
+):
+    made_up()
+    found = tmp_path / "found.json"
+    for text, code, errors in (
+        ("{}", 2, f"{found}: not a cross-over; expected what ablate crossover --json prints\n"),
+        ('{"contestants": [], "courses": [], "duels": [], "base": {}, "dropped": {}}', 0, ""),
+    ):
+        found.write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit) as ended:
+            main(["report", str(folder / "run"), "--crossover", str(found), "--quiet"])
+        assert (ended.value.code, capsys.readouterr().err) == (code, errors)
+        assert (folder / "run" / "crossover.json").exists() == (code == 0)
+
+
 def test_an_interruption_promises_to_go_on(capsys: pytest.CaptureFixture[str], monkeypatch):
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt

@@ -201,7 +201,7 @@ def test_a_longer_training_is_said_and_shown(checked: Path):
     text = " ".join(long.sentences)
     assert "4 mixes, from the front and spread over the ranking, came out in an order" in text
     assert "Kendall's tau 0.67." in text
-    assert "Of 6 pairs, the short training told 6 apart: 5 stand, 0 can no longer be told" in text
+    assert "Of 6 pairs, the short training told 6 apart: 5 stand, none can no longer be" in text
     assert "1 turned round" in text
     assert "Choosing by the short training loses 0.50\u00a0dB" in text
     assert long.reversed == ("mix 7 was better than mix 6; trained longer, it is worse.",)

@@ -17,7 +17,7 @@ from reports.analysis.statistics import Numbers, kendall, t_quantile
 
 DRAWS = 1000
 SEED = 20240229  # of the draws, so that a report can be written twice
-MOST_PAIRED = 300  # mixes whose pairs are counted; of more, so many are drawn
+MOST_PAIRED = 200  # mixes whose pairs are counted; of more, so many are drawn
 FEWEST = 4  # mixes of whose order anything is said
 BANDS: Mapping[str, float] = {"all": 1.0, "best half": 0.5, "best quarter": 0.25}
 

@@ -72,7 +72,7 @@ def _verdict_words(found: Turned) -> str:
         text = f"The short training told none of the {count(found.pairs, 'pair')} apart"
     else:
         text = f"Of {count(found.pairs, 'pair')}, the short training told {found.before} apart: "
-        text += f"{found.kept} stand, {found.faded} can no longer be told apart, "
+        text += f"{found.kept} stand, {found.faded or 'none'} can no longer be told apart, "
         changed = len(found.reversed)
         text += f"{changed or 'none'} turned round"
     new = f"; {found.new} more can be told apart now" if found.new else ""

@@ -6,7 +6,7 @@ import math
 
 from reports.analysis.fidelity import Agreement
 from reports.fidelity.judging import Checkpoint, Judged
-from reports.units import TIE, Scale, count, percent
+from reports.units import TIE, Scale, percent
 
 ALIKE = 0.9  # of the agreement of two seeds: as good a judge as another seed, nearly
 CAVEAT = (
@@ -57,11 +57,11 @@ def _at_half(judged: Judged, scale: Scale) -> str:
         return ""
     of = f" of {end.step:,}" if half.step and end.step else ""
     text = (
-        f"At {place(half)}{of} the {count(judged.mixes, 'mix')} stood much as in the end: "
+        f"At {place(half)}{of} the {judged.mixes:,} mixes stood much as in the end: "
         if half.bands["all"].tau > 0.8
-        else f"At {place(half)}{of} the order of the {count(judged.mixes, 'mix')} was another: "
+        else f"At {place(half)}{of} the order of the {judged.mixes:,} mixes was another: "
         if half.bands["all"].tau < 0.4
-        else f"At {place(half)}{of} the {count(judged.mixes, 'mix')} stood roughly as in the end: "
+        else f"At {place(half)}{of} the {judged.mixes:,} mixes stood roughly as in the end: "
     )
     text += f"Kendall's tau {tau(half.bands['all'])}"
     for name in list(half.bands)[1:]:
