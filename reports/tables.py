@@ -39,13 +39,10 @@ def guarded(table: pd.DataFrame) -> pd.DataFrame:
     safe = table.rename(columns=lambda name: csv_text(str(name)))
     for at, kind in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(kind):
-            known = {each: csv_text(each) for each in table.iloc[:, at].unique() if _is_text(each)}
-            safe.isetitem(at, table.iloc[:, at].map(lambda each, to=known: to.get(each, each)))
+            texts = table.iloc[:, at].tolist()
+            known = {each: csv_text(each) for each in set(texts) if isinstance(each, str)}
+            safe.isetitem(at, [known.get(each, each) for each in texts])
     return safe
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def latex(table: Table, caption: str) -> str:

@@ -75,9 +75,13 @@ def _at_the_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], styl
     above = -math.inf
     for value, step, letter, color in ends:
         above = max(value, above + line)
-        at = {"textcoords": axes.transData, "xytext": (step, above)}
         axes.annotate(
-            f" {letter}", (step, value), va="center", fontweight="bold", color=color, **at
+            f" {letter}",
+            (step, value),
+            (step, above),
+            va="center",
+            fontweight="bold",
+            color=color,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -86,7 +86,12 @@ def _points(
         own = rows[of_row == each.slug]
         x, y = own[cost] / across, own[quality] / up
         if len(rows) <= BARS:
-            bars = {"ecolor": each.color, "elinewidth": 0.7, "alpha": 0.55, "zorder": 2}
+            bars: dict[str, Any] = {
+                "ecolor": each.color,
+                "elinewidth": 0.7,
+                "alpha": 0.55,
+                "zorder": 2,
+            }
             axes.errorbar(
                 x, y, _ends(own, quality, up), _ends(own, cost, across), fmt="none", **bars
             )
@@ -126,7 +131,7 @@ def _staircase(axes: Axes, found: Found, rows: pd.DataFrame, pair: tuple[str, st
     best = _best(found, rows, pair)
     x = best[pair[1]] / found.scales[pair[1]].factor
     y = best[pair[0]] / found.scales[pair[0]].factor
-    where = "post" if better[1] == "lower" else "pre"
+    where: Literal["post", "pre"] = "post" if better[1] == "lower" else "pre"
     axes.step(x, y, where=where, color=INK, linewidth=0.9, zorder=1)
 
 
@@ -136,7 +141,8 @@ def _letters(
     """The letters by which tables and sentences call the mixes of the front."""
     up, across = found.scales[pair[0]].factor, found.scales[pair[1]].factor
     for mix in rows.index.intersection(list(found.letters)):
-        at = (rows.at[mix, pair[1]] / across, rows.at[mix, pair[0]] / up)
+        y, x = (found.number(str(mix), name) for name in pair)
+        at = (x / across, y / up)
         axes.annotate(
             found.letters[str(mix)],
             at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -74,17 +75,22 @@ def _draw(axes: Axes, picture: Drawing, style: Style, scale: float) -> None:
 
 
 def _box(axes: Axes, box: Box, style: Style, scale: float) -> None:
-    outline = {"facecolor": "white", "edgecolor": PLAIN, "linewidth": 0.6, "zorder": 2}
+    outline: dict[str, Any] = {
+        "facecolor": "white",
+        "edgecolor": PLAIN,
+        "linewidth": 0.6,
+        "zorder": 2,
+    }
     axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, **outline))
     for left, width, cell in box.cell_places:
         at = (left, box.y + 0.6 * CELL)
         axes.add_patch(Rectangle(at, width, CELL, facecolor=cell.color, linewidth=0, zorder=3))
     for x, y, kind in box.kind_places:
-        marked = {"markersize": 5.5 * scale * 72, "markeredgewidth": 0, "zorder": 3}
+        marked: dict[str, Any] = {"markersize": 5.5 * scale * 72, "markeredgewidth": 0, "zorder": 3}
         axes.plot(x + 6, y + 7, kind.marker, color=kind.color, **marked)
     for x, y, text in box.line_places:
         axes.text(x, y, style.shown(text), fontsize=WORDS * scale * 72, color=INK, zorder=3)
-    small = {"fontsize": NAMES * scale * 72, "color": PLAIN, "zorder": 3}
+    small: dict[str, Any] = {"fontsize": NAMES * scale * 72, "color": PLAIN, "zorder": 3}
     axes.text(box.x + PAD, box.foot, style.shown(box.name), **small)
     axes.text(box.x + box.width - PAD, box.foot, box.percent, ha="right", **small)
     if box.bar:

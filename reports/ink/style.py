@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib import font_manager
@@ -64,7 +64,7 @@ PAGE = Style(width=6.75, text=8.0, fonts=SERIF, dpi=300)
 @contextmanager
 def inked(style: Style) -> Iterator[None]:
     """Within it figures are made and saved in a style; no text is taken for mathematics."""
-    settings = {
+    settings: Any = {  # matplotlib's keys as a type of their own would be hundreds
         "font.family": list(style.fonts),
         "font.size": style.text,
         "axes.titlesize": style.text,
