@@ -13,9 +13,9 @@ import pytest
 from reports.axes import axis, wants_log
 from reports.build import FILES, sections, write_report
 from reports.escaping import escape_latex, escape_markdown
+from reports.plot.drawing import staircase
 from reports.record import MixRow, Record, RecordError, TrialRow
 from reports.sections.mixes import mixes
-from reports.sections.scatter import staircase
 from reports.units import count, scale_of, share, spoken, title
 from tests.simulated_run import METRICS, Kind, simulate
 

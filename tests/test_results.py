@@ -7,12 +7,14 @@ import pytest
 
 from reports.answer import answer, choice_costs, quality_effects, strongest
 from reports.build import write_report
+from reports.found import Found
 from reports.health import health
+from reports.plot.drawing import Panel, panel
+from reports.plot.plot import plot
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
 from reports.results import main_mode, read, results
 from reports.sections.method import method
 from reports.sections.mixes import mixes
-from reports.sections.scatter import scatter
 from tests.simulated_run import METRICS, Kind, simulate
 
 
@@ -43,6 +45,12 @@ def record_of(folder: Path, mixes: dict[str, dict]) -> Path:
                     [Measurement(key, "latency", middle, middle * 0.98, middle * 1.02, 30, "64x64")]
                 )
     return path
+
+
+def first_panel(found: Found) -> Panel:
+    """What the plot shows at first."""
+    shown = plot(found, answer(found))
+    return panel(found, shown, shown.x, shown.y)
 
 
 THREE = {
@@ -181,9 +189,9 @@ def test_different_tasks_are_ranked_by_gain_everywhere(tmp_path):
     effects = quality_effects(found)
     assert effects.metric == "gain"
     assert max(effects.effects, key=lambda effect: effect.value).level == "50"
-    drawn = scatter(found)
-    assert drawn.quality == "Gain over input, dB"
-    assert min(drawn.panels[0].points, key=lambda point: point.y).mix == "sigma 50"
+    drawn = first_panel(found)
+    assert drawn.up == "Gain over input, dB"
+    assert min(drawn.points, key=lambda point: point.y).mix == "sigma 50"
     table = mixes(found)
     assert [row.mix for row in table.rows[:2]] == ["sigma 50", "sigma 15"]
     assert table.columns[0].metric == "gain"
@@ -228,13 +236,13 @@ def test_a_busy_machine_is_said_once_with_the_mixes_concerned(tmp_path):
 
 def test_the_plot_holds_the_bars_of_all_its_points(tmp_path):
     wide = {"psnr": [28.3, 29.0, 29.7], "latency": 0.03}  # 29 +- 1.74, off the front
-    points = scatter(read(record_of(tmp_path, THREE | {"wide": wide}))).panels[0].points
+    points = first_panel(read(record_of(tmp_path, THREE | {"wide": wide}))).points
     assert all(0.0 < end < 1.0 for point in points for end in point.down)
 
 
 def test_long_bars_leave_the_points_a_third_of_the_height(tmp_path):
     wide = {"psnr": [19.0, 29.0, 39.0], "latency": 0.03}
-    points = scatter(read(record_of(tmp_path, THREE | {"wide": wide}))).panels[0].points
+    points = first_panel(read(record_of(tmp_path, THREE | {"wide": wide}))).points
     heights = [point.y for point in points]
     assert max(heights) - min(heights) == pytest.approx(1 / 3)
     assert {point.mix for point in points if set(point.down) & {0.0, 1.0}} == {"wide"}

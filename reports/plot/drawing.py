@@ -73,9 +73,8 @@ class Panel:
     """The plot over one pair of measures.
 
     Args:
-        metric: The measure across.
-        title: Its name.
-        heading: Its name and unit, for the axis.
+        heading: Name and unit of what goes across.
+        up: Name and unit of what goes up.
         xticks: Positions and labels.
         yticks: Positions and labels.
         points: The mixes, from left to right.
@@ -86,9 +85,8 @@ class Panel:
         missing: How many mixes have no such numbers.
     """
 
-    metric: str
-    title: str
     heading: str
+    up: str
     xticks: tuple[tuple[float, str], ...]
     yticks: tuple[tuple[float, str], ...]
     points: tuple[Point, ...]
@@ -118,9 +116,8 @@ def panel(found: Found, shown: Plot, across: str, up: str) -> Panel:
     crowd = shown.crowds.get((across, up), Crowd((), 0, 0, 0))
     corners = [(points[at].x, points[at].y) for at in drawn if best[at]]
     return Panel(
-        metric=across,
-        title=x.title,
         heading=x.heading,
+        up=y.heading,
         xticks=tuple((along.at(tick), along.label(tick)) for tick in along.ticks),
         yticks=tuple((_down(upward.at(t), flip), upward.label(t)) for t in upward.ticks),
         points=tuple(sorted(points.values(), key=lambda point: point.x)),

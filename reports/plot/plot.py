@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.pareto import Mask
-from reports.answer import Answer, quality_effects, strongest
+from reports.answer import Answer
 from reports.axes import Axis
 from reports.families import Look, by_slot, look
 from reports.found import Found
 from reports.goals import cost_metric, quality_metric
+from reports.ink.colours import telling_slot
 from reports.plot.crowd import MOST, Crowd, crowds, offered, singles
 from reports.plot.evidence import Evidence, evidence
 from reports.plot.facets import Facet, Slot, facets, slots
@@ -97,7 +98,7 @@ def plot(found: Found, said: Answer, most: int = MOST) -> Plot:
         facets=facets(found, mixes),
         slots=slots(found, mixes),
         colours=colours,
-        slot=_slot(found, mixes, colours),
+        slot=_slot(found, colours),
         evidence=evidence(found, mixes),
         pinned=pinned,
         crowds=counted,
@@ -138,25 +139,15 @@ def _others(found: Found, most: int) -> pd.Index[str]:
 
 
 def _colours(found: Found, mixes: pd.Index[str]) -> dict[str, tuple[Look, ...]]:
-    families = by_slot(_stages(found, mixes))
+    baselines = found.table.index[found.table["baseline"]]
+    stages = found.stages[found.stages["mix"].isin(mixes.difference(baselines))]
+    families = by_slot(stages)
     return {
         name: tuple(look(of.get(str(mix), "")) for mix in mixes) for name, of in families.items()
     }
 
 
-def _stages(found: Found, mixes: pd.Index[str]) -> pd.DataFrame:
-    """Stages of these mixes, baselines left out."""
-    baselines = found.table.index[found.table["baseline"]]
-    return found.stages[found.stages["mix"].isin(mixes.difference(baselines))]
-
-
-def _slot(found: Found, mixes: pd.Index[str], colours: Mapping[str, object]) -> str:
+def _slot(found: Found, colours: Mapping[str, object]) -> str:
     """The slot that the choice which matters most fills, or else the first that varies."""
-    axis = strongest(quality_effects(found))
-    levels = found.levels[axis].reindex(mixes).dropna() if axis in found.levels else pd.Series()
-    answers = list(zip(map(str, levels.index), levels.tolist(), strict=True))
-    for slot, families in by_slot(_stages(found, mixes)).items():
-        pairs = {(level, families.get(mix)) for mix, level in answers}
-        if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):
-            return slot
-    return next(iter(colours))
+    slot = telling_slot(found)
+    return slot if slot in colours else next(iter(colours))

@@ -9,13 +9,12 @@ from reports.cards import baselines
 from reports.escaping import escape_markdown
 from reports.families import Look, in_order
 from reports.found import Found
-from reports.goals import by_gain, quality_metric, scale
+from reports.goals import by_gain, scale
 from reports.plot.compared import Compared, compared
 from reports.plot.crowd import MOST
-from reports.plot.drawing import Panel, Point
+from reports.plot.drawing import Panel, Point, panel
 from reports.plot.payload import payload
 from reports.plot.plot import Plot, plot
-from reports.sections.scatter import Scatter, scatter
 from reports.sections.section import Given, Section
 from reports.units import count, spoken, title
 
@@ -29,7 +28,9 @@ class Speed:
 
     Args:
         title: What it shows, as a claim.
-        scatter: What is drawn.
+        panel: What is drawn at first; None if there is nothing to draw.
+        slot: The slot whose family colours the points.
+        looks: How it is drawn: mix -> look.
         compared: The mixes that are compared at first.
         objectives: What the front is made of, in words.
         baselines: The zeros of the scale in words.
@@ -41,7 +42,9 @@ class Speed:
     """
 
     title: str
-    scatter: Scatter
+    panel: Panel | None
+    slot: str
+    looks: Mapping[str, Look]
     compared: Compared
     objectives: str
     baselines: str
@@ -52,9 +55,9 @@ class Speed:
     height: int = HEIGHT
 
     @property
-    def panel(self) -> Panel | None:
-        """What is drawn at first; None if there is nothing to draw."""
-        return next(iter(self.scatter.panels), None)
+    def legend(self) -> list[Look]:
+        """The families, in the order of every legend."""
+        return in_order(self.looks.values())
 
     @property
     def sparse(self) -> bool:
@@ -72,11 +75,10 @@ class Speed:
     def wordless(self) -> tuple[tuple[Look, tuple[Point, ...]], ...]:
         """The other points, look by look."""
         rest = set(self.panel.points if self.panel else ()) - set(self.worded)
-        looks = self.scatter.families.get(self.scatter.slot, {})
         ordered = sorted(rest, key=lambda point: (point.x, point.y))
         return tuple(
-            (look, tuple(point for point in ordered if looks[point.mix] == look))
-            for look in in_order(looks[point.mix] for point in ordered)
+            (look, tuple(point for point in ordered if self.looks[point.mix] == look))
+            for look in in_order(self.looks[point.mix] for point in ordered)
         )
 
 
@@ -84,16 +86,18 @@ def collect(given: Given) -> Speed:
     """Lay the plot out."""
     found = given.found
     shown = plot(found, given.said, MOST)
-    drawn = scatter(found, shown)
+    drawn = shown.mixes[: shown.competing]
     return Speed(
-        title=_title(found, drawn),
-        scatter=drawn,
+        title=_title(found, shown),
+        panel=panel(found, shown, shown.x, shown.y) if shown.x else None,
+        slot=shown.slot,
+        looks=dict(zip(drawn, shown.colours[shown.slot], strict=False)),
         compared=compared(found, shown, shown.pinned),
         objectives=" and ".join(spoken(title(name)) for name in found.objectives),
         baselines=baselines(found),
         by_gain=by_gain(found),
         crowd=_crowd(shown),
-        interval=drawn.interval,
+        interval=shown.measure(shown.y).spread if shown.y else "",
         script=payload(found, shown),
     )
 
@@ -144,13 +148,12 @@ def _crowd(shown: Plot) -> str:
     )
 
 
-def _title(found: Found, drawn: Scatter) -> str:
-    if not drawn.panels:
+def _title(found: Found, shown: Plot) -> str:
+    if not shown.x:
         return "Accuracy against cost"
-    members = list(found.letters)
-    cost, quality = drawn.panels[0].metric, quality_metric(found)
+    members, cost, quality = list(found.letters), shown.x, shown.y
     if not members or {cost, quality} != set(found.objectives):
-        return f"{scale(found, quality).title} against {spoken(drawn.panels[0].title)}"
+        return f"{shown.measure(quality).title} against {spoken(shown.measure(cost).title)}"
     total = count(int((~found.table["baseline"]).sum()), "mix")
     more = " of gain" if by_gain(found) else ""
     ends = [
