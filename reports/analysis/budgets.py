@@ -34,7 +34,8 @@ def budgets(costs: Sequence[float], low: Sequence[float], high: Sequence[float])
 def roundest(low: float, high: float) -> float:
     """The roundest number from `low` on and below `high`: of 4.7 and 6.3 it is 5.
 
-    Round are multiples of 5, 2 or 1 of a power of ten, the larger the rounder; of equals the least.
+    Roundest are 1, 2 and 5 times a power of ten, the least of them that fits; then multiples of
+    these, the larger the rounder.
 
     Args:
         low: Positive.
@@ -46,6 +47,10 @@ def roundest(low: float, high: float) -> float:
     if not 0.0 < low < high:
         raise ValueError(f"a budget lies between two positive costs; got {low:g} and {high:g}")
     power = math.floor(math.log10(high))
+    tens = [10.0**exponent for exponent in range(math.floor(math.log10(low)), power + 1)]
+    round_ones = [multiple * ten for ten in tens for multiple in (1.0, 2.0, 5.0)]
+    if fitting := [number for number in round_ones if low <= number < high]:
+        return fitting[0]
     for exponent in range(power, power - 16, -1):
         for multiple in (5.0, 2.0, 1.0):
             number = _multiple(low, multiple, exponent)
@@ -108,8 +113,11 @@ def win_shares(scores: Numbers, costs: Numbers, limit: float) -> Numbers:
     Returns:
         (mixes,); they add up to the share of draws in which any mix is cheap enough.
     """
-    fits = costs <= limit
-    best = np.where(fits, scores, -np.inf).argmax(axis=1)
-    counts = np.bincount(best[fits.any(axis=1)], minlength=scores.shape[1])
+    if math.isinf(limit):
+        best = scores.argmax(axis=1)
+    else:
+        fits = costs <= limit
+        best = np.where(fits, scores, -np.inf).argmax(axis=1)[fits.any(axis=1)]
+    counts = np.bincount(best, minlength=scores.shape[1])
     shares: Numbers = counts / max(len(scores), 1)
     return shares

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 Owner = TypeVar("Owner")
 Asked = ParamSpec("Asked")
@@ -28,4 +28,4 @@ def once(
             memo[key] = function(owner, *given, **named)
         return memo[key]
 
-    return kept
+    return cast(Callable[Concatenate[Owner, Asked], Result], kept)

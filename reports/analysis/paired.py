@@ -39,7 +39,7 @@ class Paired:
         return enough
 
 
-def paired(values: Numbers, to: int) -> Paired:
+def paired(values: Numbers, to: int, noise: tuple[float, int] | None = None) -> Paired:
     """Hold every mix against one of them, with the same seeds.
 
     Three seeds say little of how far one difference scatters: that is taken from all mixes
@@ -49,6 +49,7 @@ def paired(values: Numbers, to: int) -> Paired:
     Args:
         values: (mixes, seeds); NaN where a mix was not trained with a seed.
         to: Row of the one that is taken off; its own difference is 0 with p-value 1.
+        noise: Of `seeds.scatter`, where it is known from more mixes than these.
     """
     gaps = values - values[to]
     present = ~np.isnan(gaps)
@@ -57,7 +58,7 @@ def paired(values: Numbers, to: int) -> Paired:
     mean = np.where(present, gaps, 0.0).sum(axis=1) / counted
     squares = (np.where(present, gaps - mean[:, None], 0.0) ** 2).sum(axis=1)
     own = np.sqrt(squares / np.maximum(n - 1, 1))
-    sd, degrees = scatter(values)
+    sd, degrees = noise or scatter(values)
     degrees = min(degrees, MANY)
     if not degrees:
         nothing = np.full(len(values), np.nan)

@@ -9,6 +9,8 @@ import numpy as np
 
 from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
 from reports.analysis.paired import Paired, holm_all, paired
+from reports.analysis.pareto import Mask
+from reports.analysis.seeds import scatter
 from reports.analysis.statistics import Numbers
 from reports.answer import quality_metric, scale
 from reports.escaping import escape_markdown as escape
@@ -23,6 +25,7 @@ CLOSE = (
     1.05  # a step of the front that costs less than 5 % more than another is no step for a budget
 )
 COSTS = 4  # that have budgets
+ROUNDING = 1.0 + 1e-12  # so that a mix that costs just as much is within its budget
 TRAINING = ("training_memory",)  # costs that nobody who uses a network pays
 LAST = ("Behind the best of all (95 %)", "Wins in", "As good, as far as seeds tell")
 
@@ -124,40 +127,72 @@ def _known_of_all(found: Found, cost: str) -> bool:
     return found.metrics[cost].better == "lower" and cost not in TRAINING and known > 0.5
 
 
+@dataclass(frozen=True)
+class _Case:
+    """Everything that lines of one cost are made of; scores are accuracies, higher is better.
+
+    Args:
+        metrics: Names of the quality and the cost.
+        mixes: That have both.
+        scores: (mixes,).
+        costs: (mixes,).
+        drawn: Scores and costs drawn again, (draws, some of the mixes) each; None without draws.
+        seeds: (mixes, seeds) the quality.
+        noise: Scatter of the seeds, and its degrees of freedom.
+    """
+
+    metrics: tuple[str, str]
+    mixes: Weighed
+    scores: Numbers
+    costs: Numbers
+    drawn: tuple[Numbers, Numbers] | None
+    seeds: Numbers
+    noise: tuple[float, int]
+
+
 def by_cost(found: Found, cost: str) -> Costly | None:
     """The mix for each budget of one cost; None where no mix has both."""
-    quality = quality_metric(found)
-    mixes = weighed(found, (quality, cost)) if cost != quality else None
-    if mixes is None or not (mixes.points[:, 1] > 0).all():
+    case = _case(found, (quality_metric(found), cost))
+    if case is None:
         return None
-    sign = 1.0 if mixes.directions[0] == "higher" else -1.0
-    steps = _steps(mixes, sign)
-    limits = _limits(found, cost, mixes, steps)
-    kept = fewer_steps([float(sign * mixes.points[at, 0]) for at in steps], MOST)
-    seeds = found.per_seed[quality].reindex(list(mixes.mixes)).to_numpy(dtype=float)
-    to_best = paired(seeds, steps[-1])
-    lines = tuple(
-        _line(found, mixes, sign, seeds, (quality, cost), limits[at], to_best) for at in kept
-    )
-    spent, gained = (scale(found, name).heading for name in (cost, quality))
+    steps = _steps(case)
+    limits = _limits(found, case, steps)
+    kept = fewer_steps([float(case.scores[at]) for at in steps], MOST)
+    to_best = paired(case.seeds, steps[-1], case.noise)
+    lines = tuple(_line(found, case, limits[at], to_best) for at in kept)
+    gained, spent = (scale(found, name).heading for name in case.metrics)
     return Costly(spent, gained, lines, len(steps) - len(kept))
 
 
-def _steps(mixes: Weighed, sign: float) -> list[int]:
+def _case(found: Found, metrics: tuple[str, str]) -> _Case | None:
+    """None where no mix has both, or a cost is not positive."""
+    mixes = weighed(found, metrics) if metrics[0] != metrics[1] else None
+    if mixes is None or not (mixes.points[:, 1] > 0).all():
+        return None
+    sign = 1.0 if mixes.directions[0] == "higher" else -1.0
+    seeds = found.per_seed[metrics[0]].reindex(list(mixes.mixes)).to_numpy(dtype=float)
+    drawn = None
+    if mixes.redrawn is not None:
+        drawn = (sign * mixes.redrawn.values[..., 0], mixes.redrawn.values[..., 1].copy())
+    scores, costs = sign * mixes.points[:, 0], mixes.points[:, 1]
+    return _Case(metrics, mixes, scores, costs, drawn, seeds, scatter(seeds))
+
+
+def _steps(case: _Case) -> list[int]:
     """The mixes of the front, the cheapest first, the best of those that cost about as much."""
-    at = np.flatnonzero(mixes.on_front)
-    order = at[np.lexsort((-sign * mixes.points[at, 0], mixes.points[at, 1]))]
+    at = np.flatnonzero(case.mixes.on_front)
+    order = at[np.lexsort((-case.scores[at], case.costs[at]))]
     kept: list[int] = []
     for each in order[::-1].tolist():
-        if not kept or mixes.points[each, 1] * CLOSE <= mixes.points[kept[-1], 1]:
+        if not kept or case.costs[each] * CLOSE <= case.costs[kept[-1]]:
             kept.append(each)
     return kept[::-1]
 
 
-def _limits(found: Found, cost: str, mixes: Weighed, steps: list[int]) -> list[float]:
+def _limits(found: Found, case: _Case, steps: list[int]) -> list[float]:
     """A budget in raw units for each step of the staircase."""
+    cost, keys = case.metrics[1], [case.mixes.mixes[at] for at in steps]
     factor = scale(found, cost).factor
-    keys = [mixes.mixes[at] for at in steps]
     costs = [found.number(key, cost) / factor for key in keys]
     ends = [
         [found.number(key, f"{cost}{end}") / factor for key in keys] for end in ("_low", "_high")
@@ -166,45 +201,41 @@ def _limits(found: Found, cost: str, mixes: Weighed, steps: list[int]) -> list[f
         [middle if math.isnan(end) else end for end, middle in zip(side, costs, strict=True)]
         for side in ends
     )
-    return [limit * factor for limit in budgets(costs, low, high)]
+    return [limit * factor * ROUNDING for limit in budgets(costs, low, high)]
 
 
-def _line(
-    found: Found,
-    mixes: Weighed,
-    sign: float,
-    seeds: Numbers,
-    metrics: tuple[str, str],
-    limit: float,
-    to_best: Paired,
-) -> Line:
-    scores, costs = sign * mixes.points[:, 0], mixes.points[:, 1]
-    at = winner(scores, costs, limit)
+def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
+    at = winner(case.scores, case.costs, limit)
     assert at is not None  # the step that the budget was made for
-    shown, spent = (scale(found, name) for name in metrics)
-    gaps = paired(seeds, at)
-    fits = np.flatnonzero((costs <= limit) & (np.arange(len(costs)) != at))
-    alike = fits[~holm_all(gaps.p_value[fits])]
-    alike = alike[np.argsort(costs[alike], kind="stable")]
-    wins = _wins(mixes, sign, limit, at)
+    shown, spent = (scale(found, name) for name in case.metrics)
+    fits = np.flatnonzero(case.costs <= limit)
+    gaps = paired(case.seeds[fits], int(np.searchsorted(fits, at)), case.noise)
+    alike = fits[~_claimed(gaps, fits == at) & (fits != at)]
+    alike = alike[np.argsort(case.costs[alike], kind="stable")]
     return Line(
         budget="any" if math.isinf(limit) else f"under {_round(limit / spent.factor, spent)}",
-        best=_named(found, mixes.mixes[at]),
-        quality=shown.number(mixes.points[at, 0]),
-        cost=spent.number(costs[at]),
+        best=_named(found, case.mixes.mixes[at]),
+        quality=shown.number(float(case.mixes.points[at, 0])),
+        cost=spent.number(float(case.costs[at])),
         behind=_behind(shown, to_best, at),
-        wins=wins,
-        rivals=tuple(_named(found, mixes.mixes[each]) for each in alike[:NAMED]),
+        wins=_wins(case, limit, at),
+        rivals=tuple(_named(found, case.mixes.mixes[each]) for each in alike[:NAMED]),
         more=max(len(alike) - NAMED, 0),
-        seeds=bool(gaps.claimable[fits].any()) or not len(fits),
+        seeds=bool(gaps.claimable[fits != at].any()) or len(fits) == 1,
     )
 
 
-def _wins(mixes: Weighed, sign: float, limit: float, at: int) -> str:
-    if mixes.redrawn is None:
+def _claimed(gaps: Paired, own: Mask) -> Mask:
+    """Which differences to the others can be claimed together; that to itself never."""
+    claimed = np.zeros(len(own), dtype=bool)
+    claimed[~own] = holm_all(gaps.p_value[~own])
+    return claimed
+
+
+def _wins(case: _Case, limit: float, at: int) -> str:
+    if case.drawn is None:
         return ""
-    values = mixes.redrawn.values
-    shares = mixes.shares(win_shares(sign * values[..., 0], values[..., 1], limit))
+    shares = case.mixes.shares(win_shares(*case.drawn, limit))
     return percent(float(shares[at]))
 
 
@@ -224,7 +255,7 @@ def _named(found: Found, mix: str) -> Named:
 
 def _round(number: float, shown: Scale) -> str:
     """A round number with the unit, and no digits that it does not need."""
-    text = f"{number:.12g}" if number < 1e6 else f"{number:,.0f}".replace(",", TIE)
+    text = f"{number:.9g}" if number < 1e6 else f"{number:,.0f}".replace(",", TIE)
     return f"{text}{TIE}{shown.unit}" if shown.unit else text
 
 
