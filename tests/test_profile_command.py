@@ -269,7 +269,7 @@ def test_padding_on_all_sides_is_no_filling_up():
 
 
 def test_routed_networks_show_both_ends():
-    text = ONE.replace('"rdcnn"', '"moce"')
+    text = ONE.replace('"rdcnn"', '"moce"').replace('{ cycle = ["emvm", "mwsa"] }', '"identity"')
     study = load_study_text(text)
     subject = Profiled(name="routed", mix=study.mix(()), profile=Profile())
     found = pricing.price(subject, (3, 16, 16), convention="fvcore", device="cpu")

@@ -148,14 +148,16 @@ def test_a_partial_result_is_kept_apart_and_the_state_stays(tmp_path: Path):
             return done(job)
         state.parent.mkdir(exist_ok=True)
         state.write_bytes(b"state")
-        return Done(job, replace(done(job).result, status="partial", facts={}))
+        return Done(job, replace(done(job).result, status="partial", facts={"warning": "late"}))
 
     rungs = '[search]\nrungs = [1]\n\n[report]\nobjectives = ["psnr", "params"]\n\n[profile]'
     text = SIX.replace("[profile]", rungs).replace("seeds = 3", "seeds = 1")
     place = start(tmp_path, text.replace("steps = 2", "steps = 4"), end).place
     with place.open() as record:
-        partials, trials = record.partials(), record.trials()
+        partials, trials, notes = record.partials(), record.trials(), record.notes()
     assert set(partials["step"]) == {1}
+    warned = notes[(notes["topic"] == "warning") & (notes["text"] == "late")]
+    assert set(warned["subject"]) == set(partials["key"])
     assert set(partials["key"]) == {f"{key}@1" for key in partials["trial"]}
     assert not {place.state(key).exists() for key in trials["key"]} & {True}
     assert {place.state(key).exists() for key in set(partials["trial"]) - set(trials["key"])} <= {
