@@ -13,7 +13,7 @@ def telling_slot(found: Found) -> str:
     if axis not in found.levels:
         return ""
     levels = found.levels[axis].dropna()
-    answers = list(zip(map(str, levels.index), levels.tolist(), strict=True))
+    answers = list(zip(levels.index.tolist(), levels.tolist(), strict=True))
     for slot, families in by_slot(found.stages).items():
         pairs = {(level, families.get(mix)) for mix, level in answers}
         if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):

@@ -90,7 +90,8 @@ def home(measure: Measure, shown: Sequence[bool] | Numbers | None = None) -> Axi
     keep &= True if shown is None else np.asarray(shown, dtype=bool)
     values = measure.value[keep]
     if not measure.accuracy:
-        return axis(list(values), ticks=TICKS, log=wants_log(list(values)), pad=COST_PAD)
+        extremes = [float(values.min()), float(values.max())]
+        return axis(extremes, ticks=TICKS, log=wants_log(extremes), pad=COST_PAD)
     central = _central(values, measure.better)
     ends = _bars(values, measure.low[keep], measure.high[keep], central)
     return axis(central + ends, ticks=TICKS, pad=PAD)
@@ -151,11 +152,12 @@ def _column(table: pd.DataFrame, name: str) -> Numbers:
 
 
 def _central(values: Numbers, better: str) -> list[float]:
-    """The values without the few that lie so far off that they would flatten the others."""
+    """Lowest and highest value, without the few so far off that they would flatten the others."""
     low, high = np.quantile(values, [0.25, 0.75])
     reach = 3.0 * (high - low)
     near = values <= high + reach if better == "lower" else values >= low - reach
-    return list(values[near] if near.mean() >= 0.8 else values)
+    kept = values[near] if near.mean() >= 0.8 else values
+    return [float(kept.min()), float(kept.max())]
 
 
 def _bars(values: Numbers, lows: Numbers, highs: Numbers, central: list[float]) -> list[float]:
@@ -165,9 +167,9 @@ def _bars(values: Numbers, lows: Numbers, highs: Numbers, central: list[float]) 
         values: The mixes of the plot.
         lows: Lower ends of their intervals, or NaN.
         highs: Upper ends.
-        central: Values that lie inside the plot; they keep a share of FEWEST_POINTS of it.
+        central: Lowest and highest of those inside the plot; they keep FEWEST_POINTS of it.
     """
-    low, high = min(central), max(central)
+    low, high = central
     inside = (values >= low) & (values <= high) & ~np.isnan(lows)
     if not inside.any():
         return []
