@@ -71,7 +71,7 @@
   };
   wipe.className = "wipe";
   const beside = make("div", "", "wipe-beside");
-  beside.append(errors, ...all("#pictures .error-scale"));
+  beside.append(errors, ...all("#pictures > .error-scale").map((scale) => scale.cloneNode(true)));
   wipe.append(controls, field, beside);
   [image, left, right].forEach((select) => select.addEventListener("change", show));
   range.addEventListener("input", place);
