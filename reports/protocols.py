@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis.once import once
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
 from reports.predicted import PREDICTED
@@ -63,9 +64,10 @@ class Condition:
     meaning: str
 
 
+@once
 def protocols(found: Found) -> tuple[Protocol, ...]:
     """One for each metric that was measured."""
-    measured = {*found.measurements["metric"], *found.per_seed}
+    measured = {*found.measurements["metric"].unique(), *found.per_seed}
     return tuple(protocol_of(found, name) for name in found.metrics if name in measured)
 
 
@@ -84,7 +86,7 @@ def protocol_of(found: Found, name: str) -> Protocol:
     rows = found.measurements[found.measurements["metric"] == name]
     whole = rows[rows["subject"].isin(found.table.index)]
     rows = rows if whole.empty else whole  # stages only where whole networks were not measured
-    modes = [mode.replace("x", "×") for mode in dict.fromkeys(rows["mode"]) if mode]
+    modes = [mode.replace("x", "×") for mode in rows["mode"].unique() if mode]
     main = main_mode(rows).get(name, "").replace("x", "×")
     modes.sort(key=lambda mode: mode != main)
     return Protocol(
@@ -135,13 +137,13 @@ def _ends(name: str, n: int) -> str:
 def _place(found: Found, rows: pd.DataFrame) -> str:
     """Device, back end and the name of the machine's part: cpu (EPYC), scan back end c."""
     words = []
-    for device in dict.fromkeys(rows["device"]):
+    for device in rows["device"].unique():
         if not device:
             continue
         names = GPU_FACTS if str(device).startswith("cuda") else CPU_FACTS
         machine = next((found.facts[name] for name in names if name in found.facts), "")
         words.append(f"{device} ({machine})" if machine else str(device))
-    backends = [backend for backend in dict.fromkeys(rows["backend"]) if backend]
+    backends = [backend for backend in rows["backend"].unique() if backend]
     if backends:
         words.append(f"scan back end {' and '.join(backends)}")
     return ", ".join(words)

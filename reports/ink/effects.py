@@ -36,7 +36,10 @@ def effects_figure(found: Found, style: Style) -> Figure:
         )
         grid = figure.subplots(1, len(lanes), sharey=True, squeeze=False)[0]
         heights = _heights(rows)
-        looks = {axis: families_of_levels(found, axis) for axis, _ in rows}
+        looks = {
+            axis: families_of_levels(found, axis)
+            for axis in dict.fromkeys(axis for axis, _ in rows)
+        }
         for axes, (shown, effects) in zip(grid, lanes, strict=True):
             _lane(axes, shown, effects, rows, heights, looks, style)
         labels = [style.shown(f"{plain(axis)}: {level}")[:60] for axis, level in rows]

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from reports.analysis.effects import Effect, Effects
+from reports.analysis.once import once
 from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
 from reports.axes import Axis, axis
 from reports.caveats import caveats
@@ -119,6 +120,7 @@ def _stopped(found: Found) -> int:
     return int((found.table["status"] == "stopped").sum())
 
 
+@once
 def families_of_levels(found: Found, name: str) -> dict[str, Look]:
     """Level -> how its family is drawn, where the axis alone decides what fills a stage."""
     for _, rows in found.stages.groupby("slot", sort=False):
