@@ -14,11 +14,12 @@ from reports.escaping import escape_markdown
 from reports.front_words import knees_of, margin, sentences
 from reports.objectives import weighed
 from reports.rates import frugal, zero
+from reports.recommending import by_cost
 from reports.record import Measurement, Record
 from reports.rendering import environment
 from reports.results import read
 from reports.sections.budgets import SECTION as BUDGETS
-from reports.sections.budgets import Budgets, by_cost
+from reports.sections.budgets import Budgets
 from reports.sections.front import SECTION as FRONT
 from reports.sections.front import Front
 from reports.sections.section import Given

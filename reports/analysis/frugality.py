@@ -64,19 +64,3 @@ def rates_with_intervals(
     ends = np.full((2, len(value)), np.nan)
     ends[:, known] = np.quantile(again[:, known], (0.025, 0.975), axis=0)
     return Rates(value, ends[0], ends[1])
-
-
-def steps(gains: Numbers, costs: Numbers) -> Numbers:
-    """What each mix along a front gains on the one before it, for each unit that it costs more.
-
-    Args:
-        gains: (mixes,) along the front, both ascending.
-        costs: (mixes,).
-
-    Returns:
-        (mixes,); NaN for the first.
-    """
-    more = np.diff(costs)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.where(more > 0, np.diff(gains) / more, np.nan)
-    return np.concatenate([[np.nan], found]) if len(gains) else np.zeros(0)
