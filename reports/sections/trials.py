@@ -88,7 +88,8 @@ def trials(found: Found, most: int = MOST) -> Trials | None:
     chosen = listed(found, most)
     rows = found.trials[found.trials["mix"].isin(chosen)].sort_values("seed", kind="stable")
     values = _values(found, rows)
-    shown = [scale_of(name, found.metrics[name].unit, values[name]) for name in values]
+    names = [str(name) for name in values]
+    shown = [scale_of(name, found.metrics[name].unit, values[name]) for name in names]
     cells = _cells(values, shown)
     lines: dict[str, list[Line]] = {mix: [] for mix in chosen}
     for key, mix, seed, status, reason, seconds in rows[COLUMNS].to_numpy().tolist():
