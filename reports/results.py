@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from reports.analysis.redrawing import DRAWS
 from reports.analysis.seeds import levelled
 from reports.analysis.summaries import summaries
 from reports.found import Found
@@ -15,7 +16,6 @@ from reports.membership import with_front
 from reports.quality import GAINS, comparable, with_gains
 from reports.record import Metric, Reading
 
-DRAWS = 1000
 MANY = 5000  # trials from which on loss curves stay in the record, where scores are there
 LOSS = "loss"
 

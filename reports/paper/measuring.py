@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reports.analysis.redrawing import DRAWS
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.found import Found
 from reports.paper.wording import Cited, Sentence
 from reports.protocols import Protocol, protocols
-from reports.results import DRAWS
 from reports.units import count, percent, spoken, title
 
 INPUT = "input_"  # what was there before any restoration
