@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from ablate.faults import POINTS, Deed
-from tests.chaos import Place, Started, Warm, fault
+from tests.chaos import Place, Started, Warm, fault, until
+from tests.warm_runner import TINY
 
 KILLS = int(os.environ.get("ABLATE_CHAOS", "50"))
 SLOW = KILLS > 50
@@ -114,6 +116,20 @@ def strikes(place: Place, deed: Deed, point: str, passing: int) -> bool:
     started.wait()
     place.look()
     return place.passings().get(point, 0) >= passing
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_its_workers_which_keep_their_state(
+    number: signal.Signals, code: int, warm: Warm, tmp_path: Path
+):
+    place = Place(warm, tmp_path / "place", TINY.replace("steps = 2", "steps = 100_000"))
+    started = place.start()
+    until(lambda: place.passings().get("state.kept", 0) > 0, "nothing is trained")
+    os.kill(started.pid, number)
+    assert started.wait() == code
+    assert "the same command goes on from here" in started.said
+    assert "Traceback" not in started.said
+    assert list(place.run.glob("states/*.pt"))
 
 
 def test_every_point_is_passed_by_an_undisturbed_run(

@@ -31,6 +31,7 @@ from blocks._layout import ChannelNorm
 from blocks._pooling import GlobalMean
 from blocks._routing import routed
 from blocks.scan import selective_scan
+from tests.shipped import network
 from tests.test_network import photo, small, stage, unet
 
 C, SIDE = 8, 6
@@ -76,9 +77,7 @@ def counted(name: str, layer: nn.Module, shape: tuple[int, ...] = IMAGE) -> Conv
 @cache
 def system(name: str) -> tuple[Passes[Watching], int]:
     """What is seen of a published network, and its parameters."""
-    study = load_study(name)
-    with torch.device("meta"):
-        model = build(study.mix(study.at(0)).network)
+    model = network(name)
     return see_released(model, (1, 3, 256, 256)), count_parameters(model)
 
 

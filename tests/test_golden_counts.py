@@ -10,15 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 import blocks
-from ablate.network import build
 from ablate.profiling.ledger import REST, ledger
-from ablate.study import load_study
 from benchmarks.counters import closed_forms
 from benchmarks.operators import IMAGE, OPERATORS, flop_counter_macs, fvcore_macs
 from blocks._routing import Routed, forcing
+from tests.shipped import network
 
 GOLDEN = Path(__file__).parent / "golden" / "counters.json"
 CHANNELS, SIDE = 24, 16
@@ -81,8 +79,7 @@ PRESETS = ("nafnet-gopro-32", "restormer", "restormixer", "m3snet-32", "mambairv
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_blocks_of_a_preset_cost_their_closed_forms(name):
-    with torch.device("meta"):
-        model = build(load_study(name).mix(()).network)
+    model = network(name)
     found = ledger(model, (1, 3, 64, 64), strict=True)
     counted = [cost.macs for block, cost in found.by_block.items() if block != REST]
     assert counted == [pytest.approx(n, rel=0.01) for n in closed_forms(model, (1, 3, 64, 64))]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks import blocks
-from reports.build import write_report
+from reports.build import report_texts, write_report
 from reports.families import LOOKS, look
 from reports.results import read
 from reports.sections import learning
@@ -49,14 +49,12 @@ def test_every_block_is_in_the_effects_and_has_its_curves(record: Path, written:
     assert "are not drawn" not in page
 
 
-def test_levels_without_room_are_counted(
-    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_levels_without_room_are_counted(record: Path, monkeypatch: pytest.MonkeyPatch):
     assert len(FAMILIES) <= MOST_PANELS
     monkeypatch.setattr(learning, "MOST_PANELS", 5)
     left = len(FAMILIES) - 5
     assert learning.learning(read(record)).left_out == left
-    page = write_report(record, tmp_path)["report.html"].read_text(encoding="utf-8")
+    page = report_texts(record)["report.html"]
     assert f"; {left} further levels are not drawn.</p>" in page
 
 

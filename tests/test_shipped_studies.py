@@ -15,9 +15,11 @@ from ablate.searches import propose
 from ablate.study import load_study, schema, shipped_studies
 from ablate.study.lines import Path, line_numbers
 from blocks import blocks
+from tests.shipped import shipped
 
 PRESETS = {name for name, file in shipped_studies().items() if file.parent.name == "systems"}
 
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 every_study = pytest.mark.parametrize("name", shipped_studies())
 
 
@@ -27,7 +29,7 @@ def families(slot_blocks: set[str]) -> set[object]:
 
 @every_study
 def test_a_shipped_study_loads_by_its_name(name: str) -> None:
-    study = load_study(name)
+    study = shipped(name)
     assert study.name == name
     assert study.size == 1 if name in PRESETS else study.size >= 2
     assert study.question.endswith(("?", "."))
@@ -37,12 +39,12 @@ def test_a_shipped_study_loads_by_its_name(name: str) -> None:
 def test_a_shipped_study_fits_the_schema(name: str) -> None:
     with shipped_studies()[name].open("rb") as file:
         raw = tomllib.load(file)
-    jsonschema.Draft202012Validator(schema()).validate(raw)
+    VALIDATOR.validate(raw)
 
 
 @every_study
 def test_a_shipped_study_has_labels_that_tell_its_mixes_apart(name: str) -> None:
-    study = load_study(name)
+    study = shipped(name)
     assert len({study.label(point) for point in study.points()}) == study.size
 
 

@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ablate.network import build
 from ablate.profiling.conventions import count_as
-from ablate.study import load_study, shipped_studies
+from ablate.study import shipped_studies
 from blocks._routing import Routed, forcing
+from tests.shipped import network, shipped
 
 # Parameters: first the ones that others measured, then those that follow from the same facts.
 PARAMETERS = {
@@ -47,14 +47,6 @@ GMACS = {
     "restormer": 154.882,
     "restormixer": 24.323,
 }
-
-
-def network(name: str) -> nn.Module:
-    """The one network of a preset, without memory."""
-    study = load_study(name)
-    assert study.size == 1
-    with torch.device("meta"):
-        return build(study.mix(next(iter(study.points()))).network).eval()
 
 
 def gmacs(model: nn.Module, *shape: int) -> float:
@@ -140,7 +132,7 @@ def test_a_grey_restormer_takes_one_channel_and_gives_one():
     ],
 )
 def test_stages_that_differ_from_their_neighbours_do(name, slot, knob, values):
-    study = load_study(name)
+    study = shipped(name)
     mix = study.mix(next(iter(study.points())))
     (stage,) = (stage for stage in mix.network.stages if stage.slot == slot)
     found = [block.settings[knob] for block in stage.blocks if knob in block.settings]
@@ -149,7 +141,7 @@ def test_stages_that_differ_from_their_neighbours_do(name, slot, knob, values):
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_preset_starts_as_published_and_trains_once(name):
-    study = load_study(name)
+    study = shipped(name)
     mix = study.mix(next(iter(study.points())))
     assert mix.network.topology.settings["zero_head"] is False
     assert study.seeds == 1 and mix.training.steps >= 200_000

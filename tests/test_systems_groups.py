@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
-from torch import nn
 
 from ablate.mix import Mix
-from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters
-from ablate.study import load_study, shipped_studies
+from ablate.study import shipped_studies
 from ablate.tasks.scale import task_scale
+from tests.shipped import network, shipped
 
 # Counted in the released networks where the digits are exact, rounded as published where not.
 PUBLISHED = {
@@ -77,12 +75,7 @@ MEASURED = {
 
 
 def mix(name: str) -> Mix:
-    return load_study(name).mix(())
-
-
-def network(name: str) -> nn.Module:
-    with torch.device("meta"):
-        return build(mix(name).network)
+    return shipped(name).mix(())
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -115,7 +108,7 @@ def test_the_multiply_adds_are_those_of_the_released_network_less_norms_and_mean
 
 @pytest.mark.parametrize("name", [n for n in shipped_studies() if n in PARAMETERS])
 def test_a_preset_is_the_published_network_and_not_a_changed_one(name: str) -> None:
-    study = load_study(name)
+    study = shipped(name)
     found = study.mix(())
     settings = found.network.topology.settings
     assert found.network.topology.name == "residual_groups" and not settings["zero_head"]

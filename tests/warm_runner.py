@@ -199,11 +199,18 @@ def draw_photos(folder: Path) -> None:
 
 def _remember() -> None:
     """Know what every run finds out before it trains: the counts of its mixes, their source."""
-    from ablate.runs import identity, runner
+    from ablate import plugins
+    from ablate.profiling import machine
+    from ablate.runs import identity, runner, running
     from ablate.study import load_study
 
+    imported = identity.imported
+    identity.imported = functools.cache(lambda tree, file: tuple(imported(tree, file)))
     identity.parsed = functools.cache(identity.parsed)
     identity.running = functools.cache(identity.running)
+    machine.commit = running.commit = functools.cache(machine.commit)
+    plugins.entry_points = functools.cache(plugins.entry_points)
+    machine.describe()
     runner.count_mix = functools.cache(runner.count_mix)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tiny.toml").write_text(TINY)
