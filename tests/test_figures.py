@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reports.build import write_report
+from reports.build import report_texts, write_report
+from reports.escaping import escape_latex
 from reports.figures import draw_front
 from reports.record import Record
 from reports.results import results
-from reports.escaping import escape_latex
 from tests.simulated_run import simulate
 
 
@@ -50,9 +50,9 @@ def test_a_question_may_hold_what_looks_like_mathematics(tmp_path):
 
 def test_a_label_is_escaped_once_in_each_format(tmp_path):
     path = simulate(tmp_path / "r", {"stage1": 2, "stage2": 2}, pictures=False)
-    written = write_report(path, tmp_path / "out")
+    written = report_texts(path)
     with Record.open(path) as record:
         label = record.mixes()["label"][1]
     assert " | " in label
-    assert label.replace("|", r"\|") in written["report.md"].read_text()
-    assert escape_latex(label) in written["results.tex"].read_text()
+    assert label.replace("|", r"\|") in written["report.md"]
+    assert escape_latex(label) in written["results.tex"]

@@ -13,7 +13,7 @@ import pytest
 from matplotlib import font_manager
 
 from ablate.citing import source_of
-from ablate.cli import main
+from ablate.results import Run
 from reports.found import Found
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
@@ -79,13 +79,19 @@ def found(run) -> Found:
 
 @pytest.fixture(scope="module")
 def kit(run) -> dict[str, Path]:
-    """By the command, as people make it."""
     folder = run.parent / "kit"
-    with pytest.raises(SystemExit) as ended:
-        main(["report", str(run.parent), "--paper", str(folder), "--quiet"])
-    assert ended.value.code == 0
+    assert Run(run.parent).paper(folder) == folder / "main.tex"
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path for path in files}
+
+
+def test_the_command_writes_the_kit_beside_the_report(run, tmp_path, cli, monkeypatch):
+    monkeypatch.setattr(Run, "report", lambda self: tmp_path / "report.html")
+    monkeypatch.setattr(Run, "paper", lambda self, folder: folder / "main.tex")
+    code, said, _ = cli("report", run.parent, "--paper", tmp_path / "kit", "--json")
+    assert code == 0
+    wanted = {"report": str(tmp_path / "report.html"), "paper": str(tmp_path / "kit/main.tex")}
+    assert json.loads(said) == wanted
 
 
 def test_the_kit_is_whole(kit):
