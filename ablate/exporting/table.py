@@ -10,7 +10,7 @@ import pandas as pd
 from ablate.folder import RunFolder
 from reports.found import Found
 from reports.results import collect
-from reports.tables import with_unit
+from reports.tables import guarded, with_unit
 
 UNTOLD = ("label", "baseline", "status", "on_front", "front_probability")
 
@@ -18,6 +18,7 @@ UNTOLD = ("label", "baseline", "status", "on_front", "front_probability")
 def export_csv(run: Path | str, file: Path | str) -> int:
     """Write one row for each trial: its mix on every axis, how it ended, all numbers in raw units.
 
+    No text in it is a formula to a spreadsheet.
     A mix that was not trained yet has one row without a seed. The file appears whole or not at
     all.
 
@@ -33,7 +34,7 @@ def export_csv(run: Path | str, file: Path | str) -> int:
         table = trial_table(collect(record))
     draft = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
-        table.to_csv(draft, index=False, encoding="utf-8")
+        guarded(table).to_csv(draft, index=False, encoding="utf-8")
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from reports.found import Found
 from reports.rankings import rank_texts, ranks
 from reports.sections.section import Given, Section
 from reports.sittings import METRIC
-from reports.units import ABSENT, TIE, Scale, count, percent
+from reports.units import ABSENT, Scale, count, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
@@ -142,22 +142,6 @@ def shown_metrics(found: Found) -> list[str]:
     names += [name for name in sizes if not name.endswith(("_low", "_high"))]
     first = [name for name in found.objectives if name in found.per_seed]
     return [name for name in dict.fromkeys(first + names) if name in found.table]
-
-
-def numbers(found: Found, mix: str) -> list[tuple[str, str]]:
-    """Every number of a mix as title and text, for its card."""
-    pairs = []
-    for metric in shown_metrics(found):
-        shown = scale(found, metric)
-        cell = _cell(found, mix, shown)
-        if cell.text != ABSENT:
-            unit = TIE + shown.unit if shown.unit else ""
-            spread = f" ({cell.spread})" if cell.spread else ""
-            pairs.append((shown.title, f"{cell.text}{unit}{spread}"))
-    probability = found.number(mix, "front_probability")
-    if not math.isnan(probability):
-        pairs.append(("Front probability", percent(probability)))
-    return pairs
 
 
 def _column(found: Found, shown: Scale) -> Column:
