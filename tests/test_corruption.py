@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import ablate
+from ablate.cli import BAD_INPUT, main
 from ablate.engines.job import Done, Job
 from ablate.events import TakenOver, Warned
 from ablate.folder import Owner, RunError, RunFolder
@@ -99,18 +101,67 @@ def packed(value: float) -> bytes:
     return struct.pack(">d", value)
 
 
+def break_table(place: RunFolder, name: str) -> None:
+    """Flip a bit of what says which kind of page a table begins with."""
+    with closing(sqlite3.connect(place.record)) as connection:
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = connection.execute(query, (name,)).fetchone()
+    flip(place.record, (root - 1) * page)
+
+
 def test_a_flipped_byte_in_the_structure_of_the_record_is_one_line(
     place: RunFolder, tmp_path: Path
 ):
-    with closing(sqlite3.connect(place.record)) as connection:
-        (page,) = connection.execute("PRAGMA page_size").fetchone()
-        query = "SELECT rootpage FROM sqlite_master WHERE name = 'measurements'"
-        (root,) = connection.execute(query).fetchone()
-    flip(place.record, (root - 1) * page)  # what kind of page it is
+    break_table(place, "measurements")
     before = place.record.read_bytes()
     with pytest.raises(RecordError, match=r"^.*record.sqlite: (is damaged|not a readable record)"):
         start(tmp_path)
     assert place.record.read_bytes() == before
+
+
+def test_damage_that_is_met_while_a_record_is_read_is_one_line(
+    place: RunFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ablate.cli.signal.signal", lambda *given: None)
+    break_table(place, "mixes")
+    said = f"{place.record}: cannot be read (database disk image is malformed)"
+    with place.open() as record:
+        trials = record.trials()  # what is not damaged can be read
+        specs = functools.partial(record.specs, list(trials["mix"]))
+        for read in (record.mixes, record.settings, specs):
+            with pytest.raises(RecordError) as error:
+                read()
+            assert str(error.value) == said
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(place.path)])
+    assert (ended.value.code, capsys.readouterr().err) == (BAD_INPUT, f"{said}\n")
+
+
+def test_a_new_run_passes_by_a_damaged_record_that_it_could_go_on_with(
+    place: RunFolder, tmp_path: Path
+):
+    break_table(place, "mixes")
+    beside = start(tmp_path, new_run=True)
+    assert (beside.place.path.name, beside.trained) == ("run-2", 0)  # trials are taken over
+    assert TakenOver(4, place.path) in beside.heard
+    break_table(beside.place, "notes")
+    assert start(tmp_path, new_run=True).place.path.name == "run-3"
+
+
+def test_trials_are_taken_over_without_pictures_that_cannot_be_read(
+    place: RunFolder, tmp_path: Path
+):
+    key, _ = trial(place)
+    change(place, "INSERT INTO blobs VALUES ('0', x'00')")
+    change(place, "INSERT INTO pictures VALUES (?, 'a', 'input', '0')", key)
+    break_table(place, "blobs")
+    beside = start(tmp_path, new_run=True)
+    assert (beside.place.path.name, beside.trained) == ("run-2", 0)
+    assert (
+        f"trial {key} is taken over without its pictures: {place.record}: cannot be read "
+        "(database disk image is malformed)"
+    ) in warnings(beside)
 
 
 def test_a_record_that_was_cut_off_is_one_line_and_a_new_run_starts_beside_it(

@@ -143,7 +143,10 @@ def beside(
     plugins: Sequence[str],
     sources: Sources,
 ) -> RunFolder:
-    """Where a study can go on or begin: in the folder itself, else in NAME-2, NAME-3 and so on."""
+    """Where a study can go on or begin: in the folder itself, else in NAME-2, NAME-3 and so on.
+
+    A damaged record is passed by, whatever study it is of: nothing can be written there.
+    """
     for number in count(1):
         path = place.path if number == 1 else place.path.with_name(f"{place.path.name}-{number}")
         folder = RunFolder(path)
@@ -152,6 +155,7 @@ def beside(
         try:
             with folder.open() as record:
                 _require_same(record.facts(), study, marks, plugins, folder, sources)
+                record.require_whole()
         except (RunError, RecordError):
             continue
         return folder

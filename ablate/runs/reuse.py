@@ -115,7 +115,11 @@ class Library:
                 row, measurements, curve = rows.of(key, folder.path.name)
                 if not self._take_weights(folder, key, str(row.facts.get(WEIGHTS, ""))):
                     continue
-                pictures = rows.pictures(key)
+                try:
+                    pictures = rows.pictures(key)
+                except RecordError as error:  # numbers and weights are sound
+                    self._told(f"trial {key} is taken over without its pictures: {error}")
+                    pictures = []
                 whole = sealed(row, measurements, curve)
                 if record.add_trial(whole, measurements, curve, pictures):
                     yield key

@@ -123,7 +123,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         connection = _writable(path) if writable else _readable(path)
         version = _check(path, connection)
         if writable:
-            _require_whole(path, connection)
+            require_whole(path, connection)
         if writable and version < VERSION:
             _upgrade(connection)
     except sqlite3.DatabaseError as problem:
@@ -167,9 +167,16 @@ def _readable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
-    """See that no page is damaged, before anything is written on top of it."""
-    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+def require_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """See that no page is damaged, before anything is written on top of it.
+
+    Raises:
+        RecordError: One is; the connection is closed.
+    """
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as problem:
+        found = problem
     if found != "ok":
         connection.close()
         reason = " ".join(str(found).split())

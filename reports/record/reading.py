@@ -7,15 +7,19 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 
-from reports.record.file import connect
+from reports.record.file import connect, require_whole
+from reports.record.rows import RecordError
 
 
 class Reading:
-    """An open record; close it, or use it in a `with`."""
+    """An open record; close it, or use it in a `with`.
+
+    Whatever is asked of it, a damaged page or a disk that fails is a RecordError.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -46,9 +50,17 @@ class Reading:
     ) -> None:
         self.close()
 
+    def require_whole(self) -> None:
+        """See that no page of the file is damaged; opening to write does so, to read does not.
+
+        Raises:
+            RecordError: One is.
+        """
+        require_whole(self.path, self._connection)
+
     def facts(self) -> dict[str, str]:
         """What is known of the whole run: study, question, versions, machine, git commit."""
-        return dict(self._connection.execute("SELECT name, value FROM facts ORDER BY rowid"))
+        return dict(self._rows("SELECT name, value FROM facts ORDER BY rowid"))
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -67,7 +79,7 @@ class Reading:
     def specs(self, mixes: Sequence[str]) -> dict[str, str]:
         """Key -> specification (JSON) of these mixes; what is not in the record is left out."""
         query = "SELECT key, spec FROM mixes WHERE key IN (SELECT value FROM json_each(?))"
-        return dict(self._connection.execute(query, (json.dumps(list(mixes)),)))
+        return dict(self._rows(query, (json.dumps(list(mixes)),)))
 
     def settings(self) -> list[tuple[str, str, str]]:
         """The different task, training and topology (JSON; "" unknown) that mixes have together."""
@@ -76,7 +88,7 @@ class Reading:
             "SELECT DISTINCT ifnull(json_extract(spec, ?), ''), ifnull(json_extract(spec, ?), ''), "
             "ifnull(json_extract(spec, ?), '') FROM mixes WHERE json_valid(spec) AND NOT baseline"
         )
-        return list(self._connection.execute(query, parts))
+        return self._rows(query, parts)
 
     def levels(self) -> pd.DataFrame:
         """Columns mix, axis, level: one row per mix and axis."""
@@ -102,7 +114,7 @@ class Reading:
         A record that is older than such rows has none.
         """
         query = "SELECT 1 FROM sqlite_master WHERE name = 'partials'"
-        if self._connection.execute(query).fetchone() is None:
+        if not self._rows(query):
             return pd.DataFrame(columns=["key", "trial", "mix", "seed", "step", "seconds"])
         return self._table("SELECT key, trial, mix, seed, step, seconds FROM partials ORDER BY id")
 
@@ -130,7 +142,7 @@ class Reading:
 
     def curve_names(self) -> list[str]:
         """Names of all curves."""
-        return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM curve")]
+        return [name for (name,) in self._rows("SELECT DISTINCT name FROM curve")]
 
     def notes(self) -> pd.DataFrame:
         """Columns subject, topic, text."""
@@ -146,12 +158,24 @@ class Reading:
 
     def pictured(self) -> set[str]:
         """Keys of the trials that left pictures."""
-        return {key for (key,) in self._connection.execute("SELECT trial FROM pictures")}
+        return {key for (key,) in self._rows("SELECT trial FROM pictures")}
 
     def _table(self, query: str, values: tuple[object, ...] = ()) -> pd.DataFrame:
-        cursor = self._connection.execute(query, values)
-        names, rows = [column[0] for column in cursor.description], cursor.fetchall()
+        names, rows = self._asked(query, values)
         if not rows:
             return pd.DataFrame(columns=names)
         columns = zip(*rows, strict=True)  # column by column is twice as quick
         return pd.DataFrame({name: list(of) for name, of in zip(names, columns, strict=True)})
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._asked(query, values)[1]
+
+    def _asked(
+        self, query: str, values: tuple[object, ...]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns, and the rows."""
+        try:
+            cursor = self._connection.execute(query, values)
+            return [column[0] for column in cursor.description], cursor.fetchall()
+        except sqlite3.Error as problem:
+            raise RecordError(f"{self.path}: cannot be read ({problem})") from problem
