@@ -111,7 +111,8 @@ FOCUSED = """() => {
     || (each.closest("svg") && parseFloat(getComputedStyle(each).strokeWidth) >= 3);
   const name = `${node.tagName}.${node.getAttribute("class")}`;
   const thumb = node.type === "range"; // marked itself, which no style says
-  return [name, thumb || node === document.body || [node, ...node.querySelectorAll("*")].some(marked)];
+  const all = [node, ...node.querySelectorAll("*")];
+  return [name, thumb || node === document.body || all.some(marked)];
 }"""
 
 

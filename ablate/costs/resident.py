@@ -65,9 +65,9 @@ def measure_residents(phase: Phase) -> None:
     if not profile.resident or torch.device(phase.device).type != "cpu":
         return
     known = record.measurements()
-    notes = record.notes()
+    tried = record.notes()  # what failed once is not tried again
     done = set(known[known["metric"].isin(METRICS)]["subject"])
-    done |= set(notes[notes["topic"].isin(METRICS)]["subject"])
+    done |= set(tried[tried["topic"].isin(METRICS)]["subject"])
     work = [
         (key, mode, job)
         for key, mix in mixes.items()
