@@ -28,6 +28,8 @@ from ablate.engines.server import ENDED, REPLY, UNFORKED
 from tests import engine_jobs as jobs
 from tests.engine_jobs import job
 
+SAVING = ("forked", "new")  # jobs that keep a state
+
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[LocalEngine]:
@@ -165,6 +167,28 @@ def test_jobs_that_are_told_to_stop_save_their_state_and_no_more_begin(local, tm
     assert ended["finishes"].result == "done all the same"
     assert isinstance(ended["ignores"], Interrupted)  # after its time of grace
     assert gone(*pids.values())
+
+
+def test_a_signal_to_end_that_is_sent_to_all_processes_costs_no_state(tmp_path):
+    """As a batch system or a service manager sends it; the run tells its workers itself."""
+    told: list[int] = []
+    todo = [job(jobs.process, name="server")]
+    todo += [job(jobs.step, str(tmp_path / name), name, fresh=name == "new") for name in SAVING]
+    with closing(LocalEngine(modules=(), grace=20)) as local:
+        (_, parent, _) = next(local(todo[:1], 1)).result
+        events, pids = [], {}
+        for event in local(todo[1:], 2, stop=lambda: bool(told)):
+            events.append(event)
+            if isinstance(event, Message):
+                pids[event.job.name] = event.content
+            if len(pids) == 2 and not told:
+                told.extend([*pids.values(), parent])
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    for pid in told:
+                        os.kill(pid, number)
+        assert [type(end) for end in ends(events).values()] == [Interrupted, Interrupted]
+        assert all((tmp_path / name).read_text() == "saved" for name in SAVING)
+        assert next(local(todo[:1], 1)).result[1] == parent
 
 
 def test_a_job_that_has_hardly_begun_is_interrupted_too(warm, tmp_path):

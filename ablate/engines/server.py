@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, NoReturn
 
-from ablate.engines.worker import die_with, serve, settle_down
+from ablate.engines.worker import deaf, die_with, serve, settle_down
 
 REQUEST: Final = struct.Struct("=ci")  # FORK or KILL, the worker's number
 REPLY: Final = struct.Struct("=cii")  # READY 0 0; BEGUN number pid; ENDED number exit code
@@ -36,7 +36,7 @@ UNFORKED = 256  # stands for the exit code of a worker that could not be forked;
 def main() -> None:
     """Load the modules, say so, and fork until nobody asks any more."""
     control, parent = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its workers end
+    deaf()
     die_with(parent, signal.SIGKILL)
     _warm_up(sys.argv[3:])
     _Server(control, parent).serve()
@@ -132,8 +132,8 @@ class _Server:
         """Be the worker: in a group of its own, with nothing of the server's."""
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        deaf()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for file in (self.control.detach(), self.woken, self.waker):
             os.close(file)
         os.dup2(errors, 1)

@@ -108,12 +108,22 @@ def _send(pipe: Connection, event: Done | Failed | Interrupted) -> None:
 
 def settle_down(parent: int) -> None:
     """Make this process one that hurts nobody, ends with its parent and says how it crashed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when its workers end
+    deaf()
     die_with(parent, signal.SIGKILL)
     with contextlib.suppress(OSError):  # where memory runs out, we go and not the run
         Path("/proc/self/oom_score_adj").write_text("500")
     faulthandler.enable()
     faulthandler.register(SHOW)
+
+
+def deaf() -> None:
+    """Hear nothing of signals that ask for an end: the run is asked too, and decides.
+
+    A terminal sends SIGINT, a batch system or a service manager SIGTERM to all processes of a run.
+    Whoever is to end is told through its pipe, so that it can keep its state, or killed.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def die_with(parent: int, number: int) -> None:
