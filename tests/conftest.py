@@ -107,6 +107,6 @@ def forks(warm_forks: WarmForks) -> Iterator[None]:
 
 @pytest.fixture
 def brief_runs(warm_forks: WarmForks) -> Iterator[None]:
-    """Runs without new interpreters, and with a line in place of the report, in one test."""
+    """In one test, runs without new interpreters, forecasts of memory and drawn reports."""
     with warm_forks.brief():
         yield
