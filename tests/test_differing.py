@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import tomllib
 from pathlib import Path
@@ -13,8 +14,9 @@ import ablate
 from ablate.engines.job import Event, Job
 from ablate.events import Warned
 from ablate.folder import RunError
-from ablate.runs.differing import Change, change_words, changes
-from tests.small_runs import TEXT, done, failed, start
+from ablate.runs.differing import Change, change_words, changes, steering_changes
+from ablate.study import load_study
+from tests.small_runs import TEXT, done, failed, start, write_study
 
 
 def test_changed_added_and_removed_keys_are_found_by_their_place():
@@ -59,6 +61,57 @@ def test_words_give_what_may_not_change_first_and_end_after_a_few():
     assert change_words(found) == expected
     many = [Change(f"network.k{number}", "1", "2") for number in range(10)]
     assert change_words(many).endswith("network.k7: 1 -> 2, and 2 more")
+
+
+LEARNING = ['strategy = "tpe"\nn = 2', "rungs = [1]"]  # what is tried next follows from results
+
+
+@pytest.mark.parametrize("search", LEARNING)
+def test_what_steers_a_search_that_learns_may_not_change(search: str):
+    before = f"{TEXT}\n[search]\n{search}\n"
+    now = before.replace("seeds = 2", "seeds = 3").replace("help?", "pay?")
+    assert {change.name: change.allowed for change in changes(before, now)} == {
+        "question": True,
+        "training.seeds": False,
+    }
+
+
+@pytest.mark.parametrize("search", LEARNING)
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ("seeds = 2", "seeds = 3", "training.seeds: 2 -> 3"),
+        ('["psnr"', '["ssim"', "report.objectives: ['psnr'] -> ['ssim']"),
+    ],
+)
+def test_a_search_that_learns_refuses_what_would_lead_it_elsewhere(
+    search: str, before: str, now: str, said: str, tmp_path: Path
+):
+    text = f'{TEXT}\n[search]\n{search}\n\n[report]\nobjectives = ["psnr"]\n'
+    study = load_study(write_study(tmp_path, text.replace("help?", "pay?")))
+    began = {"seeds": "2", "objectives": '["psnr"]'}
+    assert steering_changes(began, study) == []
+    assert steering_changes({}, study) == []  # facts that an older record does not have
+    other = load_study(write_study(tmp_path, text.replace(before, now)))
+    assert change_words(steering_changes(began, other)) == f"may not change: {said}"
+    design = re.sub(r"\[search\]\n(.+\n)+", "", text)
+    plain = load_study(write_study(tmp_path, design.replace(before, now)))
+    assert steering_changes(began, plain) == []
+
+
+def test_a_finished_search_is_not_led_on_by_another_number_of_seeds(tmp_path: Path):
+    text = f"{TEXT}\n[search]\n{LEARNING[0]}\n"
+    more = text.replace("seeds = 2", "seeds = 1")
+    assert start(tmp_path, text).trained == 4
+    with pytest.raises(RunError) as error:
+        start(tmp_path, more)
+    assert str(error.value) == (
+        f"{tmp_path / 'run'}: this run began with something else (may not change: training.seeds: "
+        "2 -> 1); its search would try other mixes than it has: put that back, or start beside "
+        "it, where finished trials that fit are taken over: ablate run ... --new-run"
+    )
+    assert start(tmp_path, more, new_run=True).place.path.name == "run-2"
+    assert start(tmp_path, text).trained == 0
 
 
 def test_a_run_that_cannot_go_on_says_what_changed(tmp_path: Path):

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ablate.searches import strategies
+from ablate.study import Study
 from ablate.study.values import show
 
 # What a run can be given anew: nothing that was measured depends on it.
@@ -20,6 +22,9 @@ MAY_CHANGE: Final = (
     "training.seeds",
     "training.timeout",
 )
+# Unless what is tried next depends on what was found: these decide what was found to be good, and
+# a search that is gone through again would come to other mixes than it has tried.
+STEERING: Final = ("training.seeds", "report.objectives")
 SHOWN: Final = 8  # changes that a message lists
 ABSENT: Final = "not given"
 
@@ -32,15 +37,19 @@ class Change:
         name: training.steps, network.stage[2].block ...
         before: Its value as TOML writes it, or "not given".
         now: The same.
+        steers: Whether it decides what the search of this study tries next.
     """
 
     name: str
     before: str
     now: str
+    steers: bool = False
 
     @property
     def allowed(self) -> bool:
         """Whether a run can go on with it."""
+        if self.steers:
+            return False
         return any(self.name == key or self.name.startswith(f"{key}.") for key in MAY_CHANGE)
 
     @property
@@ -56,12 +65,35 @@ def changes(before: str, now: str) -> list[Change]:
         before: The text of one: TOML, or JSON where it was a dictionary.
         now: The text of the other.
     """
-    old, new = dict(_leaves(_parsed(before))), dict(_leaves(_parsed(now)))
+    study = _parsed(before)
+    old, new = dict(_leaves(study)), dict(_leaves(_parsed(now)))
+    steering = STEERING if _text_learns(study) else ()
     names = [*old, *(name for name in new if name not in old)]
     return [
-        Change(name, old.get(name, ABSENT), new.get(name, ABSENT))
+        Change(name, old.get(name, ABSENT), new.get(name, ABSENT), name in steering)
         for name in names
         if old.get(name, ABSENT) != new.get(name, ABSENT)
+    ]
+
+
+def steering_changes(facts: Mapping[str, str], study: Study) -> list[Change]:
+    """What is different of all that steers a search; nothing for one that learns of nothing.
+
+    Args:
+        facts: Of the run.
+        study: That it is to go on with.
+    """
+    if not _learns(study.search.name, study.schedule.rungs):
+        return []
+    seeds, objectives = STEERING
+    weighed = list(study.report.objectives)
+    return [
+        Change(name, show(before), show(now), steers=True)
+        for name, before, now in (
+            (seeds, int(facts.get("seeds", study.seeds)), study.seeds),
+            (objectives, json.loads(facts.get("objectives", json.dumps(weighed))), weighed),
+        )
+        if before != now
     ]
 
 
@@ -77,6 +109,17 @@ def change_words(found: list[Change]) -> str:
 def _listed(words: list[str]) -> str:
     more = f", and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     return ", ".join(words[:SHOWN]) + more
+
+
+def _learns(strategy: str, rungs: object) -> bool:
+    """Whether what a search tries next, and how far, depends on what it has found."""
+    known = strategies[strategy].facts if strategy in strategies else {}
+    return bool(known.get("adaptive") or rungs)
+
+
+def _text_learns(study: Mapping[str, Any]) -> bool:
+    search = study.get("search", {})
+    return _learns(str(search.get("strategy", "")), search.get("rungs"))
 
 
 def _parsed(text: str) -> Mapping[str, Any]:

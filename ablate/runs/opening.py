@@ -22,7 +22,7 @@ from ablate.mix import plain
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of
 from ablate.runs.context import SOURCES
-from ablate.runs.differing import Change, change_words, changes
+from ablate.runs.differing import Change, change_words, changes, steering_changes
 from ablate.runs.identity import Sources
 from ablate.runs.preparing import first_mix
 from ablate.runs.rows import metric_definitions
@@ -43,7 +43,8 @@ _COMPARED = ("device", "cpu", "gpu", "torch", "numpy", "commit")
 def fingerprint(study: Study) -> str:
     """The same for studies that ask, train, score and profile the same.
 
-    Comments, objectives, the number of seeds and when to stop may change: a run can be given more.
+    Comments, objectives, the number of seeds and when to stop may change: a run can be given more
+    (`steering_changes` has the exception).
     """
     parts: tuple[object, ...] = (study.questions, study.slots, study.search, study.evaluation)
     if study.constraints:  # they came later: a study without any keeps its fingerprint
@@ -110,7 +111,7 @@ def open_record(
         record = Record.open(place.record, writable=True)
         record.passing = fault
         try:
-            _require_same(record.facts(), study, marks, plugins, place, sources)
+            _require_fitting(record.facts(), study, marks, plugins, place, sources)
         except RunError:
             record.close()
             raise
@@ -154,12 +155,30 @@ def beside(
             return folder
         try:
             with folder.open() as record:
-                _require_same(record.facts(), study, marks, plugins, folder, sources)
+                _require_fitting(record.facts(), study, marks, plugins, folder, sources)
                 record.require_whole()
         except (RunError, RecordError):
             continue
         return folder
     raise AssertionError("numbers do not end")
+
+
+def _require_fitting(
+    facts: Mapping[str, str],
+    study: Study,
+    marks: Mapping[str, str],
+    plugins: Sequence[str],
+    place: RunFolder,
+    sources: Sources,
+) -> None:
+    """See that the run is of the same, and that its search would come to the mixes it has."""
+    _require_same(facts, study, marks, plugins, place, sources)
+    if found := steering_changes(facts, study):
+        raise RunError(
+            f"{place.path}: this run began with something else ({change_words(found)}); its search "
+            "would try other mixes than it has: put that back, or start beside it, where finished "
+            "trials that fit are taken over: ablate run ... --new-run"
+        )
 
 
 def _require_same(
