@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 import ablate
 from ablate.metrics import metrics
@@ -14,6 +16,7 @@ from ablate.runs import importing
 from ablate.runs.identity import Sources, code_digest, trial_key
 from ablate.runs.identity import running as stripped
 from ablate.runs.importing import ROOT, imported, parsed
+from blocks import blocks
 
 PLUGIN = '''
 """A plug-in."""
@@ -187,3 +190,114 @@ def test_imports_are_followed_in_every_form(tmp_path: Path, monkeypatch: pytest.
         "ablate/topologies/one.py",
     }
     assert of("blocks/_near.py") == {"blocks/__init__.py"}
+
+
+def test_what_an_editor_leaves_in_a_package_that_counts_whole_is_no_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "blocks" / "scan"
+    folder.mkdir(parents=True)
+    sources = {"_native.py", "kernel.c", "kernel.cu", "kernel.h"}
+    left = (".kernel.c.swp", "kernel.c~", ".#kernel.c", ".kernel.c", "kernel.so", "kernel.c.orig")
+    for name in (*sources, *left):
+        (folder / name).write_text("")
+    monkeypatch.setattr(importing, "ROOT", tmp_path)
+    tree = parsed("import blocks.scan._native")
+    assert tree is not None
+    assert {file.name for file in imported(tree, tmp_path / "blocks" / "a.py")} == sources
+
+
+def installed(package: Path, block: str, files: dict[str, str]) -> Path:
+    """A package with a block, as an installed plug-in has it."""
+    for file, content in {"__init__.py": "", **files}.items():
+        (package / file).parent.mkdir(parents=True, exist_ok=True)
+        (package / file).write_text(content)
+    importlib.invalidate_caches()
+    importlib.import_module(f"{package.name}.{block}")
+    return package
+
+
+def test_an_installed_plugin_is_found_again_and_its_own_imports_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(blocks, "_entries", dict(blocks._entries))
+    files = {
+        "kept.py": f"from . import ops\nimport kept_plugin.deep.math\nimport json\n{PLUGIN}",
+        "ops.py": "def f():\n    from kept_plugin.deep import named\n",
+        "deep/__init__.py": "from ._kept import named\n",
+        "deep/_kept.py": "named = 1\n",
+        "deep/math.py": "pi = 3\n",
+        "other.py": "unused = 1\n",
+        "kernel.cu": "// a kernel\n",
+    }
+    package = installed(tmp_path / "kept_plugin", "kept", files)
+    before = Sources().of(mix("kept"))
+    outside = {name for name in before if name.partition("/")[0] not in ("ablate", "blocks")}
+    reached = ("kept.py", "ops.py", "deep/_kept.py", "deep/math.py", "kernel.cu")
+    assert outside == {f"kept_plugin/{name}" for name in reached}
+    assert "blocks/_layout.py" in before
+    assert Sources().changed(before, ()) == []
+    digest = code_digest(mix("kept"))
+    (package / "other.py").write_text("unused = 2\n")
+    assert code_digest(mix("kept")) == digest
+    for name, text in (("deep/_kept.py", "named = 2\n"), ("kernel.cu", "// another\n")):
+        (package / name).write_text(text)
+        assert Sources().changed(before, ()) == [f"kept_plugin/{name}"]
+        assert code_digest(mix("kept")) != digest
+        (package / name).write_text(files[name])
+    assert code_digest(mix("kept")) == digest
+
+
+def test_two_plugins_whose_files_are_called_alike_both_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(blocks, "_entries", dict(blocks._entries))
+    for name in ("one", "two"):
+        files = {f"in_{name}.py": f"from .ops import f\n{PLUGIN}", "ops.py": f"f = '{name}'\n"}
+        installed(tmp_path / f"plugin_{name}", f"in_{name}", files)
+    stages = (Choice(name="in_one"), Choice(name="in_two"))
+    both = mix()
+    filled = replace(both.network.stages[0], blocks=stages)
+    both = replace(both, network=replace(both.network, stages=(filled,)))
+    before = Sources().of(both)
+    assert {"plugin_one/ops.py", "plugin_two/ops.py"} <= set(before)
+    assert Sources().changed(before, ()) == []
+
+
+def test_what_a_package_hands_on_from_a_compiled_module_ends_there(tmp_path: Path):
+    package = tmp_path / "handing"
+    package.mkdir()
+    (package / "__init__.py").write_text("from . import _compiled\nfrom .ops import fast as f\n")
+    (package / "ops.py").write_text("fast = 1\n")
+    text = "from handing import _compiled\nfrom . import f\nimport handing\n"
+    (package / "a.py").write_text(text)
+    tree = parsed(text)
+    assert tree is not None
+    found = imported(tree, package / "a.py", (("handing", package),))
+    names = [file.name for file in found]
+    assert names == ["__init__.py", "ops.py", "__init__.py"]
+
+
+def test_a_file_beside_a_plugin_that_it_imports_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(blocks, "_entries", dict(blocks._entries))
+    helper, file = tmp_path / "beside_ops.py", tmp_path / "with_helper.py"
+    helper.write_text("two = 2\n")
+    file.write_text(f"import beside_ops\n{PLUGIN}")
+    ablate.load_plugins([str(file)])
+    before = Sources().of(mix("with_helper"))
+    assert {"with_helper.py", "beside_ops.py"} <= set(before)
+    assert Sources().changed(before, [str(file)]) == []
+    helper.write_text("two = 3\n")
+    assert Sources().changed(before, [str(file)]) == ["beside_ops.py"]
+
+
+def test_a_block_that_torch_brings_is_no_file_of_a_run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(blocks, "_entries", dict(blocks._entries))
+    blocks.register(name="of_torch", family="none", source="torch")(nn.Identity)
+    before = Sources().of(mix("of_torch"))
+    assert all(name.startswith(("ablate/", "blocks/")) for name in before)

@@ -205,7 +205,7 @@ def _remember() -> None:
     from ablate.study import load_study
 
     imported = identity.imported
-    identity.imported = functools.cache(lambda tree, file: tuple(imported(tree, file)))
+    identity.imported = functools.cache(lambda *given: tuple(imported(*given)))
     identity.parsed = functools.cache(identity.parsed)
     identity.running = functools.cache(identity.running)
     machine.commit = running.commit = functools.cache(machine.commit)

@@ -16,7 +16,16 @@ from typing import Any, Final
 
 from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Mix, digest
-from ablate.runs.importing import ROOT, imported, is_ours, parsed, statements
+from ablate.runs.importing import (
+    PACKAGES,
+    ROOT,
+    Places,
+    imported,
+    is_ours,
+    parsed,
+    statements,
+)
+from ablate.runs.outside import located, modules_of, name_of
 from ablate.tasks.degradations import degradations
 from ablate.topologies import topologies
 from ablate.training.losses import losses
@@ -63,6 +72,7 @@ class Sources:
     def __init__(self) -> None:
         self._digests: dict[Path, str] = {}
         self._imports: dict[Path, tuple[Path, ...]] = {}
+        self._outside: dict[Path, Places] = {}  # of a plug-in's file: the modules of its own
         self._of: dict[Path, frozenset[Path]] = {}
         self._made_of: dict[frozenset[Named], dict[str, str]] = {}
         self._training = ""
@@ -71,15 +81,15 @@ class Sources:
         """The files of a mix and what they import of ours, each with its digest.
 
         These are the files of its blocks, topology, losses and degradation, and of metrics that a
-        plug-in brings; of a plug-in it is the file itself, with what it imports of ours. Names are
-        relative to the project's root.
+        plug-in brings. What a plug-in imports of its own package counts too. Names begin with the
+        top-level module.
         """
         names = frozenset(
             (*_names(mix), *_brought_metrics())
         )  # thousands of mixes are made of a few things
         if names not in self._made_of:
-            starts = [start for kind, name in names for start in _written(_KINDS[kind], name)]
-            files = (file for start in starts for file in self._reached(start))
+            starts = [self._written(_KINDS[kind], name) for kind, name in sorted(names)]
+            files = (file for found in starts for start in found for file in self._reached(start))
             self._made_of[names] = self._named(files)
         return self._made_of[names]
 
@@ -89,7 +99,7 @@ class Sources:
 
     def digest_of(self, name: str) -> str:
         """One digest of a block or a topology and what it imports of ours; empty if unknown."""
-        written = [*_written(blocks, name), *_written(topologies, name)]
+        written = [*self._written(blocks, name), *self._written(topologies, name)]
         files = [file for start in written for file in self._reached(start)]
         return _hash(repr(sorted(self._named(files).items()))) if files else ""
 
@@ -102,20 +112,33 @@ class Sources:
 
     def changed(self, before: Mapping[str, str], plugins: Iterable[str]) -> list[str]:
         """Files, of those that were used before, that are others now or are there no more."""
-        outside = {Path(plugin).name: Path(plugin) for plugin in plugins}
-        found = []
+        found, files = [], tuple(plugins)
         for name, was in before.items():
-            file = outside.get(name, ROOT / name)
-            if not file.is_file() or self._digest(file) != was:
+            ours = name.partition("/")[0] in PACKAGES
+            file = ROOT / name if ours else located(name, files)
+            if file is None or not file.is_file() or self._digest(file) != was:
                 found.append(name)
         return found
 
+    def _written(self, registry: Registry[Any], name: str) -> list[Path]:
+        """The file of a registered thing, and which modules from outside it belongs to."""
+        found = list(_written(registry, name))
+        for file, module in found:
+            if not is_ours(file):
+                self._outside.setdefault(file, modules_of(file, module))
+        return [file for file, _ in found]
+
     def _named(self, files: Iterable[Path]) -> dict[str, str]:
-        named = {_name(file): self._digest(file) for file in sorted(set(files))}
+        named = {self._name(file): self._digest(file) for file in sorted(set(files))}
         return {name: found for name, found in named.items() if name not in DESCRIBING}
 
+    def _name(self, file: Path) -> str:
+        if is_ours(file):
+            return file.relative_to(ROOT).as_posix()
+        return name_of(file, self._outside.get(file, ()))
+
     def _reached(self, start: Path) -> frozenset[Path]:
-        """A file and everything of ours that it imports, however far away."""
+        """A file and everything of ours and of its plug-in that it imports, however far away."""
         if start not in self._of:
             found, ahead = {start}, [start]
             while ahead:
@@ -127,6 +150,14 @@ class Sources:
 
     def _imported(self, file: Path) -> tuple[Path, ...]:
         self._look_at(file)
+        if file not in self._imports:  # from outside: it counts which modules it belongs to
+            tree = _tree(file, file.read_text(encoding="utf-8", errors="replace"))
+            own = self._outside.get(file, ())
+            found = tuple(dict.fromkeys(imported(tree, file, own))) if tree else ()
+            for one in found:
+                if not is_ours(one):
+                    self._outside.setdefault(one, own)
+            self._imports[file] = found
         return self._imports[file]
 
     def _digest(self, file: Path) -> str:
@@ -137,8 +168,9 @@ class Sources:
         if file in self._digests:
             return
         text = file.read_text(encoding="utf-8", errors="replace")
-        tree = parsed(text) if file.suffix == ".py" else None
-        self._imports[file] = tuple(dict.fromkeys(imported(tree, file))) if tree else ()
+        tree = _tree(file, text)
+        if is_ours(file):
+            self._imports[file] = tuple(dict.fromkeys(imported(tree, file))) if tree else ()
         self._digests[file] = _hash(running(text, tree) if tree else text)
 
 
@@ -199,15 +231,21 @@ def _brought_metrics() -> Iterator[Named]:
             yield ("metric", name)
 
 
-def _written(registry: Registry[Any], name: str) -> Iterator[Path]:
-    """The file of a registered thing; none for what is no entry, or was typed into a notebook."""
+def _tree(file: Path, text: str) -> ast.Module | None:
+    return parsed(text) if file.suffix == ".py" else None
+
+
+def _written(registry: Registry[Any], name: str) -> Iterator[tuple[Path, str]]:
+    """The file and the module of a registered thing; none for what was typed into a notebook."""
     if name in registry:
+        made = inspect.unwrap(registry[name].make)
         try:
-            file = inspect.getsourcefile(inspect.unwrap(registry[name].make))
+            file = inspect.getsourcefile(made)
         except (TypeError, OSError):
             return
-        if file and Path(file).is_file():
-            yield Path(file).resolve()
+        versioned = made.__module__.partition(".")[0] == "torch"
+        if file and not versioned and Path(file).is_file():
+            yield Path(file).resolve(), made.__module__
 
 
 def _inside(value: object) -> Iterator[Choice]:
@@ -219,10 +257,6 @@ def _inside(value: object) -> Iterator[Choice]:
     elif isinstance(value, tuple):
         for inner in value:
             yield from _inside(inner)
-
-
-def _name(file: Path) -> str:
-    return file.relative_to(ROOT).as_posix() if is_ours(file) else file.name
 
 
 def _hash(text: str) -> str:
