@@ -10,11 +10,11 @@ import pytest
 from reports.answer import answer
 from reports.build import sections, write_report
 from reports.predicted import predictions
+from reports.rankings import rank_texts, ranks
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, TrialRow
 from reports.results import read
 from reports.sections.method import method
 from reports.sections.mixes import mixes
-from reports.rankings import rank_texts, ranks
 from reports.sections.stages import MOST, stages
 from tests.simulated_run import simulate
 from tests.test_latency_rows import rows, seen
