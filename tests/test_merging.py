@@ -113,6 +113,34 @@ def test_latencies_of_different_machines_are_not_joined(tmp_path: Path):
     assert "ablate run STUDY --out" in merged_lines(merged)[-1]
 
 
+def test_what_was_noted_comes_along_but_for_what_one_machine_measured(
+    halves: list[Path], tmp_path: Path
+):
+    own = [  # subject, topic, text
+        (mix_of(1).key, "uncounted", "aten::fft in stage1"),
+        (mix_of(1).key, "peak_memory", "32x32: not known: too many"),
+        (f"{key_of(1, 0)}@2", "warning", "the state was kept by another torch"),
+        ("", "warning", "the run began with torch 2.12.0 and went on with 2.13.0"),
+    ]
+    of_a_machine = [
+        (mix_of(1).key, "latency", "32x32: slow to settle"),
+        ("", "launch", "3 of 3 networks are launch-bound"),
+        ("machine", "conditions", "32x32: shared in 5 of 9 rounds of timing"),
+        ("machine", "sensors", "not read: temperature"),
+        ("", "energy", "not counted: no counter"),
+        (f"{mix_of(1).key}:stage1", "bound", "memory"),
+        (mix_of(1).key, "stages", "the stages cannot be placed"),
+        ("", "search", "the search ended before its strategy did"),
+    ]
+    for half, noted in zip(halves, (own + of_a_machine, own[:1]), strict=True):
+        with RunFolder(half).open(writable=True) as record:
+            for note in noted:
+                record.note(*note)
+    merge(halves, tmp_path / "out")
+    with RunFolder(tmp_path / "out").open() as record:
+        assert list(record.notes().itertuples(index=False, name=None)) == own
+
+
 def test_what_rests_comes_along_unless_it_was_finished_elsewhere(tmp_path: Path):
     one, other = a_run(tmp_path / "a", ALL[:1]), a_run(tmp_path / "b", ALL[4:5])
     rest(one, 1, 0)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from ablate.collection.fitting import Part
-from reports.record import Measurement, MixRow, StageRow
+from ablate.costs.placing import BOUND
+from ablate.costs.stage_phase import TOPIC
+from reports.record import Measurement, MixRow, Note, StageRow
+
+# Topics of notes that a run makes anew: on what sittings measured, and on how its search ended.
+MADE_ANEW: Final = ("latency", "launch", "conditions", "sensors", "energy", BOUND, TOPIC, "search")
 
 
 def mix_rows(part: Part) -> list[MixRow]:
@@ -39,6 +44,13 @@ def counted(part: Part) -> list[Measurement]:
     trials = {*part.trials["key"], *part.record.partials()["key"]}
     kept = measured[(measured["sitting"] == "") & ~measured["subject"].isin(trials)]
     return measurements(kept)
+
+
+def remarks(part: Part) -> list[Note]:
+    """What was noted of mixes, trials and the whole run, wherever they run."""
+    notes = part.record.notes()
+    kept = notes[~notes["topic"].isin(MADE_ANEW)]
+    return [Note(**row) for row in named(kept)]
 
 
 def measurements(table: pd.DataFrame) -> list[Measurement]:

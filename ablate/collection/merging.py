@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablate.collection.copying import counted, link, measurements, mix_rows, named
+from ablate.collection.copying import counted, link, measurements, mix_rows, named, remarks
 from ablate.collection.fitting import Part, require_fitting
 from ablate.folder import RunError, RunFolder
 from ablate.runs.context import SOURCES
@@ -55,8 +55,8 @@ def merge(runs: Sequence[Path], out: Path) -> Merged:
     """Join runs into a new one; they stay as they are.
 
     A trial that several runs have is taken from the first of them that finished it. Latencies and
-    energies are of one machine each and are left behind: `ablate run STUDY --out OUT` measures all
-    mixes side by side.
+    energies, and what was noted of them, are of one machine each and are left behind: `ablate run
+    STUDY --out OUT` measures all mixes side by side.
 
     Args:
         runs: Folders of at least two runs, which nobody runs meanwhile.
@@ -101,7 +101,7 @@ class _Joining:
             for part in self.parts:
                 record.define(Metric(*row) for row in part.record.metrics().to_numpy().tolist())
                 record.add_mixes(mix_rows(part))
-                record.add_sitting(counted(part), (), ())
+                record.add_sitting(counted(part), (), remarks(part))
             self._take_trials(record)
             for part in self.parts:
                 self._take_partials(record, part)
