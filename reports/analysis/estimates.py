@@ -77,6 +77,11 @@ class Values:
         """(mixes,) over the seeds that each has."""
         return np.nanmean(self.trials, axis=1) if len(self.trials) else np.zeros(0)
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest of the means, without its sign."""
+        return float(np.abs(self.means).max(initial=0.0))
+
     @property
     def claims(self) -> bool:
         """Whether there are seeds enough to claim any difference; costs need none."""
@@ -141,7 +146,7 @@ class Values:
         ]
 
     def _estimate(self, value: float, variance: float, degrees: float) -> Estimate:
-        largest = float(np.abs(self.means).max(initial=0.0))
+        largest = self.largest
         if self.exact and variance <= (EXACT * largest) ** 2:
             sure = abs(value) > EXACT * largest
             return Estimate(value, 0.0, 0, math.nan, math.nan, sure)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from reports.analysis.design import Codes, coding
 from reports.analysis.errors import Noise
 from reports.analysis.regression import Sum
 from reports.analysis.statistics import Numbers
@@ -51,8 +52,11 @@ class Misfit:
         found: dict[tuple[int, int], Numbers] = {}
         for (first, second), cells in design.cells.items():
             number = design.sizes[first] * design.sizes[second]
-            sums = [np.bincount(cells, column, minlength=number) for column in design.columns.T]
-            found[first, second] = np.stack(sums).astype(float)
+            sums = [np.bincount(cells, minlength=number)[None]]
+            for at, size in enumerate(design.sizes):  # counts first: levels are fewer than mixes
+                both = np.bincount(cells * size + design.codes[:, at], minlength=number * size)
+                sums.append((both.reshape(number, size) @ coding(size)).T)
+            found[first, second] = np.vstack(sums).astype(float)
         return found
 
     @cached_property
@@ -95,8 +99,13 @@ class Misfit:
         if design.complete and np.allclose((weights**2).sum(axis=1), self._least(axis, contrasts)):
             return np.zeros(len(weights))
         total, sizes = np.zeros(len(weights)), design.sizes
+        shares = self.model.shares(axis, contrasts)
+        weighing = [] if fitted else [np.flatnonzero(row) for row in weights]
         for first, second in design.pairs:
-            sums = self._sums((first, second), axis, contrasts, weights, fitted)
+            if fitted:  # quick, however many mixes there are
+                sums: Numbers = shares @ self.tables[first, second]
+            else:
+                sums = self._sums((first, second), weights, weighing)
             table = sums.reshape(len(weights), sizes[first], sizes[second])
             if axis == first:
                 table = table - contrasts[:, :, None] / sizes[second]
@@ -108,18 +117,13 @@ class Misfit:
     def _sums(
         self,
         pair: tuple[int, int],
-        axis: int,
-        contrasts: Numbers,
         weights: Numbers,
-        fitted: bool,
+        weighing: list[Codes],
     ) -> Numbers:
         """(estimates, cells): what the mixes of every cell weigh together."""
         design = self.model.design
-        if fitted:  # quick, however many mixes there are
-            sums: Numbers = self.model.shares(axis, contrasts) @ self.tables[pair]
-            return sums
         number = design.sizes[pair[0]] * design.sizes[pair[1]]
-        cells, weighing = design.cells[pair], [np.flatnonzero(row) for row in weights]
+        cells = design.cells[pair]
         found = [
             np.bincount(cells[at], row[at], minlength=number)
             for at, row in zip(weighing, weights, strict=True)

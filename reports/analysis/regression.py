@@ -29,8 +29,20 @@ class Sum:
 
     @cached_property
     def gram(self) -> Numbers:
-        """(terms, terms), X'X."""
-        found: Numbers = self.design.columns.T @ self.design.columns
+        """(terms, terms), X'X, from how often every two levels are together."""
+        design = self.design
+        found = np.zeros((design.columns.shape[1],) * 2)
+        found[0, 0] = design.mixes
+        for at, (size, block) in enumerate(zip(design.sizes, design.blocks, strict=True)):
+            counts, coded = np.bincount(design.codes[:, at], minlength=size), coding(size)
+            found[0, block] = found[block, 0] = counts @ coded
+            found[block, block] = (coded.T * counts) @ coded
+        for (one, other), cells in design.cells.items():
+            sizes = (design.sizes[one], design.sizes[other])
+            table = np.bincount(cells, minlength=sizes[0] * sizes[1]).reshape(sizes)
+            block = coding(sizes[0]).T @ table @ coding(sizes[1])
+            found[design.blocks[one], design.blocks[other]] = block
+            found[design.blocks[other], design.blocks[one]] = block.T
         return found
 
     @cached_property

@@ -91,16 +91,16 @@ def t_quantile(probability: float, degrees: int) -> float:
         raise ValueError(f"degrees of freedom must be at least 1; got {degrees}")
     if probability < 0.5:
         return -t_quantile(1.0 - probability, degrees)
-    low, high = 0.0, 1.0
-    while t_probability(high, degrees) < probability:
-        low, high = high, high * 2.0
-    for _ in range(80):  # bisection down to the last bits
-        middle = 0.5 * (low + high)
-        if t_probability(middle, degrees) < probability:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+    half = 0.5 * math.log(degrees * math.pi) + math.lgamma(degrees / 2)
+    most = math.lgamma((degrees + 1) / 2) - half
+    found = 0.0
+    for _ in range(200):  # Newton's steps: never too far, as the density falls from 0 on
+        density = math.exp(most - 0.5 * (degrees + 1) * math.log1p(found * found / degrees))
+        step = (probability - t_probability(found, degrees)) / density
+        found += step
+        if abs(step) <= 1e-14 * found:
+            break
+    return found
 
 
 def t_probability(t: float, degrees: int) -> float:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.design import Design, coding
+from reports.analysis.design import Codes, Design, coding
 from reports.analysis.errors import Spread, squares
 from reports.analysis.estimates import ROUNDING, Values
+from reports.analysis.regression import Sum
 from reports.analysis.statistics import Numbers
 
 ALIKE = 1.0 - 1e-8  # a correlation of effects that cannot be told apart
@@ -24,15 +25,31 @@ class Block:
 
     Args:
         axes: Numbers of the two axes.
-        columns: (mixes, terms).
+        model: The effects.
+        terms_of_cells: (cells, terms), what the columns are in each cell of the two-way table.
         inverse: (terms, terms), of the columns' X'X.
         coefficients: (terms,) of the means.
     """
 
     axes: tuple[int, int]
-    columns: Numbers
+    model: Sum
+    terms_of_cells: Numbers
     inverse: Numbers
     coefficients: Numbers
+
+    @property
+    def columns(self) -> Numbers:
+        """(mixes, terms)."""
+        return self.model.left(self.terms_of_cells[self._cells])
+
+    @property
+    def explained(self) -> Numbers:
+        """(mixes,) what the interaction explains: columns times coefficients."""
+        return self.model.left((self.terms_of_cells @ self.coefficients)[self._cells])
+
+    @property
+    def _cells(self) -> Codes:
+        return self.model.design.cells[self.axes]
 
     @property
     def terms(self) -> int:
@@ -61,12 +78,15 @@ def block_of(measured: Values, pair: tuple[int, int]) -> Block | None:
 
     Source: Frisch & Waugh 1933: coefficients beside others are those of what the others leave over.
     """
-    columns = measured.model.left(_products(measured.model.design, pair))
-    gram = columns.T @ columns
+    model = measured.model
+    terms, sums = _terms(model.design, pair), measured.misfit.tables[pair]
+    shared = sums @ terms  # with the columns of the effects; cells are fewer than mixes
+    gram = (terms.T * sums[0]) @ terms - shared.T @ model.inverse @ shared
     if np.linalg.eigvalsh(gram)[0] < 1e-7 * max(1.0, float(np.trace(gram))):
         return None
     inverse = np.asarray(np.linalg.inv(gram), dtype=np.float64)
-    return Block(pair, columns, inverse, inverse @ (columns.T @ measured.means))
+    rest = _summed(model.design, pair, model.left(measured.means))
+    return Block(pair, model, terms, inverse, inverse @ (terms.T @ rest))
 
 
 def chance_of(measured: Values, blocks: list[Block]) -> Spread | None:
@@ -74,10 +94,12 @@ def chance_of(measured: Values, blocks: list[Block]) -> Spread | None:
     noise, values = measured.noise, measured.trials
     if noise is None or values.shape[1] < 2 or np.isnan(values).any() or not blocks:
         return noise.rest if noise else None
-    shifts = values - values.mean(axis=1, keepdims=True)
+    model = measured.model
+    shifts = model.left(values - values.mean(axis=1, keepdims=True))
     total, degrees = 0.0, 0
     for block in blocks:
-        changes = block.inverse @ (block.columns.T @ shifts)
+        sums = [_summed(model.design, block.axes, column) for column in shifts.T]
+        changes = block.inverse @ (block.terms_of_cells.T @ np.stack(sums, axis=1))
         total += squares(changes, block.inverse)
         degrees += block.terms * (values.shape[1] - 1)
     return Spread(total / degrees, degrees)
@@ -89,7 +111,7 @@ def doubt_of(measured: Values, block: Block, chance: Spread | None) -> Doubt:
     Without repetition chance and misfit can't be told apart: what is left over stands for both.
     """
     model, means = measured.model, measured.means
-    rest = model.left(means) - block.columns @ block.coefficients
+    rest = model.left(means) - block.explained
     spare = float(max(model.spare - block.terms, 0))
     left = float((rest**2).sum()) / spare if spare else 0.0
     if measured.noise is None or chance is None:
@@ -131,11 +153,18 @@ def mixed(design: Design, blocks: list[Block]) -> dict[tuple[int, int], tuple[Na
     return found
 
 
-def _products(design: Design, pair: tuple[int, int]) -> Numbers:
-    """(mixes, terms of both): every term of one axis times every term of the other."""
-    one, other = (coding(design.sizes[axis])[design.codes[:, axis]] for axis in pair)
-    products: Numbers = np.einsum("mi,mj->mij", one, other).reshape(design.mixes, -1)
-    return products
+def _terms(design: Design, pair: tuple[int, int]) -> Numbers:
+    """(cells, terms of both): every term of one axis times every term of the other."""
+    one, other = (coding(design.sizes[axis]) for axis in pair)
+    terms: Numbers = np.kron(one, other)
+    return terms
+
+
+def _summed(design: Design, pair: tuple[int, int], values: Numbers) -> Numbers:
+    """(cells,): values of mixes added up in every cell of a two-way table."""
+    number = design.sizes[pair[0]] * design.sizes[pair[1]]
+    sums: Numbers = np.bincount(design.cells[pair], values, minlength=number)
+    return sums
 
 
 def _alike(one: Numbers, other: Numbers) -> bool:
