@@ -135,6 +135,7 @@ def test_a_job_that_takes_longer_than_its_limit_is_killed_with_all_that_it_start
     events = list(local([job(jobs.linger, seconds=1.0)], 1))
     assert events[-1].reason == "not done after 1 s, its time limit"
     assert events[-1].kind == "timeout"
+    assert events[-1].seconds >= 1.0
     assert "in linger" in events[-1].evidence  # where it was
     assert gone(*events[0].content)
 

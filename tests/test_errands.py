@@ -71,7 +71,7 @@ def here(
         except Stopped:
             yield Interrupted(job)
         except ValueError as error:
-            yield Failed(job, str(error), "evidence", "error")
+            yield Failed(job, str(error), "evidence", "error", 1.5)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_state_comes_back_from_a_job_that_was_interrupted(task: Task, tmp_path
 def test_a_failure_there_is_the_failure_it_would_be_here(task: Task, tmp_path: Path):
     work = job(fail, task)
     assert sent(work, tmp_path / "there")[-1].event(work) == Failed(
-        work, "window must be positive", "evidence", "error"
+        work, "window must be positive", "evidence", "error", 1.5
     )
 
 

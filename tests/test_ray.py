@@ -214,20 +214,23 @@ def test_what_ray_cannot_say_is_a_failure_of_a_kind(tmp_path: Path):
     assert isinstance(end, Failed)
     assert (end.kind, end.evidence) == ("out of memory", "95 % of 8 GB")
     assert end.reason == "host n1: Ray ended the job because the memory was nearly full"
+    assert end.seconds == 0.0  # it had not said that it began
     end = course()._broken(sent, Told("Traceback ...\nModuleNotFoundError: No module 'ablate'\n"))
     assert isinstance(end, Failed)
     assert (end.kind, end.reason) == ("environment", "ModuleNotFoundError: No module 'ablate'")
 
 
 def test_a_job_that_is_lost_too_often_has_failed(tmp_path: Path):
-    runs, sent = course(again=1), _Sent(waiting(tmp_path, "a"), host="n1")
+    began = time.monotonic() - 7
+    runs, sent = course(again=1), _Sent(waiting(tmp_path, "a"), host="n1", began=began)
     assert runs._broken(sent, Lost()) is None
     (once_more,) = runs.anew
-    assert once_more == _Sent(sent.job, lost=1)
+    assert once_more == _Sent(sent.job, lost=1, before=once_more.before)
     end = runs._broken(once_more, Lost())
     assert isinstance(end, Failed)
     assert end.kind == "lost"
     assert end.reason == "lost with its host (2 times in all; last: a host)"
+    assert 7 <= end.seconds < 60
 
 
 def test_a_job_that_is_lost_while_the_run_ends_was_interrupted_if_it_had_begun(tmp_path: Path):

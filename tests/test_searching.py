@@ -13,7 +13,7 @@ import pytest
 
 import ablate.runs.runner
 import ablate.runs.searching
-from ablate.engines.job import Done, Event, Failed, Job
+from ablate.engines.job import Done, Event, Failed, Job, Kind
 from ablate.events import Warned
 from ablate.folder import RunFolder
 from ablate.mix import Mix, Profile, mix_from_json
@@ -74,12 +74,16 @@ class Training:
         most: After so many of them the run is killed.
         seconds: Of a whole trial.
         broken: The block whose trials fail.
+        failing: Seconds that each of these takes.
+        kind: Of their failure.
     """
 
     done: list[str] = field(default_factory=list)
     most: int = 1000
     seconds: float = 100.0
     broken: str = ""
+    failing: float = 0.0
+    kind: Kind = "error"
 
     def __call__(
         self, jobs: Iterable[Job], workers: int, *, stop: Callable[[], bool]
@@ -92,7 +96,7 @@ class Training:
             self.done.append(job.name)
             name = block(mix_from_json(payload.mix))
             if name == self.broken:
-                yield Failed(job, f"{name} broke", "", "error")
+                yield Failed(job, f"{name} broke", "", self.kind, self.failing)
                 continue
             psnr = QUALITY[name] + 0.001 * payload.seed + (payload.until or 100) / 100
             yield Done(
@@ -320,12 +324,45 @@ def test_a_batch_that_was_begun_is_finished_although_time_is_up(world, monkeypat
 def test_a_trial_that_rested_counts_once_among_the_device_hours(world):
     this = world(study(RUNGS | {"stop": {"device_hours": 99.0}}), seconds=100.0)
     this.run()
+    assert device_seconds(this) == 2 * (25.0 + 25.0 + 50.0 + 100.0)
+
+
+def device_seconds(this: World) -> float:
+    """As a run that goes on now finds them."""
     with this.record() as record:
         context = Context(
             study=this.study, place=RunFolder(this.folder), record=record, device="cpu", data={}
         )
-        seconds = ablate.runs.searching.Searching(Runner(context))._device_seconds()
-    assert seconds == 2 * (25.0 + 25.0 + 50.0 + 100.0)
+        return ablate.runs.searching.Searching(Runner(context))._device_seconds()
+
+
+def test_failed_attempts_count_among_the_device_hours_over_continuations(world):
+    asked = study({"stop": {"device_hours": 99.0}}, seeds=1)
+    this = world(asked, broken="lama", failing=30.0, kind="crash")  # each is tried twice
+    this.run()
+    assert device_seconds(this) == 3 * 100.0 + 2 * 30.0
+    this.run()
+    assert device_seconds(this) == 3 * 100.0 + 4 * 30.0
+    this.training.broken = ""
+    this.run()
+    assert device_seconds(this) == 4 * 100.0 + 4 * 30.0
+
+
+def test_what_fails_spends_device_hours_and_ends_a_search(world, monkeypatch):
+    monkeypatch.setattr("ablate.searches.stopping.FEWEST", 2)
+    asked = study({"stop": {"device_hours": 1.0}}, seeds=1)
+    this = world(asked, broken="identity", failing=3600.0)
+    this.run()
+    assert [name for name, _ in this.ended()] == ["nafblock"]
+
+
+def test_trials_that_another_run_trained_cost_no_device_hours(world):
+    this = world(study({"stop": {"device_hours": 99.0}}, seeds=1))
+    this.run()
+    with RunFolder(this.folder).open(writable=True) as record:
+        key = record.trials()["key"][0]
+        record._many("INSERT INTO trial_facts VALUES (?, 'reused_from', 'other')", [(key,)])
+    assert device_seconds(this) == 3 * 100.0
 
 
 def test_wall_clock_hours_add_up_over_continuations(world):

@@ -51,7 +51,12 @@ class JobAtWork:
     @property
     def overdue(self) -> bool:
         """Whether it has taken longer than it may."""
-        return time.monotonic() - self.began > (self.job.seconds or math.inf)
+        return self.seconds > (self.job.seconds or math.inf)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked."""
+        return max(0.0, time.monotonic() - self.began)
 
     @property
     def unborn(self) -> bool:
@@ -115,7 +120,7 @@ class JobAtWork:
 
     def _failed(self, reason: str, kind: Kind, more: str = "") -> Failed:
         evidence = "\n".join(filter(None, (last_words(self.errors), more)))
-        return Failed(self.job, reason, evidence, kind)
+        return Failed(self.job, reason, evidence, kind, self.seconds)
 
     def _event(self, what: str, content: object) -> Event:
         if what == "message":

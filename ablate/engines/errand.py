@@ -88,6 +88,7 @@ class News:
         reason: Of a failure, in one line.
         evidence: Of a failure.
         failure: What sort of failure it is.
+        seconds: That the job had worked when it failed.
         files: What the job left, by the sender's paths; None for a file that it removed.
     """
 
@@ -96,6 +97,7 @@ class News:
     reason: str = ""
     evidence: str = ""
     failure: Kind = "error"
+    seconds: float = 0.0
     files: Mapping[str, bytes | None] = field(default_factory=dict)
 
     def event(self, job: Job) -> Event | None:
@@ -105,7 +107,7 @@ class News:
         if self.kind == "done":
             return Done(job, self.content)
         if self.kind == "failed":
-            return Failed(job, self.reason, self.evidence, self.failure)
+            return Failed(job, self.reason, self.evidence, self.failure, self.seconds)
         return Interrupted(job) if self.kind == "interrupted" else None
 
 

@@ -148,8 +148,13 @@ def _end(event: Event) -> News:
     if isinstance(event, Done):
         return News(kind="done", content=event.result)
     if isinstance(event, Failed):
-        reason, evidence, failure = event.reason, event.evidence, event.kind
-        return News(kind="failed", reason=reason, evidence=evidence, failure=failure)
+        return News(
+            kind="failed",
+            reason=event.reason,
+            evidence=event.evidence,
+            failure=event.kind,
+            seconds=event.seconds,
+        )
     return News(kind="interrupted")
 
 

@@ -99,12 +99,21 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job that did not, with the reason in one line and the end of what it wrote to stderr."""
+    """A job that did not.
+
+    Args:
+        job: Which.
+        reason: Why, in one line.
+        evidence: The end of what it wrote to stderr.
+        kind: What sort of failure it is.
+        seconds: That it had worked.
+    """
 
     job: Job
     reason: str
     evidence: str
     kind: Kind = "error"
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

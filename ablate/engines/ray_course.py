@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,13 @@ class _Sent:
     job: Job
     lost: int = 0  # times
     host: str = ""  # once it has begun
+    began: float = math.inf  # as time.monotonic() counts
+    before: float = 0.0  # seconds of work that were lost with earlier hosts
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked, over all hosts."""
+        return self.before + max(0.0, time.monotonic() - self.began)
 
 
 class Course:
@@ -127,7 +135,8 @@ class Course:
             return self._broken(sent, error)
         if news.kind in ("began", "message"):
             self.running[stream] = sent  # behind the others: each has its turn
-            sent.host = str(news.content) if news.kind == "began" else sent.host
+            if news.kind == "began":
+                sent.host, sent.began = str(news.content), time.monotonic()
             return news.event(sent.job)
         try:
             keep_files(news.files)
@@ -143,15 +152,15 @@ class Course:
             return Interrupted(sent.job) if sent.host else None
         if isinstance(error, kinds.OutOfMemoryError):
             reason = f"host {sent.host}: Ray ended the job because the memory was nearly full"
-            return Failed(sent.job, reason, evidence, "out of memory")
+            return Failed(sent.job, reason, evidence, "out of memory", sent.seconds)
         if isinstance(error, kinds.RayTaskError | kinds.RuntimeEnvSetupError):
-            return Failed(sent.job, _told(error), evidence, "environment")
+            return Failed(sent.job, _told(error), evidence, "environment", sent.seconds)
         lost, where = sent.lost + 1, f"host {sent.host}" if sent.host else "a host"
         if lost > self.again:
             reason = f"lost with its host ({lost} times in all; last: {where})"
-            return Failed(sent.job, reason, evidence, "lost")
+            return Failed(sent.job, reason, evidence, "lost", sent.seconds)
         self.tell(f"{where} was lost; its job {sent.job.name} starts anew")
-        self.anew.append(_Sent(sent.job, lost))
+        self.anew.append(_Sent(sent.job, lost, before=sent.seconds))
         return None
 
     def _end_if_asked(self) -> Iterator[Interrupted]:

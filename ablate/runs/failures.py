@@ -55,16 +55,22 @@ def again(kinds: Sequence[Kind], batch: int, micro: int = 0) -> Again | None:
 
 
 class Failures:
-    """The failed trials of a run, counted so that a study of which nothing can come is stopped."""
+    """The failed trials of a run, counted so that a study of which nothing can come is stopped.
+
+    Attributes:
+        seconds: That all failed attempts at trials took.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[str, list[Kind]] = {}
+        self.seconds = 0.0
         self._alike: dict[tuple[Kind, str], set[str]] = {}
 
     def again(self, failed: Failed, batch: int, micro: int = 0) -> Again | None:
         """Whether to try the job of a failure again, and how; it is known by the job's name."""
         kinds = self._kinds.setdefault(failed.job.name, [])
         kinds.append(failed.kind)
+        self.seconds += failed.seconds
         return again(kinds, batch, micro)
 
     def attempts(self, name: str) -> int:

@@ -27,6 +27,11 @@ class Runner:
         self.mixes: dict[str, Mix] = {}
         self.labels: dict[str, str] = {}
 
+    @property
+    def failed_seconds(self) -> float:
+        """What attempts at trials took that failed."""
+        return self.trainer.failures.seconds
+
     def search(self, workers: int) -> None:
         """Train batch after batch of mixes until the strategy proposes no more."""
         Searching(self).run(workers)

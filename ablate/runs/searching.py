@@ -13,6 +13,7 @@ from ablate.faults import fault
 from ablate.metrics import metrics
 from ablate.mix import Mix
 from ablate.runs.context import Context, Trial
+from ablate.runs.reuse import FROM
 from ablate.runs.seeing import LATENCY, Costs, Sight
 from ablate.runs.timing import time_batch
 from ablate.searches import Point, Proposal, Seen
@@ -23,6 +24,7 @@ from ablate.searches.stopping import Spent, time_is_up
 from ablate.study import Study
 
 SPENT = "search_seconds"  # the fact that holds the wall-clock time of all continuations
+FAILED = "failed_seconds"  # and the one with the time of failed attempts at trials
 
 Propose = Callable[[], list[Proposal]]
 
@@ -33,6 +35,10 @@ class Run(Protocol):
     context: Context
     mixes: dict[str, Mix]
     labels: dict[str, str]
+
+    @property
+    def failed_seconds(self) -> float:
+        """What attempts at trials took that failed."""
 
     def enter(self, points: Sequence[Point]) -> None:
         """Put mixes into the record, with what can be counted of them."""
@@ -86,7 +92,9 @@ class Searching:
         self.costs = Costs(self.study, predicted=self.predicted)
         self.seen: list[Seen] = []
         self.ended = ""  # which budget of time ended it
-        self.before = float(self.record.facts().get(SPENT, 0.0))  # seconds
+        facts = self.record.facts()
+        self.before = float(facts.get(SPENT, 0.0))  # seconds
+        self.failed_before = float(facts.get(FAILED, 0.0))
         self.started = time.monotonic()
 
     def run(self, workers: int) -> None:
@@ -152,13 +160,24 @@ class Searching:
         return self.before + time.monotonic() - self.started
 
     def _device_seconds(self) -> float:
-        """Of training, over all trials: what rested at a rung is part of what went on from it."""
+        """Of training here, also of attempts that failed, over all trials.
+
+        What rested at a rung is part of what went on from it; what another run trained is for free.
+        A state that a failed attempt left and a later one went on from counts with both.
+        """
+        facts = self.record.trial_facts()
+        reused = set(facts[facts["name"] == FROM]["trial"])
         tables = [(self.record.trials(), "key"), (self.record.partials(), "trial")]
         longest = dict[str, float]()
         for table, key in tables:
             for trial, seconds in zip(table[key], table["seconds"], strict=True):
                 longest[trial] = max(longest.get(trial, 0.0), seconds)
-        return sum(longest.values())
+        return self._failed_seconds() + sum(
+            seconds for trial, seconds in longest.items() if trial not in reused
+        )
+
+    def _failed_seconds(self) -> float:
+        return self.failed_before + self.host.failed_seconds
 
     def _note_rules(self) -> None:
         """Keep the rules among the facts of the run: they may change while it goes on."""
@@ -170,6 +189,8 @@ class Searching:
     def _note_time(self) -> None:
         if self.plan.stop.hours:
             self.record.set_fact(SPENT, f"{self._seconds():.1f}")
+        if self.host.failed_seconds:
+            self.record.set_fact(FAILED, f"{self._failed_seconds():.1f}")
 
     def _say_why(self) -> None:
         """Which rule ended the search, for the listener and for the report."""
