@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import pickle
+import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -87,13 +88,13 @@ class JobAtWork:
         """How it ended without a word.
 
         Args:
-            kills: Knows whether the kernel has ended processes since.
+            kills: Knows whether the kernel has ended processes.
         """
         code = self.process.end(_PATIENCE)
         if code == UNFORKED:
             reason = f"no process could be started for it: {last_words(self.errors).strip()}"
             return Failed(self.job, reason, "", "environment")
-        evidence = kills.new()
+        evidence = kills.take() if code == -signal.SIGKILL else ""
         reason, kind = how_it_ended(code, evidence)
         if kind == "lost":
             evidence = self.servers_words()

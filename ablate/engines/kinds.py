@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import math
 import signal
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, get_args
 
@@ -11,6 +16,8 @@ from ablate.engines.job import Kind
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+_LOOKING: Final = 0.2  # seconds between two looks at what the kernel has killed
+_LASTING: Final = 10.0  # seconds in which the death of a process that it killed is noticed
 _LACKING: Final = (  # what the machine refuses, whatever the job is
     errno.ENOSPC,
     errno.EDQUOT,
@@ -66,37 +73,49 @@ def how_it_ended(code: int | None, killed_for_memory: str = "") -> tuple[str, Ki
 
 
 class KernelKills:
-    """Notices when the kernel has ended processes for want of memory.
+    """Notices when the kernel ends processes for want of memory.
+
+    Each is evidence for one death, and for a few seconds: a process that is killed by somebody
+    later is not said to have died of that.
 
     Args:
-        files: Where it counts them: the machine's, and those of our control group.
+        files: Where the kernel counts them; the first that does so is looked at.
+        clock: Seconds.
     """
 
-    def __init__(self, files: tuple[Path, ...] | None = None) -> None:
-        self._files = _counters() if files is None else files
+    def __init__(
+        self,
+        files: Sequence[Path] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        files = _counters() if files is None else files
+        self._file = next((file for file in files if _killed(file) is not None), None)
         self._before = self._read()
+        self._looked = -math.inf
+        self._noticed = deque[tuple[float, str]]()  # when, and the evidence
 
-    def new(self) -> str:
-        """The evidence that there were some since the last call, in one line; empty without."""
-        now, before = self._read(), self._before
-        self._before = now
-        risen = [file for file in now if now[file] > before.get(file, now[file])]
-        return "; ".join(
-            f"{file}: oom_kill rose from {before[file]} to {now[file]}" for file in risen
-        )
+    def look(self) -> None:
+        """See whether there were some; to be asked often, since what is not seen has no time."""
+        if self._clock() - self._looked >= _LOOKING:
+            self._look()
 
-    def _read(self) -> dict[Path, int]:
-        counted = {}
-        for file in self._files:
-            try:
-                lines = file.read_text().splitlines()
-            except OSError:  # not on this system
-                continue
-            for line in lines:
-                match line.split():
-                    case ["oom_kill", count]:
-                        counted[file] = int(count)
-        return counted
+    def take(self) -> str:
+        """The evidence for a death that was just noticed, in one line; empty without any."""
+        self._look()
+        return self._noticed.popleft()[1] if self._noticed else ""
+
+    def _look(self) -> None:
+        self._looked = now = self._clock()
+        count, before = self._read(), self._before
+        self._before = count
+        text = f"{self._file}: oom_kill rose from {before} to {count}"
+        self._noticed += [(now, text)] * (count - before)
+        while self._noticed and now - self._noticed[0][0] > _LASTING:
+            self._noticed.popleft()
+
+    def _read(self) -> int:
+        return (_killed(self._file) if self._file else None) or 0
 
 
 def _own_kind(error: BaseException) -> Kind:
@@ -127,17 +146,28 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _counters() -> tuple[Path, ...]:
-    """The kernel's files with a line `oom_kill N`: the machine's, and those above us."""
-    files = [Path("/proc/vmstat")]
+def _killed(file: Path) -> int | None:
+    """What a file of the kernel says after `oom_kill`; None where it cannot be had."""
     try:
-        groups = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return tuple(files)
-    for line in groups:
-        number, controllers, place = line.split(":", 2)
-        if number == "0":
-            files.append(Path(f"/sys/fs/cgroup{place}/memory.events"))
-        elif "memory" in controllers.split(","):
-            files.append(Path(f"/sys/fs/cgroup/memory{place}/memory.oom_control"))
-    return tuple(files)
+        lines = file.read_text().splitlines()
+    except OSError:  # not on this system
+        return None
+    words = (line.split() for line in lines)
+    return next((int(found[1]) for found in words if found[:1] == ["oom_kill"]), None)
+
+
+def _counters() -> tuple[Path, ...]:
+    """The kernel's files with a line `oom_kill N`: those of our control group, and the machine's.
+
+    A group's counts its own processes, whoever ran out of memory; the machine's counts also those
+    of other containers and users, and is the last resort.
+    """
+    files = list[Path]()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            number, controllers, place = line.split(":", 2)
+            if number == "0":
+                files.append(Path(f"/sys/fs/cgroup{place}/memory.events"))
+            elif "memory" in controllers.split(","):
+                files.append(Path(f"/sys/fs/cgroup/memory{place}/memory.oom_control"))
+    return (*files, Path("/proc/vmstat"))

@@ -94,6 +94,7 @@ class _Course:
         try:
             while self.waiting or self.working:
                 self._look_whether_to_stop()
+                self.kills.look()
                 yield from self._start()
                 for work in self._speaking():
                     if event := self._hear(work):
