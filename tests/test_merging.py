@@ -219,6 +219,22 @@ def test_runs_that_do_not_fit_together_are_refused_by_name(
     assert not (tmp_path / "out").exists()
 
 
+def test_runs_that_other_code_trained_are_refused_and_one_that_does_not_say_is_told(
+    tmp_path: Path,
+):
+    one = a_run(tmp_path / "a", ALL[:3], facts={"training_code": "1" * 16}).path
+    other = a_run(tmp_path / "b", ALL[3:], facts={"training_code": "2" * 16}).path
+    old = a_run(tmp_path / "c", ALL[3:]).path  # began before it was kept
+    with pytest.raises(RunError) as error:
+        merge([one, other], tmp_path / "out")
+    assert str(error.value) == (
+        f"{other}: does not fit together with {one}: trained by other code "
+        f"({'1' * 16} and {'2' * 16})"
+    )
+    merged = merge([one, old], tmp_path / "out")
+    assert merged.remarks == (f"c was trained by code that is unknown, a by the code {'1' * 16}",)
+
+
 def test_another_study_is_refused_with_what_is_different(tmp_path: Path):
     facts = {"study_fingerprint": "0" * 16}
     text = STUDY.replace("steps = 4", "steps = 5").replace('"?"', '"!"')

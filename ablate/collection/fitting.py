@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from ablate.folder import RunError, RunFolder
-from ablate.runs.context import SOURCES
+from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.differing import change_words, changes
 from ablate.runs.opening import MARKS
+from ablate.runs.remade import training_codes
 from reports.record import Reading
 
 # Said where they differ, and not refused.
@@ -88,7 +89,8 @@ def _misfit(first: Part, part: Part) -> str:
             continue
         if first.facts.get(name, "") != part.facts.get(name, ""):
             return f"other {words}"
-    return ""
+    codes = [one.facts[TRAINING_CODE] for one in (first, part) if TRAINING_CODE in one.facts]
+    return f"trained by other code ({' and '.join(codes)})" if len({*codes}) > 1 else ""
 
 
 def _clash(one: Part, other: Part) -> str:
@@ -113,9 +115,19 @@ def _clash(one: Part, other: Part) -> str:
 
 
 def _remarks(first: Part, part: Part) -> list[str]:
-    return [
+    remarks = [
         f"{part.path.name} was made with {name} {part.facts[name]}, "
         f"{first.path.name} with {first.facts[name]}"
         for name in _TOLD
         if name in part.facts and first.facts.get(name, part.facts[name]) != part.facts[name]
     ]
+    theirs, ours = training_codes(part.record), training_codes(first.record)
+    if theirs != ours and part.trials.size and first.trials.size:  # one began before it was kept
+        remarks.append(
+            f"{part.path.name} was trained by {_codes(theirs)}, {first.path.name} by {_codes(ours)}"
+        )
+    return remarks
+
+
+def _codes(found: set[str]) -> str:
+    return f"the code {' and '.join(sorted(found))}" if found else "code that is unknown"

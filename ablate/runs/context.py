@@ -21,6 +21,7 @@ from reports.record import Record
 
 SAVE_EVERY = 60.0  # seconds between two states of a trial
 SOURCES = "sources"  # the fact of a run with the digest of each file that its trials are made of
+TRAINING_CODE = "training_code"  # the fact of a run, and of a trial, with the digest of what trains
 
 
 @dataclass(frozen=True)

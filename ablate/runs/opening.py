@@ -21,10 +21,11 @@ from ablate.folder import RunError, RunFolder
 from ablate.mix import plain
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of
-from ablate.runs.context import SOURCES
+from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.differing import Change, change_words, changes, steering_changes
 from ablate.runs.identity import Sources
 from ablate.runs.preparing import first_mix
+from ablate.runs.remade import UNMIXED, has_results, keep_training_code, remade
 from ablate.runs.rows import metric_definitions
 from ablate.searches.schedule import Schedule
 from ablate.study import Study
@@ -116,12 +117,14 @@ def open_record(
             record.close()
             raise
         _tell_changes(record, marks["device"], told)
+        keep_training_code(record, sources.training(), told)
         words = {"objectives": json.dumps(objectives), "seeds": str(study.seeds)}
         for name, value in {**words, "study_text": study.text, "question": study.question}.items():
             record.set_fact(name, value)
     else:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        facts = {**describe(), **marks, SOURCES: "{}", "started": now, **_words(study)}
+        made = {SOURCES: "{}", TRAINING_CODE: sources.training()}
+        facts = {**describe(), **marks, **made, "started": now, **_words(study)}
         record = Record.create(
             place.record, study.name, study.text, study.question, facts, objectives, fault
         )
@@ -195,18 +198,31 @@ def _require_same(
         for name, words in MARKS.items()
         if facts.get(name, marks[name]) != marks[name] and not (coded and name == "plugins")
     ]
-    recorded = json.loads(facts.get(SOURCES, "{}"))
-    for file in sources.changed(recorded, plugins):
-        found.append(Change(f"source of {file}", recorded[file], "another version"))
+    found += _source_changes(facts, plugins, place, sources)
     if facts.get("study_fingerprint") != marks["study_fingerprint"]:
         found += _study_changes(facts, study)
     if not found:
         return
     raise RunError(
-        f"{place.path}: this run began with something else ({change_words(found)}); its numbers "
-        "would not mix with new ones: put that back, or start beside it, where finished trials "
-        "that fit are taken over: ablate run ... --new-run"
+        f"{place.path}: this run began with something else ({change_words(found)}); {UNMIXED}"
     )
+
+
+def _source_changes(
+    facts: Mapping[str, str], plugins: Sequence[str], place: RunFolder, sources: Sources
+) -> list[Change]:
+    """What is different in the source of finished trials, and in what trained them."""
+    recorded, code = json.loads(facts.get(SOURCES, "{}")), sources.training()
+    found = [
+        Change(f"source of {file}", recorded[file], "another version")
+        for file in sources.changed(recorded, plugins)
+    ]
+    with place.open() as record:
+        if not found and SOURCES in facts:
+            found = remade(record, sources)
+        if facts.get(TRAINING_CODE, code) != code and has_results(record):
+            found.append(Change("the code that trains", facts[TRAINING_CODE], code))
+    return found
 
 
 def _study_changes(facts: Mapping[str, str], study: Study) -> list[Change]:

@@ -22,7 +22,7 @@ from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Choice, Profile
 from ablate.profiling.machine import commit, cores
-from ablate.runs.context import SAVE_EVERY, SOURCES, Context
+from ablate.runs.context import SAVE_EVERY, SOURCES, TRAINING_CODE, Context
 from ablate.runs.identity import Sources
 from ablate.runs.importing import ROOT
 from ablate.runs.interrupting import Stop
@@ -153,7 +153,7 @@ def _lent(engine: Engine | None) -> Iterator[Engine]:
 def _identified(context: Context, reuse: bool) -> Context:
     """With what its trials are made with, and with the trials of other runs."""
     made = {"device": context.device, "torch": torch.__version__}
-    made["training_code"] = context.sources.training()
+    made[TRAINING_CODE] = context.sources.training()
     library = Library(context.place, made, lambda text: context.listener(Warned(text)))
     coded, here = SOURCES in context.record.facts(), commit(ROOT)
     return replace(

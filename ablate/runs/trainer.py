@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 from ablate.engines.job import Done, Failed, Interrupted, Job, Message
 from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
 from ablate.faults import fault
+from ablate.folder import RunError
 from ablate.runs.context import SOURCES, Context, Trial
+from ablate.runs.differing import change_words
 from ablate.runs.failures import Again, Failures, StudyStopped
 from ablate.runs.held_memory import memory_needs
 from ablate.runs.rehearsing import forecast_training
+from ablate.runs.remade import UNMIXED, remade
 from ablate.runs.rows import failed_row, trial_rows
 from ablate.runs.sealing import sealed
 from ablate.training.loop import Progress
@@ -77,9 +80,26 @@ class Trainer:
 
     def _lacking(self, trials: Sequence[Trial]) -> list[Trial]:
         table = self.context.record.trials()
-        settled = set(table[table["status"] != "failed"]["key"])
-        settled |= set(self.context.record.partials()["key"])
-        return [trial for trial in trials if not {trial.key, trial.row} & settled]
+        ended = table[table["status"] != "failed"]
+        settled = {*ended["key"], *self.context.record.partials()["key"]}
+        lacking = [trial for trial in trials if not {trial.key, trial.row} & settled]
+        self._require_new(lacking, set(zip(ended["mix"], ended["seed"], strict=True)))
+        return lacking
+
+    def _require_new(self, trials: Sequence[Trial], there: set[tuple[str, int]]) -> None:
+        """See that no trial is finished under another key: its row would be in the way.
+
+        Raises:
+            RunError: One is.
+        """
+        for trial in trials:
+            if (trial.mix.key, trial.seed) in there:
+                found = remade(self.context.record, self.context.sources)
+                words = change_words(found) or "what is unknown"
+                raise RunError(
+                    f"{self.context.place.path}: '{trial.label}' with seed {trial.seed} is "
+                    f"finished, made with something else ({words}); {UNMIXED}, or --out FOLDER"
+                )
 
     def _take_over(self, trials: Sequence[Trial]) -> list[Trial]:
         """What is left after other runs were asked."""
@@ -90,6 +110,9 @@ class Trainer:
         for taken in found:
             self.context.listener(TakenOver(len(taken.keys), taken.folder))
         there = {key for taken in found for key in taken.keys}
+        for trial in trials:
+            if trial.key in there:
+                self._keep_sources(trial)
         return [trial for trial in trials if trial.key not in there]
 
     def _forecast(self, trials: Sequence[Trial], workers: int) -> float | None:
