@@ -90,12 +90,31 @@ def by_slot(stages: pd.DataFrame) -> dict[str, dict[str, str]]:
     Args:
         stages: Columns mix, slot, family.
     """
-    found: dict[str, dict[str, str]] = {}
-    for slot, rows in stages.groupby("slot", sort=False):
-        families = dict(zip(rows["mix"].tolist(), rows["family"].tolist(), strict=True))
-        if len(set(families.values())) > 1 and families not in found.values():
-            found[str(slot)] = families
+    found = {
+        slot: dict(zip(of_mix.index.tolist(), of_mix.tolist(), strict=True))
+        for slot, of_mix in slots_apart(stages).items()
+    }
     return found or {"all stages": whole(stages)}
+
+
+def slots_apart(stages: pd.DataFrame) -> dict[str, pd.Series]:
+    """The same as `by_slot`, as families indexed by mix; empty where no slot differs."""
+    found: dict[str, pd.Series] = {}
+    for slot, rows in stages.groupby("slot", sort=False):
+        rows = rows.drop_duplicates("mix", keep="last")
+        families = pd.Series(rows["family"].to_numpy(), index=rows["mix"].to_numpy())
+        if families.nunique() > 1 and not any(_same(families, each) for each in found.values()):
+            found[str(slot)] = families
+    return found
+
+
+def _same(one: pd.Series, other: pd.Series) -> bool:
+    """Whether mixes have the same families, in whatever order."""
+    if len(one) != len(other):
+        return False
+    if not one.index.equals(other.index):
+        other = other.reindex(one.index)
+    return bool((one.to_numpy(dtype=object) == other.to_numpy(dtype=object)).all())
 
 
 def whole(stages: pd.DataFrame) -> dict[str, str]:

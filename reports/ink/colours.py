@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from reports.answer import quality_effects, strongest
-from reports.families import by_slot
-from reports.found import Found
+from reports.families import slots_apart
+from reports.found import Found, kept
 
 
+@kept
 def telling_slot(found: Found) -> str:
     """The slot that the choice which matters most fills; "" if it fills none."""
     axis = strongest(quality_effects(found))
     if axis not in found.levels:
         return ""
     levels = found.levels[axis].dropna()
-    answers = list(zip(levels.index.tolist(), levels.tolist(), strict=True))
-    for slot, families in by_slot(found.stages).items():
-        pairs = {(level, families.get(mix)) for mix, level in answers}
-        if len(pairs) == len({level for level, _ in pairs}) > 1 < len({f for _, f in pairs}):
+    of_level, names = pd.factorize(levels)
+    for slot, families in slots_apart(found.stages).items():
+        of_family, kinds = pd.factorize(families.reindex(levels.index), use_na_sentinel=False)
+        pairs = np.unique(of_level * max(len(kinds), 1) + of_family)
+        if len(pairs) == len(names) > 1 < len(kinds):
             return slot
     return ""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from reports.analysis.effects import Effect, Effects
 from reports.analysis.once import once
@@ -12,12 +17,15 @@ from reports.axes import Axis, axis
 from reports.caveats import caveats
 from reports.escaping import escape_markdown as escape
 from reports.families import Look, look
-from reports.found import Found
+from reports.found import Found, kept
 from reports.measured import finer, quality_values
 from reports.sections.section import Given, Section
 from reports.sources import Sources, sources
 from reports.sources import markdown as source_lines
 from reports.units import TIE, Scale, plain, share
+
+Codes = NDArray[np.int64]
+Texts = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -123,15 +131,39 @@ def _stopped(found: Found) -> int:
 @once
 def families_of_levels(found: Found, name: str) -> dict[str, Look]:
     """Level -> how its family is drawn, where the axis alone decides what fills a stage."""
-    for _, rows in found.stages.groupby("slot", sort=False):
-        of_mix = rows.set_index("mix")
-        joined = found.levels[[name]].join(of_mix[["blocks", "family"]], how="inner").dropna()
-        decided = (joined.groupby(name)["blocks"].nunique() == 1).all()
-        if len(joined) and decided and joined["blocks"].nunique() > 1:
-            pairs = joined.drop_duplicates(name)
-            levels = zip(pairs[name], pairs["family"], strict=True)
-            return {str(level): look(str(family)) for level, family in levels}
+    levels, known = _coded(found.levels[name])
+    for mixes, blocks, filled, families in _fillings(found):
+        at = np.where(mixes >= 0, levels[mixes], -1)
+        both = (at >= 0) & (blocks >= 0)
+        pairs = np.unique(at[both] * filled + blocks[both])  # each level with its blocks
+        decided = len(pairs) == len(np.unique(pairs // filled))
+        if len(pairs) and decided and len(np.unique(pairs % filled)) > 1:
+            of_levels, first = np.unique(at[both], return_index=True)
+            rows = np.flatnonzero(both)[first]
+            return {
+                str(known[level]): look(str(families[row]))
+                for level, row in sorted(
+                    zip(of_levels, rows, strict=True), key=lambda pair: pair[1]
+                )
+            }
     return {}
+
+
+@kept
+def _fillings(found: Found) -> list[tuple[Codes, Codes, int, Texts]]:
+    """Of each slot: rows of mixes in the levels, numbers of blocks, how many, and families."""
+    made = []
+    for _, rows in found.stages.groupby("slot", sort=False):
+        rows = rows.dropna(subset=["blocks", "family"])
+        blocks, names = _coded(rows["blocks"])
+        mixes = found.levels.index.get_indexer(pd.Index(rows["mix"]))
+        made.append((mixes, blocks, max(len(names), 1), rows["family"].to_numpy(dtype=object)))
+    return made
+
+
+def _coded(values: pd.Series) -> tuple[Codes, Sequence[object]]:
+    codes, names = pd.factorize(values)
+    return np.asarray(codes, dtype=np.int64), list(names)
 
 
 def _scale(found: Found, effects: Effects) -> Scale:
