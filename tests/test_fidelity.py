@@ -63,6 +63,12 @@ def folder(uncounted: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def same_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code that trains is that of the made-up run."""
+    monkeypatch.setattr(Sources, "training", lambda sources: "0123456789abcdef")
+
+
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Engine]:
     """Trials are made up and nothing is timed, as in the run itself."""
@@ -281,6 +287,12 @@ def test_another_study_or_other_images_are_refused(folder: Path, tmp_path: Path)
 def test_changed_source_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Sources, "changed", lambda *given: ["blocks/rdcnn.py"])
     with pytest.raises(RunError, match=r"the source of blocks/rdcnn\.py is not what this run"):
+        prepare(folder / "run", file=folder / "study.toml")
+
+
+def test_other_code_that_trains_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Sources, "training", lambda sources: "fedcba9876543210")
+    with pytest.raises(RunError, match=r"the source of what trains is not what this run began"):
         prepare(folder / "run", file=folder / "study.toml")
 
 

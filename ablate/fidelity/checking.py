@@ -13,6 +13,7 @@ from ablate.fidelity.choosing import FEWEST, choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError, RunFolder
 from ablate.runs import running
+from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.identity import Sources
 from ablate.runs.preparing import prepare_data
 from ablate.searches import Point
@@ -208,7 +209,10 @@ def _require_same(
         raise RunError(f"{place.path}: {error}{hint}") from error
     if digests != facts.get("data_digest", digests):
         raise RunError(f"{place.path}: the images are not those that this run began with")
-    changed = Sources().changed(json.loads(facts.get("sources", "{}")), plugins)
+    sources = Sources()
+    changed = sources.changed(json.loads(facts.get(SOURCES, "{}")), plugins)
+    if facts.get(TRAINING_CODE, sources.training()) != sources.training():
+        changed.append("what trains")
     if changed:
         raise RunError(
             f"{place.path}: the source of {', '.join(changed)} is not what this run began with; "
