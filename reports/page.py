@@ -10,6 +10,7 @@ from reports.cards import mix_cards
 from reports.found import Found
 from reports.health import Finding
 from reports.navigation import navigation
+from reports.packing import keep_order, packed_cards, packed_networks, packed_plot
 from reports.rendering import environment, page
 from reports.sections.section import Part
 from reports.sections.trials import Trials
@@ -98,7 +99,14 @@ def script_data(parts: Parts) -> dict[str, object]:
     own = {part.name: part.data for part in parts.sections if part.data}
     plotted = own.get("speed", {}).get("mixes")
     mixes = plotted if isinstance(plotted, tuple) else ()
-    return {"mixes": mix_cards(parts.found, mixes), **own}
+    cards = mix_cards(parts.found, mixes)
+    if "speed" not in own or not keep_order(mixes):
+        return {"mixes": cards, **own}
+    plot = own["speed"]
+    own["speed"] = packed_plot(plot, mixes)
+    if "drawings" in own:
+        own["drawings"] = packed_networks(own["drawings"], mixes)
+    return {"mixes": packed_cards(cards, plot.get("facets")), **own}
 
 
 def _section(part: Part, anchors: Mapping[str, str]) -> str:

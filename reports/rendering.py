@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.axes import svg_path
+from reports.compacting import compacted
 from reports.escaping import LETTERS, visible
 from reports.families import LOOKS, OTHER, SEVERAL
 from reports.maker import maker
@@ -77,7 +78,8 @@ def _joined(kind: str, names: Iterable[str]) -> str:
     paths = [
         p for n in names for p in (*sorted(folder.glob(f"{n}-*.{kind}")), folder / f"{n}.{kind}")
     ]
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+    texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
+    return compacted(kind, "\n".join(texts))
 
 
 def _json(data: Mapping[str, object]) -> str:
@@ -87,7 +89,9 @@ def _json(data: Mapping[str, object]) -> str:
 
 
 def _seen(value: object) -> object:
-    """Whatever a template prints: names may hold what can't be seen, or turns what follows."""
+    """Whatever is printed: names may hold what can't be seen, or turns what follows."""
+    if type(value) is float and value.is_integer():
+        return int(value)  # 12 instead of 12.0
     return visible(value) if type(value) is str else value
 
 

@@ -18,7 +18,9 @@ from reports.units import ABSENT, Scale, count, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")
-MOST = 400  # mixes that are listed
+MOST = 400  # mixes that a table lists
+LONG = 60  # a table of more is cut in the page
+SEEN = 40  # mixes that are left of it
 FOOTING = ("solved_width", "solved_depth", "footing")
 DEGRADED = "degraded input"
 ENDS = {"energy": "range", "predicted_latency": "error"}  # costs whose ends are no 95 % interval
@@ -114,7 +116,7 @@ def _listed(found: Found, order: pd.DataFrame, most: int) -> list[str]:
         return keys
     baselines = {str(mix) for mix in order.index[order["baseline"]]}
     kept = {*list(found.letters)[:most], *baselines}
-    kept |= set(keys[: max(most - len(kept), 0)])
+    kept |= set([key for key in keys if key not in kept][: max(most - len(kept), 0)])
     return [mix for mix in keys if mix in kept]
 
 
@@ -260,7 +262,7 @@ def collect(given: Given) -> Mixes:
     """The table with its words."""
     found = given.found
     first = given.said.best or next(iter(found.letters), "")
-    table = mixes(found)
+    table = mixes(found, SEEN if len(found.table) > LONG else MOST)
     return Mixes(f"{table_intro(found)}{_left_out(found, table)}", table, first)
 
 

@@ -9,12 +9,16 @@ from reports.rankings import Ranks, ranks
 from reports.sections.section import Given, Section
 from reports.units import count
 
-MOST = 40  # mixes that are listed, beside those of the front
+LONG = 40  # a ranking of more mixes is shortened
+MOST = 12  # mixes that are listed, beside those of the front
 
 
 def collect(given: Given) -> tuple[Ranks, ...] | None:
-    """A ranking for each mode; None where nothing was timed side by side."""
-    return tuple(shortened(shown) for shown in ranks(given.found)) or None
+    """A ranking for each mode, of many mixes rows only of the first; None without any."""
+    found = ranks(given.found)
+    if not found or len(found[0].rows) <= LONG:
+        return tuple(found) or None
+    return (shortened(found[0]), *(replace(shown, rows=()) for shown in found[1:]))
 
 
 def shortened(shown: Ranks, most: int = MOST) -> Ranks:

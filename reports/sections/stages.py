@@ -18,6 +18,8 @@ REST = "rest"
 REST_WORDS = "rest: stem, resizing, skips, heads"
 STACKED = ("latency", "macs", "bytes_moved", "flops")  # what may be added up
 MOST = 12  # mixes that are drawn
+MANY = 60  # mixes, of more only FEWER are drawn
+FEWER = 6
 LANES = 2  # costs that are drawn side by side
 ROOFLINE = "bound"  # topic of notes on what limits a stage
 
@@ -122,20 +124,21 @@ def stages(found: Found) -> Stages:
     order = _order(found, table, lanes[0] if lanes else metrics[0])
     families = _families(found)
     notes = _roofline(found)
+    drawn_first = order[: MOST if len(order) <= MANY else FEWER]
     rows = []
-    for mix in order[:MOST]:
+    for mix in drawn_first:
         mine = table[table["mix"] == mix]
         bars = tuple(
             _bar(found, mine, mix, scales[name], longest[name], families) for name in lanes
         )
         lines = tuple(_line(mine, mix, slot, scales, notes) for slot in mine["slot"].unique())
         rows.append(MixStages(mix, found.label(mix), found.letters.get(mix, ""), bars, lines))
-    drawn = {key: family for key, family in families.items() if key[0] in order[:MOST]}
+    drawn = {key: family for key, family in families.items() if key[0] in drawn_first}
     return Stages(
         lanes=tuple(scales[name].heading for name in lanes),
         headings=tuple(scales[name].heading for name in metrics),
         rows=tuple(rows),
-        left_out=max(len(order) - MOST, 0),
+        left_out=len(order) - len(drawn_first),
         legend=tuple(looks(drawn.values())),
         rest=bool((table["slot"] == REST).any()),
         roofline=any(line.roofline for row in rows for line in row.lines),
@@ -206,9 +209,7 @@ def _bar(
         parts.append(Part(slot, slug, start / longest, value / longest, says))
         start += value
     words = "; ".join(part.says for part in parts)
-    return Bar(
-        tuple(parts), shown.text(total), f"{found.label(mix)}, {title(shown.metric)}: {words}"
-    )
+    return Bar(tuple(parts), shown.text(total), f"{title(shown.metric)}: {words}")
 
 
 def _line(

@@ -19,7 +19,8 @@ from reports.swap_words import basis, reading, remark, title, unseen
 from reports.units import TIE, Scale, count, plain
 
 FIRST = 10  # rows that are seen at once
-LISTED = 150  # rows in all
+LONG = 40  # a table of more rows is cut
+LISTED = 16  # rows that are left of it
 COSTS = 2
 
 
@@ -106,7 +107,8 @@ def swap_table(found: Found) -> Swaps | None:
     shown = _finer(scale(found, quality_metric(found)), made)
     costs = [_costs(found, metric) for metric in found.cost_metrics[:COSTS]]
     looks = {axis: families_of_levels(found, axis) for axis in dict.fromkeys(s.axis for s in made)}
-    rows = [_row(swap, shown, costs, looks[swap.axis], measured) for swap in made[:LISTED]]
+    listed = made if len(made) <= LONG else made[:LISTED]
+    rows = [_row(swap, shown, costs, looks[swap.axis], measured) for swap in listed]
     return Swaps(
         title=title(made[0], shown),
         sentences=tuple(reading(made, measured)),

@@ -13,7 +13,8 @@ from reports.found import Found
 from reports.sections.section import Given, Section
 from reports.units import ABSENT, Scale, count, scale_of
 
-MOST = 600  # trials that are listed one by one
+MOST = 180  # trials that are all listed one by one
+SEEN = 60  # that are listed of more
 INPUTS = "input_"  # metrics of the degraded input, the same for all
 METRICS = 4  # columns of numbers at most
 COLUMNS = ["key", "mix", "seed", "status", "reason", "seconds"]
@@ -177,7 +178,8 @@ def _intro(found: Found, trials: int, mixes: int, most: int) -> str:
 
 
 def _collect(given: Given) -> Trials | None:
-    return trials(given.found)
+    few = len(given.found.trials) <= MOST
+    return trials(given.found, MOST if few else SEEN)
 
 
 SECTION = Section("trials", _collect, markdown)

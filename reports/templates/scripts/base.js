@@ -3,6 +3,31 @@ const report = (() => {
   const all = (query, root = document) => [...root.querySelectorAll(query)];
   const one = (query, root = document) => root.querySelector(query);
   const data = JSON.parse(one("#data").textContent);
+  // What is given in few letters (reports/packing.py): labels of mixes, their keys, whole numbers.
+  const keys = Object.keys(data.mixes);
+  const unpacked = ({ by, least, wide, each, of }) => {
+    const numbers = Array.from({ length: of.length / wide }, (_, at) => {
+      const text = of.slice(at * wide, (at + 1) * wide);
+      return text.startsWith("-") ? null : (parseInt(text, 36) + least) / by;
+    });
+    return each ? Array.from({ length: numbers.length / each }, (_, at) => numbers.slice(at * each, (at + 1) * each)) : numbers;
+  };
+  if (data.speed) {
+    const { measures, facets } = data.speed;
+    data.speed.mixes ??= keys;
+    [facets, data.speed.slots, data.speed.colours].flat().forEach((group) => {
+      if (typeof group.codes === "string") group.codes = [...group.codes].map((code) => parseInt(code, 36));
+    });
+    const label = (at) => facets.map(({ name, options, codes }) => `${name} ${options[codes[at]]}`).join(" | ");
+    keys.forEach((key, at) => { data.mixes[key].label ??= label(at); });
+    measures.forEach((measure) => ["values", "low", "high", "seeds"].forEach((name) => {
+      if (measure[name]?.by) measure[name] = unpacked(measure[name]);
+    }));
+  }
+  if (Array.isArray(data.drawings?.mixes)) {
+    data.drawings.mixes = Object.fromEntries(data.drawings.mixes.map((network, at) => [keys[at], network]));
+  }
+
   const make = (tag, text, name) => {
     const node = document.createElement(tag);
     if (text) node.textContent = text;

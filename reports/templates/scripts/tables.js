@@ -115,7 +115,7 @@
     }).join(",");
     return [line(heads, true), ...rows.map((row) => line(row, false))].join("\n") + "\n";
   };
-  const marked = (text) => text.replace(/[\\`*_{}[\]<>|#&~$]/g, "\\$&");
+  const marked = (text) => text.replace(/[\\\x60*_{}[\]<>|#&~$]/g, "\\$&");
   const asMarkdown = ({ heads, rows }) => {
     const line = (cells) => `| ${cells.join(" | ")} |`;
     return [line(heads.map((cell) => marked(titled(cell)))), `|${heads.map((_, k) => (k ? "---:|" : "---|")).join("")}`,
