@@ -59,7 +59,7 @@ def weighed(found: Found, metrics: tuple[str, ...]) -> Weighed | None:
     points = table[list(metrics)].to_numpy(dtype=float)
     measured = [objective(table, found.per_seed, name) for name in metrics]
     redrawn = redraw(measured, directions) if chance_is_known(measured) else None
-    mixes = tuple(map(str, table.index))
+    mixes = tuple(map(str, table.index.tolist()))
     return Weighed(mixes, directions, points, front(points, directions), redrawn)
 
 

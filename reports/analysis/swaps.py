@@ -200,6 +200,11 @@ def _contexts(design: Design, axis: int) -> Codes:
         return np.zeros(design.mixes, dtype=np.int64)
     sizes = np.delete(np.array(design.sizes, dtype=object), axis)
     if math.prod(sizes) < 2**62:  # sorting numbers is far faster than sorting rows
-        others = others @ (np.cumprod(np.append(1, sizes[:-1])).astype(np.int64))[:, None]
+        numbers = others @ np.cumprod(np.append(1, sizes[:-1])).astype(np.int64)
+        if math.prod(sizes) <= 4 * design.mixes + 1024:  # few enough to count
+            there = np.bincount(numbers, minlength=1) > 0
+            counted: Codes = (np.cumsum(there) - 1)[numbers]
+            return counted
+        others = numbers[:, None]
     inverse: Codes = np.unique(others, axis=0, return_inverse=True)[1].ravel()
     return inverse
