@@ -24,6 +24,8 @@ from reports.sections.stages import by_stage
 from reports.units import spoken, title
 
 MOST = 6  # networks that are drawn
+MANY = 60  # mixes, of more only FEWER are drawn
+FEWER = 4
 OFFERED = 400  # networks that the page can draw when they are picked
 SHARED = ("latency", "macs", "flops", "bytes_moved")  # what stages have shares of, first known
 
@@ -106,7 +108,8 @@ def compared(found: Found, best: str, cheaper: str) -> list[str]:
     if not front:
         return _ranking(found)[:MOST]
     named = [mix for mix in (best, cheaper) if mix]
-    room = max(MOST - len([mix for mix in named if mix in front]), 2)
+    most = MOST if len(found.table) <= MANY else FEWER
+    room = max(most - len([mix for mix in named if mix in front]), 2)
     others = [mix for mix in front if mix not in named]
     if len(others) > room:
         last = len(others) - 1
@@ -137,13 +140,12 @@ def _stages(
     with Reading.open(given.record) as record:
         specs = record.specs(mixes)
     networks = {mix: network(specs.get(mix, "")) for mix in mixes}
+    of_mix: dict[str, list[tuple[str, str, str, int]]] = {}
+    columns = (rows[name].tolist() for name in ("mix", "slot", "blocks", "family", "depth"))
+    for mix, *stage in zip(*columns, strict=True):
+        of_mix.setdefault(str(mix), []).append(tuple(stage))
     filled = {
-        str(mix): filled_stages(
-            own[["slot", "blocks", "family", "depth"]].itertuples(index=False, name=None),
-            networks[str(mix)].blocks,
-            families,
-        )
-        for mix, own in rows.groupby("mix", sort=False)
+        mix: filled_stages(own, networks[mix].blocks, families) for mix, own in of_mix.items()
     }
     return filled, networks
 

@@ -10,7 +10,7 @@ from reports.sections.section import Given, Section
 from reports.units import count
 
 LONG = 40  # a ranking of more mixes is shortened
-MOST = 12  # mixes that are listed, beside those of the front
+MOST = 8  # mixes that are listed, beside those of the front
 
 
 def collect(given: Given) -> tuple[Ranks, ...] | None:

@@ -19,7 +19,7 @@ REST_WORDS = "rest: stem, resizing, skips, heads"
 STACKED = ("latency", "macs", "bytes_moved", "flops")  # what may be added up
 MOST = 12  # mixes that are drawn
 MANY = 60  # mixes, of more only FEWER are drawn
-FEWER = 6
+FEWER = 4
 LANES = 2  # costs that are drawn side by side
 ROOFLINE = "bound"  # topic of notes on what limits a stage
 
