@@ -52,7 +52,7 @@ class Misfit:
         found: dict[tuple[int, int], Numbers] = {}
         for (first, second), cells in design.cells.items():
             number = design.sizes[first] * design.sizes[second]
-            sums = [np.bincount(cells, minlength=number)[None]]
+            sums: list[Numbers] = [np.bincount(cells, minlength=number)[None].astype(float)]
             for at, size in enumerate(design.sizes):  # counts first: levels are fewer than mixes
                 both = np.bincount(cells * size + design.codes[:, at], minlength=number * size)
                 sums.append((both.reshape(number, size) @ coding(size)).T)

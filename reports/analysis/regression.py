@@ -40,9 +40,9 @@ class Sum:
         for (one, other), cells in design.cells.items():
             sizes = (design.sizes[one], design.sizes[other])
             table = np.bincount(cells, minlength=sizes[0] * sizes[1]).reshape(sizes)
-            block = coding(sizes[0]).T @ table @ coding(sizes[1])
-            found[design.blocks[one], design.blocks[other]] = block
-            found[design.blocks[other], design.blocks[one]] = block.T
+            both = coding(sizes[0]).T @ table @ coding(sizes[1])
+            found[design.blocks[one], design.blocks[other]] = both
+            found[design.blocks[other], design.blocks[one]] = both.T
         return found
 
     @cached_property

@@ -156,15 +156,15 @@ def mixed(design: Design, blocks: list[Block]) -> dict[tuple[int, int], tuple[Na
 def _terms(design: Design, pair: tuple[int, int]) -> Numbers:
     """(cells, terms of both): every term of one axis times every term of the other."""
     one, other = (coding(design.sizes[axis]) for axis in pair)
-    terms: Numbers = np.kron(one, other)
+    terms: Numbers = np.kron(one, other).astype(np.float64)
     return terms
 
 
 def _summed(design: Design, pair: tuple[int, int], values: Numbers) -> Numbers:
     """(cells,): values of mixes added up in every cell of a two-way table."""
     number = design.sizes[pair[0]] * design.sizes[pair[1]]
-    sums: Numbers = np.bincount(design.cells[pair], values, minlength=number)
-    return sums
+    sums = np.bincount(design.cells[pair], values, minlength=number)
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _alike(one: Numbers, other: Numbers) -> bool:

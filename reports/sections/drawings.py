@@ -141,9 +141,9 @@ def _stages(
         specs = record.specs(mixes)
     networks = {mix: network(specs.get(mix, "")) for mix in mixes}
     of_mix: dict[str, list[tuple[str, str, str, int]]] = {}
-    columns = (rows[name].tolist() for name in ("mix", "slot", "blocks", "family", "depth"))
-    for mix, *stage in zip(*columns, strict=True):
-        of_mix.setdefault(str(mix), []).append(tuple(stage))
+    stages = rows[["slot", "blocks", "family", "depth"]].itertuples(index=False, name=None)
+    for mix, stage in zip(rows["mix"].tolist(), stages, strict=True):
+        of_mix.setdefault(str(mix), []).append(stage)
     filled = {
         mix: filled_stages(own, networks[mix].blocks, families) for mix, own in of_mix.items()
     }

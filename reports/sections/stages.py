@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from reports.escaping import escape_markdown as escape
@@ -149,7 +150,9 @@ def stages(found: Found) -> Stages:
 def by_stage(found: Found) -> pd.DataFrame:
     """Costs of stages: columns mix, slot, metric, mode, value, low, high; the latest of each."""
     rows = found.measurements
-    names = [str(subject).rpartition(":") for subject in rows["subject"]]
+    of_stage = [":" in str(subject) for subject in rows["subject"].tolist()]
+    rows = rows.loc[np.array(of_stage, dtype=bool)]
+    names = [str(subject).rpartition(":") for subject in rows["subject"].tolist()]
     rows = rows.assign(mix=[name[0] for name in names], slot=[name[2] for name in names])
     rows = rows[rows["mix"].isin(found.table.index)]
     modes = main_mode(rows) if len(rows) else {}
