@@ -16,7 +16,7 @@ from reports.units import count, percent
 
 SURE = 0.95
 LIKELY = 0.05  # a mix off the front that is on it in so many draws is shown, too
-MOST = 14  # mixes that are shown
+MOST = 12  # mixes that are shown
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from reports.units import count, plain, title
 
 MOST_PANELS = 24
 MOST_POINTS = 40
-MOST_LINES = 48  # mixes that are drawn; of more, so many spread evenly over the ranking
+MOST_LINES = 16  # mixes that are drawn; of more, so many spread evenly over the ranking
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from reports.units import TIE, Scale, count, plain
 
 FIRST = 10  # rows that are seen at once
 LONG = 40  # a table of more rows is cut
-LISTED = 12  # rows that are left of it
+LISTED = 10  # rows that are left of it
 COSTS = 2
 
 

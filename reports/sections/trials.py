@@ -14,7 +14,7 @@ from reports.sections.section import Given, Section
 from reports.units import ABSENT, Scale, count, scale_of
 
 MOST = 180  # trials that are all listed one by one
-SEEN = 48  # that are listed of more
+SEEN = 24  # that are listed of more
 INPUTS = "input_"  # metrics of the degraded input, the same for all
 METRICS = 4  # columns of numbers at most
 COLUMNS = ["key", "mix", "seed", "status", "reason", "seconds"]
