@@ -54,7 +54,7 @@ def test_a_long_ranking_lists_the_fastest_and_the_front_and_says_so():
 
 def test_what_is_left_out_is_said(page: str):
     text = page.replace("\u00a0", " ")
-    assert "a page holds 48 at most" in text
+    assert "a page holds 24 at most" in text
     assert "ablate export RUN --csv trials.csv" in text
 
 
