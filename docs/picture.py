@@ -3,7 +3,8 @@
     python docs/picture.py runs/quickstart/report.html
 
 Needs playwright and Chromium, as the tests in a browser do. Writes docs/report-light.png and
-docs/report-dark.png: what a reader sees first, from the question down to the plot.
+docs/report-dark.png: what a
+reader sees first, from the question down to the plot.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import argparse
 import shutil
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
 WIDTH, MARGIN = 1240, 24  # pixels
-LAST = "#speed"  # the section that the picture ends with
+BELOW = "#speed h3"  # what comes next below the picture: mixes side by side
+COLOURS = 128  # of the picture, which is small then
 
 
 def take(page_file: Path, scheme: str, target: Path, browser_path: str) -> None:
@@ -34,16 +37,18 @@ def take(page_file: Path, scheme: str, target: Path, browser_path: str) -> None:
             viewport={"width": WIDTH, "height": 1000}, color_scheme=scheme, device_scale_factor=1.5
         )
         page.goto(page_file.resolve().as_uri())
-        box = page.locator(LAST).bounding_box()
+        box = page.locator(BELOW).first.bounding_box()
         if box is None:
             raise SystemExit(f"{page_file}: there is no plot in this report")
-        height = round(box["y"] + box["height"] + MARGIN)
+        height = round(box["y"] - MARGIN)
         page.screenshot(
             path=target,
             full_page=True,
             clip={"x": 0, "y": 0, "width": WIDTH, "height": height},
         )
         browser.close()
+    with Image.open(target) as taken:
+        taken.convert("RGB").quantize(COLOURS).save(target, optimize=True)
 
 
 def main() -> None:
