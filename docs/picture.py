@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 WIDTH, MARGIN = 1240, 24  # pixels
 BELOW = "#speed h3"  # what comes next below the picture: mixes side by side
-COLOURS = 128  # of the picture, which is small then
+COLOURS = 256  # of the picture, which is small then
 
 
 def take(page_file: Path, scheme: str, target: Path, browser_path: str) -> None:
@@ -48,7 +48,7 @@ def take(page_file: Path, scheme: str, target: Path, browser_path: str) -> None:
         )
         browser.close()
     with Image.open(target) as taken:
-        taken.convert("RGB").quantize(COLOURS).save(target, optimize=True)
+        taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
 
 
 def main() -> None:
