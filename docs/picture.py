@@ -48,7 +48,8 @@ def take(page_file: Path, scheme: str, target: Path, browser_path: str) -> None:
         )
         browser.close()
     with Image.open(target) as taken:
-        taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+        few = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # rare ones too
+    few.save(target, optimize=True)
 
 
 def main() -> None:
