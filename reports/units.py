@@ -27,7 +27,8 @@ TITLES = {
     "solved_depth": "Blocks solved for",
     "chosen_rate": "Learning rate chosen",
 }
-ACRONYMS = {"macs": "MACs", "cpu": "CPU", "gpu": "GPU", "psnr": "PSNR", "ssim": "SSIM"}
+ACRONYMS = {"macs": "MACs", "flops": "FLOPs", "cpu": "CPU", "gpu": "GPU"}
+ACRONYMS |= {"psnr": "PSNR", "ssim": "SSIM"}
 STEPS = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
     "byte": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),

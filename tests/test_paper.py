@@ -351,10 +351,10 @@ def test_a_style_is_a_fact_not_a_state():
         Style(width=1.0).width = 2.0  # type: ignore[misc]
 
 
-SLOW = os.environ.get("ABLATE_LATEX") != "1"
+UNASKED = os.environ.get("ABLATE_LATEX") != "1"
 
 
-@pytest.mark.skipif(SLOW, reason="compiles LaTeX, which takes a while: ABLATE_LATEX=1 asks for it")
+@pytest.mark.skipif(UNASKED, reason="compiles LaTeX for a while; ABLATE_LATEX=1 asks for it")
 @pytest.mark.parametrize("nasty", [False, True], ids=["plain", "nasty"])
 def test_the_document_compiles(run, tmp_path, nasty):
     if shutil.which("pdflatex") is None or shutil.which("bibtex") is None:
