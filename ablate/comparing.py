@@ -13,9 +13,9 @@ from rich.console import Console
 from ablate.command_parts import make_table, say
 from ablate.folder import RunFolder
 from ablate.runs.differing import Change, changes
-from reports.comparing import Compared, Comparison, Row, compare_sittings
-from reports.comparing_accuracy import Accuracy, Gap
-from reports.comparing_runs import Counted, RunsCompared, compare_runs
+from reports.comparing.accuracy import Accuracy, Gap
+from reports.comparing.runs import Counted, RunsCompared, compare_runs
+from reports.comparing.sittings import Compared, Comparison, Row, compare_sittings
 
 MOST = 12  # rows of a kind that are shown; as JSON all of them are
 

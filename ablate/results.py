@@ -18,8 +18,8 @@ from blocks import nearest
 from reports.build import write_report
 from reports.display import Drawn, run_html
 from reports.figures import draw_front, front_figure
+from reports.numbers.results import results
 from reports.paper.kit import write_paper
-from reports.results import results
 
 
 class Run:

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from reports import tables
-from reports.answer import answer
+from reports.answering.answer import answer
+from reports.checks.health import health
 from reports.contents import contents
 from reports.figures import draw_report
-from reports.health import health
-from reports.markdown import markdown
-from reports.page import Parts, html
-from reports.results import read
+from reports.numbers.results import read
+from reports.page.markdown import markdown
+from reports.page.page import Parts, html
 from reports.sections.mixes import mixes
 from reports.sections.section import Given
 

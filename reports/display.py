@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from reports.found import Found
+    from reports.numbers.found import Found
 
 MOST = 12  # rows of a table
 DPI = 144
@@ -76,9 +76,9 @@ def run_html(record: Path) -> str:
     Raises:
         RecordError: The record cannot be read.
     """
-    from reports.answer import answer
-    from reports.health import health
-    from reports.results import read
+    from reports.answering.answer import answer
+    from reports.checks.health import health
+    from reports.numbers.results import read
 
     found = read(record)
     title = found.facts.get("question") or found.facts.get("study_name", "")
@@ -92,8 +92,8 @@ def run_html(record: Path) -> str:
 
 def _front(found: Found) -> str:
     """The mixes on the front; all of them where there is none."""
-    from reports.answer import cost_metric, quality_metric
-    from reports.units import ABSENT
+    from reports.answering.answer import cost_metric, quality_metric
+    from reports.numbers.units import ABSENT
 
     names = dict.fromkeys([quality_metric(found), *found.objectives, cost_metric(found)])
     scales = [found.scales[name] for name in names if name in found.scales]

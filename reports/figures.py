@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.answer import cost_metric, quality_metric
-from reports.found import Found
+from reports.answering.answer import cost_metric, quality_metric
 from reports.ink.colours import telling_slot
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure as whole_front_figure
 from reports.ink.style import FAINT, INK, SCREEN, blank, inked, save, save_all
-from reports.units import scale_of
+from reports.numbers.found import Found
+from reports.numbers.units import scale_of
 
 ENDINGS = ("png", "svg")
 

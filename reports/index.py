@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from reports.analysis.pareto import front
-from reports.answer import answer, cost_metric, quality_metric, scale
-from reports.axes import Axis, axis, wants_log
+from reports.answering.answer import answer, cost_metric, quality_metric, scale
 from reports.build import write_whole
-from reports.found import Found
+from reports.graphics.axes import Axis, axis, wants_log
+from reports.numbers.found import Found
+from reports.numbers.results import collect
+from reports.numbers.units import count, plain
+from reports.page.rendering import page
 from reports.record import Reading
-from reports.rendering import page
-from reports.results import collect
-from reports.units import count, plain
 
 DOTS = 150  # mixes that a small plot shows beside its front
 PAD = 0.08

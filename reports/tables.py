@@ -8,11 +8,11 @@ from io import StringIO
 
 import pandas as pd
 
-from reports.escaping import csv_text, escape_latex
-from reports.found import Found
+from reports.graphics.escaping import csv_text, escape_latex
+from reports.numbers.found import Found
+from reports.numbers.units import ABSENT, count
 from reports.paper.sheet import Sheet
 from reports.sections.mixes import DEGRADED, HIDDEN, Column, Table, named
-from reports.units import ABSENT, count
 
 
 def csv(found: Found) -> str:

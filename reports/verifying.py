@@ -9,8 +9,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from reports.build import report_texts
-from reports.maker import maker
-from reports.pieces import Piece, pieces
+from reports.page.maker import maker
+from reports.page.pieces import Piece, pieces
 from reports.record.hashing import record_hash
 
 RECORD = "record.sqlite"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from reports.answer import Answer
-from reports.rendering import environment
-from reports.results import read
+from reports.answering.answer import Answer
+from reports.numbers.results import read
+from reports.page.rendering import environment
 from reports.sections.section import Given, Section
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.answer import answer
-from reports.goals import place
-from reports.results import read
+from reports.answering.answer import answer
+from reports.numbers.goals import place
+from reports.numbers.results import read
 from tests.simulated_run import Kind, simulate
 from tests.test_results import THREE, record_of
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.answer import Answer
+from reports.answering.answer import Answer
 from reports.crossing.reading import keep_crossings
 from reports.fidelity.longer import FACT, Kept, kept_text
-from reports.page import Parts, html
+from reports.numbers.results import read
+from reports.page.page import Parts, html
 from reports.record import Measurement, Record
-from reports.results import read
 from reports.sections import crossover, fidelity, roofline
 from reports.sections.section import Given
 from tests.browser import Visit, findings, overflow, overlaps

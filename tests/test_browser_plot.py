@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from reports.answer import answer
-from reports.axes import between
+from reports.answering.answer import answer
 from reports.build import sections
-from reports.page import html
+from reports.graphics.axes import between
+from reports.numbers.results import read
+from reports.page.page import html
 from reports.plot.drawing import edge
 from reports.plot.plot import Plot, plot
-from reports.results import read
 from reports.sections import mixes, speed, trials
 from tests.browser import findings, overflow
 from tests.simulated_run import Kind, simulate

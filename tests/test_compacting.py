@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reports.compacting import compacted
-from reports.rendering import TEMPLATES
+from reports.page.compacting import compacted
+from reports.page.rendering import TEMPLATES
 
 SCRIPTS = sorted((TEMPLATES / "scripts").glob("*.js"))
 

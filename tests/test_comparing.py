@@ -11,7 +11,7 @@ import pytest
 
 from ablate.cli import main
 from reports.analysis.changes import REFERENCE, Change
-from reports.comparing import CompareError, compare_records, compare_sittings, verdict
+from reports.comparing.sittings import CompareError, compare_records, compare_sittings, verdict
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample
 from tests.test_changes import FIELD, sitting
 

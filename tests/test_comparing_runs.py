@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ablate.cli import main
-from reports.comparing import CompareError
-from reports.comparing_runs import compare_runs, paired
+from reports.comparing.runs import compare_runs, paired
+from reports.comparing.sittings import CompareError
+from reports.numbers.results import read
 from reports.record import Measurement, MixRow, Record, TrialRow
-from reports.results import read
 from tests.simulated_run import METRICS
 
 MIXES = 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.crops import (
+from reports.graphics.crops import (
     SIDE,
     STEPS,
     ErrorScale,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.answer import answer
+from reports.answering.answer import answer
+from reports.numbers.results import read
 from reports.record import Measurement, MixRow, Record, StageRow
-from reports.results import read
 from reports.sections.drawings import MOST, SECTION, Drawings, compared
 from reports.sections.section import Given
 from tests.simulated_run import METRICS, simulate

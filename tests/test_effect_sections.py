@@ -10,12 +10,12 @@ from itertools import pairwise
 import pytest
 
 from reports.analysis.power import smallest_difference
-from reports.measured import cost_values, finer, quality_values
-from reports.rendering import environment
-from reports.results import read
+from reports.numbers.measured import cost_values, finer, quality_values
+from reports.numbers.results import read
+from reports.numbers.units import Scale
+from reports.page.rendering import environment
 from reports.sections import choices, interactions, swaps
 from reports.sections.section import Part
-from reports.units import Scale
 from tests.simulated_run import simulate
 
 COUNTS = {"stage1": 3, "stage2": 4, "stage3": 3}

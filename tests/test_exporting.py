@@ -14,8 +14,8 @@ from optuna.trial import TrialState
 from ablate.exporting.database import Exported, ExportError, export_optuna
 from ablate.exporting.table import export_csv
 from ablate.folder import RunError
+from reports.numbers.results import results
 from reports.record import Measurement, Metric, MixRow, PartialRow, Record, TrialRow
-from reports.results import results
 from tests.conftest import Cli
 from tests.simulated_run import simulate
 

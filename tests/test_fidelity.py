@@ -20,8 +20,8 @@ from ablate.mix import Mix, mix_from_json
 from ablate.runs.identity import Sources
 from ablate.study import load_study
 from reports.fidelity.longer import longer as longer_trainings
+from reports.numbers.results import read
 from reports.record import Measurement, Note, Record
-from reports.results import read
 from tests.small_runs import KNOWN, MACHINE, TEXT, Engine, done, failed, start, write_study
 
 BLOCKS = ("convnext", "nafblock", "rdcnn", "plain_block")

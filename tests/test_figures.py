@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from reports.build import report_texts, write_report
-from reports.escaping import escape_latex
 from reports.figures import draw_front
+from reports.graphics.escaping import escape_latex
+from reports.numbers.results import results
 from reports.record import Record
-from reports.results import results
 from tests.simulated_run import simulate
 
 

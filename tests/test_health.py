@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.doubts import sight
-from reports.finding import Finding
-from reports.found import Found
-from reports.health import health
+from reports.answering.doubts import sight
+from reports.checks.health import health
+from reports.numbers.finding import Finding
+from reports.numbers.found import Found
+from reports.numbers.results import read
 from reports.record import Measurement, Note, Record
-from reports.results import read
 from tests.simulated_run import Kind, simulate
 from tests.test_results import THREE, record_of
 

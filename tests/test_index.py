@@ -10,8 +10,8 @@ import pytest
 
 from ablate.cli import main
 from reports.index import Entry, index, line, sketch
+from reports.numbers.results import read
 from reports.record import Record
-from reports.results import read
 from tests.simulated_run import simulate
 
 EVIL = "<script>alert(1)</script>\" onload='x'"

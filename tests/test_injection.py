@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from reports.answer import answer
+from reports.answering.answer import answer
 from reports.build import write_report
-from reports.escaping import (
+from reports.graphics.escaping import (
     FORMULA,
     NUMBER,
     csv_text,
@@ -27,9 +27,9 @@ from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure
 from reports.ink.networks import networks_figure
 from reports.ink.style import COLUMN, PAGE, save
+from reports.numbers.results import read
 from reports.paper.kit import paper_texts
 from reports.record import Record
-from reports.results import read
 from reports.sections import drawings
 from reports.sections.section import Given
 from reports.tables import guarded

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reports import results
 from reports.build import sections
-from reports.found import Found
-from reports.page import Parts, html
-from reports.rankings import RankRow, Ranks
-from reports.results import read
+from reports.numbers import results
+from reports.numbers.found import Found
+from reports.numbers.rankings import RankRow, Ranks
+from reports.numbers.results import read
+from reports.page.page import Parts, html
 from reports.sections.ranks import shortened
 from tests.simulated_large import KINDS, STAGES, Large, simulate_large
 

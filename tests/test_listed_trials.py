@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reports.build import sections
-from reports.found import Found
-from reports.page import html
-from reports.results import read
+from reports.numbers.found import Found
+from reports.numbers.results import read
+from reports.page.page import html
 from reports.sections.trials import listed, markdown, trials
 from tests.simulated_run import simulate
 

@@ -9,8 +9,8 @@ import pytest
 
 from blocks import blocks
 from reports.build import report_texts, write_report
-from reports.families import LOOKS, look
-from reports.results import read
+from reports.graphics.families import LOOKS, look
+from reports.numbers.results import read
 from reports.sections import learning
 from reports.sections.learning import MOST_PANELS
 from tests.simulated_run import Kind, simulate

@@ -9,9 +9,9 @@ from reports.analysis.fidelity import MOST_PAIRED
 from reports.fidelity.checkpoints import Course
 from reports.fidelity.judging import judged
 from reports.fidelity.words import said
-from reports.results import read
+from reports.numbers.results import read
+from reports.numbers.units import Scale
 from reports.sections.learning import SECTION, learning
-from reports.units import Scale
 from tests import one_section
 from tests.simulated_run import simulate
 

@@ -13,8 +13,8 @@ import pytest
 from ablate.collection.command import merged_lines
 from ablate.collection.merging import merge
 from ablate.folder import RunError, RunFolder
+from reports.numbers.results import read
 from reports.record import Record
-from reports.results import read
 from tests.runs_by_hand import ALL, STUDY, a_run, key_of, mix_of, rest
 
 HALVES = (ALL[::2], ALL[1::2])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from reports.contents import SECTIONS
-from reports.navigation import SHORT, navigation
+from reports.page.navigation import SHORT, navigation
 
 
 def test_every_section_has_a_short_name_of_its_own():

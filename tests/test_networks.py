@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from reports.families import LOOKS
+from reports.graphics.families import LOOKS
 from reports.networks.compact import compact
 from reports.networks.drawing import drawing
 from reports.networks.filling import Filled, families_of_blocks, filled_stages, words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.packing import (
+from reports.page.packing import (
     keep_order,
     packed,
     packed_cards,

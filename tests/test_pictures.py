@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.answer import answer
+from reports.answering.answer import answer
+from reports.numbers.results import read
 from reports.record import MixRow, Picture, Record, TrialRow
-from reports.results import read
 from reports.sections.pictures import SECTION, Pictures
 from reports.sections.section import Given
 from tests.simulated_run import METRICS, add_trial, png, simulate

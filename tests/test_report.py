@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from reports.axes import axis, wants_log
 from reports.build import FILES, sections, write_report
-from reports.escaping import escape_latex, escape_markdown
+from reports.graphics.axes import axis, wants_log
+from reports.graphics.escaping import escape_latex, escape_markdown
+from reports.numbers.units import count, scale_of, share, spoken, title
 from reports.plot.drawing import staircase
 from reports.record import MixRow, Record, RecordError, TrialRow
 from reports.sections.mixes import SEEN, mixes
-from reports.units import count, scale_of, share, spoken, title
 from tests.simulated_run import METRICS, Kind, simulate
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -215,7 +215,7 @@ def test_two_hundred_mixes_stay_under_three_hundred_kilobytes(tmp_path):
     counts = {"stage1": 5, "stage2": 8, "stage3": 5}
     path = simulate(tmp_path / "r", counts, seeds=3, pictures=False)
     parts = sections(path)
-    from reports.page import html
+    from reports.page.page import html
 
     text = html(parts, [])
     assert len(parts.shown("mixes").table.rows) == SEEN + 1

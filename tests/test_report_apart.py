@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.apart import apart
-from reports.found import Found
-from reports.health import health
-from reports.results import read
+from reports.checks.apart import apart
+from reports.checks.health import health
+from reports.numbers.found import Found
+from reports.numbers.results import read
 from tests.simulated_run import simulate
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.answer import answer
+from reports.answering.answer import answer
 from reports.build import sections, write_report
-from reports.predicted import predictions
-from reports.rankings import rank_texts, ranks
+from reports.numbers.predicted import predictions
+from reports.numbers.rankings import rank_texts, ranks
+from reports.numbers.results import read
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, TrialRow
-from reports.results import read
 from reports.sections.method import method
 from reports.sections.mixes import mixes
 from reports.sections.stages import MOST, stages

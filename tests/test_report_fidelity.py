@@ -13,8 +13,8 @@ from reports.fidelity.checkpoints import course
 from reports.fidelity.holding import held, unfair_judge
 from reports.fidelity.judging import judged
 from reports.fidelity.longer import FACT, Kept, kept_text, longer
+from reports.numbers.results import read
 from reports.record import CurvePoint, Measurement, Metric, MixRow, Record, StageRow, TrialRow
-from reports.results import read
 from reports.sections.fidelity import SECTION, Fidelity
 from tests import one_section
 from tests.simulated_run import simulate

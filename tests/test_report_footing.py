@@ -8,10 +8,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.footing import at_the_edge, footing, rates
-from reports.found import Found
-from reports.health import health
-from reports.results import read
+from reports.checks.footing import at_the_edge, footing, rates
+from reports.checks.health import health
+from reports.numbers.found import Found
+from reports.numbers.results import read
 from tests.simulated_run import simulate
 
 

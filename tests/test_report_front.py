@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.answer import answer
-from reports.escaping import escape_markdown
-from reports.front_words import knees_of, margin, sentences
-from reports.objectives import weighed
-from reports.rates import frugal, zero
-from reports.recommending import by_cost
+from reports.answering.answer import answer
+from reports.answering.recommending import by_cost
+from reports.graphics.escaping import escape_markdown
+from reports.numbers.objectives import weighed
+from reports.numbers.rates import frugal, zero
+from reports.numbers.results import read
+from reports.page.rendering import environment
 from reports.record import Measurement, Record
-from reports.rendering import environment
-from reports.results import read
 from reports.sections.budgets import SECTION as BUDGETS
 from reports.sections.budgets import Budgets
 from reports.sections.front import SECTION as FRONT
 from reports.sections.front import Front
 from reports.sections.section import Given
+from reports.wording.front import knees_of, margin, sentences
 from tests.simulated_run import simulate
 from tests.test_report import Page
 from tests.test_results import TASKS, THREE, record_of

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reports.numbers.results import read
 from reports.record import Measurement, Metric, Note, Record
-from reports.results import read
 from reports.sections.roofline import SECTION, Roofline
 from tests import one_section
 from tests.simulated_run import simulate

@@ -9,7 +9,8 @@ import pytest
 
 from reports.analysis.statistics import kendall
 from reports.build import sections, write_report
-from reports.health import health
+from reports.checks.health import health
+from reports.numbers.results import read
 from reports.record import (
     Measurement,
     Metric,
@@ -19,7 +20,6 @@ from reports.record import (
     StageRow,
     TrialRow,
 )
-from reports.results import read
 from reports.sections.rungs import rungs
 
 METRICS = (

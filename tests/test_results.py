@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from reports.answer import answer, choice_costs, quality_effects, strongest
+from reports.answering.answer import answer, choice_costs, quality_effects, strongest
 from reports.build import write_report
-from reports.found import Found
-from reports.health import health
+from reports.checks.health import health
+from reports.numbers.found import Found
+from reports.numbers.results import main_mode, read, results
 from reports.plot.drawing import Panel, panel
 from reports.plot.plot import plot
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
-from reports.results import main_mode, read, results
 from reports.sections.method import method
 from reports.sections.mixes import mixes
 from tests.simulated_run import METRICS, Kind, simulate

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from reports.analysis.pareto import front
-from reports.answer import answer
-from reports.axes import axis, between
+from reports.answering.answer import answer
+from reports.graphics.axes import axis, between
+from reports.numbers.results import read
 from reports.plot.compared import compared
 from reports.plot.crowd import COLUMNS, ROWS, crowd, edge_of, sorted_pair
 from reports.plot.drawing import edge, panel, squares, staircase
@@ -22,7 +23,6 @@ from reports.plot.facets import facets, slots
 from reports.plot.measures import Measure, home, measures
 from reports.plot.payload import payload
 from reports.plot.plot import Plot, pins, plot
-from reports.results import read
 from reports.sections import speed
 from reports.sections.section import Given
 from tests.simulated_run import simulate

@@ -12,8 +12,8 @@ import pytest
 from ablate.cli import main
 from reports import verifying
 from reports.build import report_texts, write_report
-from reports.maker import maker
-from reports.pieces import pieces
+from reports.page.maker import maker
+from reports.page.pieces import pieces
 from reports.record import Record
 from reports.record.hashing import record_hash
 from reports.verifying import Difference, VerifyError, verify
@@ -59,7 +59,7 @@ def change(file: Path, before: str, after: str) -> None:
 
 
 def best(run: Path, column: str = "psnr") -> tuple[str, float]:
-    from reports.results import read
+    from reports.numbers.results import read
 
     ranked = read(run / "record.sqlite").ranked.sort_values(column, ascending=False)
     return str(ranked["label"].iloc[0]), float(ranked[column].iloc[0])

@@ -34,8 +34,8 @@ from ablate.watching.snapshot import Snapshot, Watcher
 from ablate.watching.standing import standing
 from ablate.watching.status import NAME, Running, Status, read_status
 from ablate.watching.view import view
+from reports.numbers.results import results
 from reports.record import MixRow, Record, TrialRow
-from reports.results import results
 from tests.conftest import Cli
 from tests.fake_nvml import FakeNvml
 from tests.simulated_run import simulate

@@ -12,8 +12,8 @@ import pandas as pd
 
 from ablate.folder import RunError, RunFolder
 from ablate.watching.status import read_status
+from reports.numbers.results import collect
 from reports.record import Reading
-from reports.results import collect
 
 PRUNED = "pruned"  # the fact of a run that says when weights were removed, and how many
 _SETTLED = ("done", "diverged")

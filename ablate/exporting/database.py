@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ablate.exporting.trials import optuna_trials
 from ablate.folder import RunFolder
-from reports.found import Found
+from reports.numbers.found import Found
+from reports.numbers.results import collect
 from reports.record import Record, RecordError
-from reports.results import collect
 from reports.tables import with_unit
 
 if TYPE_CHECKING:

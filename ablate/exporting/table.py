@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from ablate.folder import RunFolder
-from reports.found import Found
-from reports.results import collect
+from reports.numbers.found import Found
+from reports.numbers.results import collect
 from reports.tables import guarded, with_unit
 
 UNTOLD = ("label", "baseline", "status", "on_front", "front_probability")

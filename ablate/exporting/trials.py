@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports.found import Found
+from reports.numbers.found import Found
 from reports.tables import with_unit
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from ablate.runs.preparing import prepare_data
 from ablate.searches import Point
 from ablate.study import Study
 from ablate.tasks.data import DataError
-from reports.answer import quality_metric
+from reports.answering.answer import quality_metric
 from reports.fidelity.longer import FACT, Kept, kept_text, scores
-from reports.found import Found
-from reports.results import read
+from reports.numbers.found import Found
+from reports.numbers.results import read
 
 SUFFIX = "-fidelity"  # of the folder beside the run's
 

@@ -15,10 +15,10 @@ from ablate.folder import RunError, RunFolder
 from ablate.plugins import load_plugins
 from ablate.results import Run
 from ablate.runs.running import choose_device, worker_count
-from reports.answer import quality_metric, scale
+from reports.answering.answer import quality_metric, scale
 from reports.fidelity.holding import heading, held, said
 from reports.fidelity.longer import longer
-from reports.results import read
+from reports.numbers.results import read
 
 
 def fidelity(options: argparse.Namespace, console: Console) -> None:

@@ -36,10 +36,10 @@ from ablate.runs.runner import Runner
 from ablate.study import Study
 from ablate.tasks.data import Dataset
 from ablate.watching.keeper import kept_status
-from reports.answer import answer
+from reports.answering.answer import answer
 from reports.build import write_report
+from reports.numbers.results import read
 from reports.record import Record
-from reports.results import read
 
 Workers = int | Literal["auto"]
 SHARING: Final = 4  # trials on a GPU at a time, at most, where nobody said how many

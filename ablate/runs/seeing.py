@@ -14,7 +14,7 @@ from ablate.runs.context import Trial
 from ablate.searches import Proposal, Seen
 from ablate.study import Study
 from reports.analysis.statistics import NORMAL_95
-from reports.quality import GAINS
+from reports.numbers.quality import GAINS
 from reports.record import Reading
 
 Status = Literal["done", "diverged", "failed", "partial"]

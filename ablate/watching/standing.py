@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.pareto import front
-from reports.found import Found
+from reports.numbers.found import Found
+from reports.numbers.results import collect
 from reports.record import Reading
-from reports.results import collect
 
 STAND_INS: Mapping[str, tuple[str, ...]] = {
     "latency": ("predicted_latency", "macs"),

@@ -15,7 +15,7 @@ from ablate.console import duration
 from ablate.watching.snapshot import MEANING, OVER, Snapshot
 from ablate.watching.standing import Failure, Standing
 from ablate.watching.status import Running, Status
-from reports.units import count
+from reports.numbers.units import count
 
 BAR = 24  # columns
 ROWS = 15  # of the front

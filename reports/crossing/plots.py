@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.axes import Axis, axis
 from reports.crossing.reading import Course, Crossings
-from reports.families import look
-from reports.lines import Curve, Mark, Plot, places, spans, ticks_across, ticks_up
-from reports.units import ABSENT, Scale, scale_of
+from reports.graphics.axes import Axis, axis
+from reports.graphics.families import look
+from reports.graphics.lines import Curve, Mark, Plot, places, spans, ticks_across, ticks_up
+from reports.numbers.units import ABSENT, Scale, scale_of
 
 AXES = {"size": "Side, px", "width": "Width, channels", "batch": "Batch, images"}
 QUANTITIES = {"latency": ("Latency of one call", "s"), "memory": ("Peak memory", "byte")}

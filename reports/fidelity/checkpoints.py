@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import Numbers
-from reports.answer import quality_metric
-from reports.found import Found
-from reports.quality import GAINS
+from reports.answering.answer import quality_metric
+from reports.numbers.found import Found
+from reports.numbers.quality import GAINS
 
 MOST = 12  # checkpoints that are looked at; of more, as many spread evenly
 SHARED = 0.5  # part of the mixes that must have a seed, or a checkpoint, for it to be looked at

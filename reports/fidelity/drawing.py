@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reports.analysis.fidelity import Agreement
-from reports.axes import Axis, axis
 from reports.fidelity.judging import Judged
 from reports.fidelity.words import tau
-from reports.lines import Curve, Plot, places, spans, ticks_across, ticks_up
+from reports.graphics.axes import Axis, axis
+from reports.graphics.lines import Curve, Plot, places, spans, ticks_across, ticks_up
 
 YTITLE = "Kendall's tau between the order at a checkpoint and the result; bars: 95 %, all mixes"
 

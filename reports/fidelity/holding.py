@@ -12,9 +12,9 @@ from reports.analysis.verdicts import Turned, turned
 from reports.fidelity.checkpoints import mean_over_seeds
 from reports.fidelity.longer import Longer, longer
 from reports.fidelity.words import tau
-from reports.finding import Finding
-from reports.found import Found
-from reports.units import Scale, count
+from reports.numbers.finding import Finding
+from reports.numbers.found import Found
+from reports.numbers.units import Scale, count
 
 
 @dataclass(frozen=True)

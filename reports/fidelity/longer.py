@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import Numbers
-from reports.answer import quality_metric
+from reports.answering.answer import quality_metric
 from reports.fidelity.checkpoints import RAW
-from reports.found import Found
+from reports.numbers.found import Found
 
 FACT = "fidelity"  # JSON: name of the longer run -> what is kept of it
 FEWEST = 2  # mixes that can be held against each other

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.statistics import Numbers, summarise
-from reports.answer import quality_metric, scale
+from reports.answering.answer import quality_metric, scale
 from reports.fidelity.checkpoints import mean_over_seeds
 from reports.fidelity.holding import heading, held, said, turned_words
 from reports.fidelity.longer import Longer
-from reports.found import Found
-from reports.units import Scale
+from reports.numbers.found import Found
+from reports.numbers.units import Scale
 
 
 @dataclass(frozen=True)

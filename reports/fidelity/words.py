@@ -6,7 +6,7 @@ import math
 
 from reports.analysis.fidelity import Agreement
 from reports.fidelity.judging import Checkpoint, Judged
-from reports.units import TIE, Scale, percent
+from reports.numbers.units import TIE, Scale, percent
 
 ALIKE = 0.9  # of the agreement of two seeds: as good a judge as another seed, nearly
 CAVEAT = (

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from reports.answer import quality_effects, strongest
-from reports.families import slots_apart
-from reports.found import Found, kept
+from reports.analysis.once import once
+from reports.answering.answer import quality_effects, strongest
+from reports.graphics.families import slots_apart
+from reports.numbers.found import Found
 
 
-@kept
+@once
 def telling_slot(found: Found) -> str:
     """The slot that the choice which matters most fills; "" if it fills none."""
     axis = strongest(quality_effects(found))

@@ -12,12 +12,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.answer import quality_metric
-from reports.families import look, whole
-from reports.found import Found
+from reports.answering.answer import quality_metric
+from reports.graphics.families import look, whole
 from reports.ink.style import FAINT, Style, blank, empty, inked
+from reports.numbers.found import Found
+from reports.numbers.units import title
 from reports.sections.learning import curve_name, mean_curves
-from reports.units import title
 
 MOST = 500  # lines behind those of the front
 HEIGHT = 0.62  # of the figure, as a share of its width

@@ -8,12 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.effects import Effect, Effects
-from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
-from reports.families import Look
-from reports.found import Found
+from reports.answering.answer import (
+    choice_costs,
+    cost_metric,
+    quality_effects,
+    quality_metric,
+    scale,
+)
+from reports.graphics.families import Look
 from reports.ink.style import FAINT, PLAIN, Style, bare, empty, inked
+from reports.numbers.found import Found
+from reports.numbers.units import Scale, plain
 from reports.sections.choices import families_of_levels
-from reports.units import Scale, plain
 
 MOST = 60  # levels that a figure has room for
 ROW, GAP = 0.17, 0.12  # inches

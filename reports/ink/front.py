@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from reports.analysis.pareto import front
-from reports.axes import axis, wants_log
-from reports.families import Look, in_order, look, whole
-from reports.found import Found
+from reports.graphics.axes import axis, wants_log
+from reports.graphics.families import Look, in_order, look, whole
 from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
-from reports.units import plain
+from reports.numbers.found import Found
+from reports.numbers.units import plain
 
 MANY = 2000  # points; more are stored as dots, or the file is too large for a paper
 NARROW = 5.0  # inches below which a legend has no room beside the points

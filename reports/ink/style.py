@@ -15,7 +15,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.escaping import one_line
+from reports.graphics.escaping import one_line
 
 INK, FAINT, PLAIN = "#1c1f23", "#b9b6ae", "#3d4248"
 SANS = ("DejaVu Sans",)  # comes with matplotlib, as do the others

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from reports.families import look
+from reports.graphics.families import look
 from reports.networks.filling import Filled
 from reports.networks.layout import Join, Layout, Network, Place, layout, network
 from reports.networks.picture import (
@@ -21,7 +21,7 @@ from reports.networks.picture import (
     Line,
     Note,
 )
-from reports.units import TIE, percent, plain
+from reports.numbers.units import TIE, percent, plain
 
 WIDTH = 340.0  # of a picture, in its own units: pixels where it is not scaled
 BOX, NARROW, BOTTOM = 150.0, 96.0, 200.0  # widths: beside another, between two, below three

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.units import TIE
+from reports.numbers.units import TIE
 
 PLUS = " + "  # joins the blocks of a cycle, and their families
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.families import Look
-from reports.units import percent
+from reports.graphics.families import Look
+from reports.numbers.units import percent
 
 LETTER, SWATCH, PAD = 7.0, 13.0, 8.0  # widths: of a letter, of a family's shape, of the air
 CELLS, LINE, FOOT = 13.0, 14.0, 25.0  # heights: cells and air, a line of words, what is below

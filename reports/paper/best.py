@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.paired import holm_all, paired
-from reports.found import Found
-from reports.protocols import COUNTED
-from reports.rankings import not_separable, rank_texts, ranks
-from reports.sittings import METRIC as LATENCY
+from reports.numbers.found import Found
+from reports.numbers.protocols import COUNTED
+from reports.numbers.rankings import not_separable, rank_texts, ranks
+from reports.numbers.sittings import METRIC as LATENCY
 
 FORECAST = ("params", "macs", "peak_memory", "training_memory")  # the same whenever they are found
 

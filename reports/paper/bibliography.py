@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.escaping import escape_latex, one_line
+from reports.graphics.escaping import escape_latex, one_line
 
 TABLE = Path(__file__).with_name("references.toml")
 OWN = ("kind", "author", "arxiv", "code", "said_as")  # written in their own way

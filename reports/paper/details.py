@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.escaping import escape_latex, escape_markdown
-from reports.found import Found
+from reports.graphics.escaping import escape_latex, escape_markdown
+from reports.numbers.found import Found
+from reports.numbers.units import count, plain
 from reports.paper.measuring import measuring, statistics, where
 from reports.paper.settings import (
     Settings,
@@ -19,7 +20,6 @@ from reports.paper.settings import (
 )
 from reports.paper.training import training
 from reports.paper.wording import Cited, Sentence
-from reports.units import count, plain
 
 __all__ = ["Paragraph", "details", "in_latex", "in_markdown", "in_text", "things"]
 

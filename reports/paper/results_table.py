@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reports.answer import quality_metric
-from reports.escaping import escape_latex
-from reports.found import Found
+from reports.answering.answer import quality_metric
+from reports.graphics.escaping import escape_latex
+from reports.numbers.found import Found
+from reports.numbers.units import ABSENT, count, percent, plain
 from reports.paper.best import Best, best_of
 from reports.paper.sheet import Sheet, beside, bold
 from reports.sections.mixes import Cell, Column, Row, Table
-from reports.units import ABSENT, count, percent, plain
 
 MOST = 20  # mixes
 COLUMNS = 6  # of numbers

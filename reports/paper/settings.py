@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reports.found import Found
+from reports.numbers.found import Found
+from reports.numbers.units import count, plain
 from reports.record import Reading
-from reports.units import count, plain
 
 MOST = 4  # values that are listed one by one
 Choice = Mapping[str, object]

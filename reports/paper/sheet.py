@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reports.escaping import escape_latex
+from reports.graphics.escaping import escape_latex
 
 LONG = 45  # rows from which a table goes over several pages
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.escaping import escape_latex
+from reports.graphics.escaping import escape_latex
+from reports.numbers.units import count, percent
 from reports.paper.sheet import Sheet, beside, bold
 from reports.sections.swaps import Change, Row, Swaps
-from reports.units import count, percent
 
 MOST = 24  # rows
 MISSING = escape_latex("–")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.footing import footing
-from reports.found import Found
+from reports.checks.footing import footing
+from reports.numbers.found import Found
+from reports.numbers.units import TIE, count
 from reports.paper.settings import Settings, words
 from reports.paper.wording import Cited, Sentence
-from reports.units import TIE, count
 
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW"}
 

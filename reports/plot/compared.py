@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.cards import said_status
-from reports.families import Look
-from reports.found import Found
+from reports.graphics.families import Look
+from reports.numbers.found import Found
+from reports.numbers.units import ABSENT, Scale, percent
+from reports.plot.cards import said_status
 from reports.plot.measures import Measure
 from reports.plot.plot import Plot
-from reports.units import ABSENT, Scale, percent
 
 ALIKE = "not distinguishable"
 SAME = "the same"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from reports.analysis.pareto import Mask
 from reports.analysis.statistics import Numbers
-from reports.axes import Axis
-from reports.found import Found
+from reports.graphics.axes import Axis
+from reports.numbers.found import Found
 from reports.plot.facets import Codes, facets
 from reports.plot.measures import Measure
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.pareto import Mask, front
-from reports.axes import Axis
-from reports.found import Found
+from reports.graphics.axes import Axis
+from reports.numbers.found import Found
+from reports.numbers.units import Scale
 from reports.plot.crowd import COLUMNS, ROWS, Crowd
 from reports.plot.measures import Measure
 from reports.plot.plot import Plot
-from reports.units import Scale
 
 Place = tuple[float, float]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers, summarise
-from reports.found import Found
+from reports.numbers.found import Found
+from reports.numbers.rankings import ranks
+from reports.numbers.sittings import METRIC
+from reports.numbers.units import Scale
 from reports.plot.measures import FINER, Measure
-from reports.rankings import ranks
-from reports.sittings import METRIC
-from reports.units import Scale
 
 MOST_RANKED = 2000  # mixes whose latencies are held against each other, pair by pair
 

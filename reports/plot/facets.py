@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.families import Look, look
-from reports.found import Found
-from reports.units import plain
+from reports.graphics.families import Look, look
+from reports.numbers.found import Found
+from reports.numbers.units import plain
 
 Codes = NDArray[np.int64]
 NONE = -1  # the code of a mix that has no answer

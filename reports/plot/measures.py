@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers
-from reports.axes import Axis, axis, wants_log
-from reports.found import Found
-from reports.goals import MEASURED, quality_metric, scale
+from reports.graphics.axes import Axis, axis, wants_log
+from reports.numbers.found import Found
+from reports.numbers.goals import MEASURED, quality_metric, scale
+from reports.numbers.units import percent
 from reports.sections.mixes import ENDS
-from reports.units import percent
 
 QUALITIES = ("psnr", "gain", "ssim", "ssim_gain")
 PAD = 0.1  # room above and below an accuracy, as a share of what is drawn

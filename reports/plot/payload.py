@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from reports.analysis.statistics import FEWEST_SEEDS, t_quantile
-from reports.axes import Axis
-from reports.families import Look, in_order
-from reports.found import Found
+from reports.graphics.axes import Axis
+from reports.graphics.families import Look, in_order
+from reports.numbers.found import Found
+from reports.numbers.sittings import METRIC
 from reports.plot.crowd import COLUMNS, ROWS, Crowd
 from reports.plot.evidence import Evidence
 from reports.plot.facets import Slot
 from reports.plot.measures import COST_PAD, PAD, TICKS, Measure
 from reports.plot.plot import Plot
-from reports.sittings import METRIC
 
 Json = Mapping[str, object]
 

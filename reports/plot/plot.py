@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.pareto import Mask
-from reports.answer import Answer
-from reports.axes import Axis
-from reports.families import Look, by_slot, look
-from reports.found import Found
-from reports.goals import cost_metric, quality_metric
+from reports.answering.answer import Answer
+from reports.graphics.axes import Axis
+from reports.graphics.families import Look, by_slot, look
 from reports.ink.colours import telling_slot
+from reports.numbers.found import Found
+from reports.numbers.goals import cost_metric, quality_metric
 from reports.plot.crowd import MOST, Crowd, crowds, offered, singles
 from reports.plot.evidence import Evidence, evidence
 from reports.plot.facets import Facet, Slot, facets, slots

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
-from reports.goals import quality_metric
-from reports.objectives import weighed
-from reports.recommending import Costly, by_cost
+from reports.answering.recommending import Costly, by_cost
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.goals import quality_metric
+from reports.numbers.objectives import weighed
 from reports.sections.section import Given, Section
 
 COSTS = 4  # that have budgets

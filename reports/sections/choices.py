@@ -12,17 +12,23 @@ from numpy.typing import NDArray
 
 from reports.analysis.effects import Effect, Effects
 from reports.analysis.once import once
-from reports.answer import choice_costs, cost_metric, quality_effects, quality_metric, scale
-from reports.axes import Axis, axis
-from reports.caveats import caveats
-from reports.escaping import escape_markdown as escape
-from reports.families import Look, look
-from reports.found import Found, kept
-from reports.measured import finer, quality_values
+from reports.answering.answer import (
+    choice_costs,
+    cost_metric,
+    quality_effects,
+    quality_metric,
+    scale,
+)
+from reports.answering.caveats import caveats
+from reports.graphics.axes import Axis, axis
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.families import Look, look
+from reports.numbers.found import Found
+from reports.numbers.measured import finer, quality_values
+from reports.numbers.sources import Sources, sources
+from reports.numbers.sources import markdown as source_lines
+from reports.numbers.units import TIE, Scale, plain, share
 from reports.sections.section import Given, Section
-from reports.sources import Sources, sources
-from reports.sources import markdown as source_lines
-from reports.units import TIE, Scale, plain, share
 
 Codes = NDArray[np.int64]
 Texts = NDArray[np.object_]
@@ -149,7 +155,7 @@ def families_of_levels(found: Found, name: str) -> dict[str, Look]:
     return {}
 
 
-@kept
+@once
 def _fillings(found: Found) -> list[tuple[Codes, Codes, int, Texts]]:
     """Of each slot: rows of mixes in the levels, numbers of blocks, how many, and families."""
     made = []

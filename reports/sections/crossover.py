@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from reports.crossing.plots import Table, kinds, looks_of, plot
 from reports.crossing.reading import FILE, Crossing, CrossingError, Crossings, read_crossings
-from reports.escaping import escape_markdown as escape
-from reports.lines import Curve, Plot
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.lines import Curve, Plot
 from reports.sections.section import Given, Section
 
 UNITS = {"size": "px", "width": "channels", "batch": "images"}

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from reports.answer import quality_metric
-from reports.cards import objectives
-from reports.escaping import escape_markdown
-from reports.families import Look, looks
-from reports.found import Found
+from reports.answering.answer import quality_metric
+from reports.graphics.escaping import escape_markdown
+from reports.graphics.families import Look, looks
 from reports.networks.compact import compact
 from reports.networks.drawing import drawing, needed_lines
 from reports.networks.filling import Filled, families_of_blocks, filled_stages
 from reports.networks.layout import Network, layout, network
 from reports.networks.picture import Drawing
+from reports.numbers.found import Found
+from reports.numbers.units import spoken, title
+from reports.plot.cards import objectives
 from reports.record import Reading
 from reports.sections.section import Given, Section
 from reports.sections.stages import by_stage
-from reports.units import spoken, title
 
 MOST = 6  # networks that are drawn
 MANY = 60  # mixes, of more only FEWER are drawn

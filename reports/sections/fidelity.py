@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.answer import quality_metric, scale
-from reports.escaping import escape_markdown as escape
+from reports.answering.answer import quality_metric, scale
 from reports.fidelity.checkpoints import course
 from reports.fidelity.drawing import drawing
 from reports.fidelity.judging import BEST, Checkpoint, Judged, judged
 from reports.fidelity.longer import longer
 from reports.fidelity.shown import LongShown, long_shown
 from reports.fidelity.words import CAVEAT, interval, number, said
-from reports.lines import Plot
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.lines import Plot
+from reports.numbers.units import ABSENT, Scale, percent
 from reports.sections.section import Given, Section
-from reports.units import ABSENT, Scale, percent
 
 Cell = tuple[str, str]  # a number, and its interval
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.answer import scale
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
-from reports.front_words import knees_of, sentences
-from reports.objectives import weighed
-from reports.rates import frugal
+from reports.answering.answer import scale
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.objectives import weighed
+from reports.numbers.rates import frugal
+from reports.numbers.units import count, percent
 from reports.sections.section import Given, Section
-from reports.units import count, percent
+from reports.wording.front import knees_of, sentences
 
 SURE = 0.95
 LIKELY = 0.05  # a mix off the front that is on it in so many draws is shown, too

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from reports.analysis.estimates import Values
 from reports.analysis.interactions import Interaction, interactions
-from reports.answer import quality_metric, scale
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
-from reports.heat_words import doubt, names, reading, title, untold, verdict
-from reports.measured import finer, quality_values
+from reports.answering.answer import quality_metric, scale
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.measured import finer, quality_values
+from reports.numbers.sources import in_percent
+from reports.numbers.units import Scale, plain, spoken
 from reports.sections.section import Given, Section
-from reports.sources import in_percent
-from reports.units import Scale, plain, spoken
+from reports.wording.heat import doubt, names, reading, title, untold, verdict
 
 STEPS = 4  # of colour, each way
 OPEN = 2  # heat maps that are seen at once

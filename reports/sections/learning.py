@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import Numbers
-from reports.answer import quality_effects, quality_metric, scale, strongest
-from reports.axes import Axis, axis, svg_path
-from reports.families import Look
-from reports.found import Found
-from reports.quality import GAINS
+from reports.answering.answer import quality_effects, quality_metric, scale, strongest
+from reports.graphics.axes import Axis, axis, svg_path
+from reports.graphics.families import Look
+from reports.numbers.found import Found
+from reports.numbers.quality import GAINS
+from reports.numbers.units import count, plain, title
 from reports.sections.choices import families_of_levels
 from reports.sections.section import Given, Section
-from reports.units import count, plain, title
 
 MOST_PANELS = 24
 MOST_POINTS = 40

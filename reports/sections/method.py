@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.predicted import PREDICTED, predictions
+from reports.numbers.protocols import Condition, Protocol, conditions, protocols
+from reports.numbers.units import count, heading, plain, title
 from reports.paper.details import Paragraph, details, in_markdown
 from reports.paper.settings import settings_of
-from reports.predicted import PREDICTED, predictions
-from reports.protocols import Condition, Protocol, conditions, protocols
 from reports.sections.section import Given, Section
 from reports.sections.stages import ROOFLINE
-from reports.units import count, heading, plain, title
 
 # Shown elsewhere, or long.
 OWN = ("study_name", "study_text", "question", "objectives", "sources", "fidelity")

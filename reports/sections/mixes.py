@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS
-from reports.answer import quality_metric, scale
-from reports.escaping import escape_markdown
-from reports.found import Found
-from reports.rankings import rank_texts, ranks
+from reports.answering.answer import quality_metric, scale
+from reports.graphics.escaping import escape_markdown
+from reports.numbers.found import Found
+from reports.numbers.rankings import rank_texts, ranks
+from reports.numbers.sittings import METRIC
+from reports.numbers.units import ABSENT, Scale, count, percent
 from reports.sections.section import Given, Section
-from reports.sittings import METRIC
-from reports.units import ABSENT, Scale, count, percent
 
 SHOWN = ("psnr", "gain", "ssim", "ssim_gain")
 HIDDEN = ("input_psnr", "input_ssim")

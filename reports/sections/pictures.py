@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from reports.answer import Answer, cost_metric, quality_metric
-from reports.crops import (
+from reports.answering.answer import Answer, cost_metric, quality_metric
+from reports.graphics.crops import (
     Errors,
     ErrorScale,
     Pixels,
@@ -24,11 +24,11 @@ from reports.crops import (
     scale_of_errors,
     uri,
 )
-from reports.escaping import escape_markdown
-from reports.found import Found
+from reports.graphics.escaping import escape_markdown
+from reports.numbers.found import Found
+from reports.numbers.units import ABSENT, TIE
 from reports.record import Reading
 from reports.sections.section import Given, Section
-from reports.units import ABSENT, TIE
 
 MOST_MIXES = 4
 MOST_IMAGES = 3

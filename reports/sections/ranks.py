@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.escaping import escape_markdown as escape
-from reports.rankings import Ranks, ranks
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.rankings import Ranks, ranks
+from reports.numbers.units import count
 from reports.sections.section import Given, Section
-from reports.units import count
 
 LONG = 40  # a ranking of more mixes is shortened
 MOST = 8  # mixes that are listed, beside those of the front

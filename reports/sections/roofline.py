@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.axes import Axis, axis
-from reports.escaping import escape_markdown as escape
-from reports.families import Look, look, looks
-from reports.lines import Curve, Mark, Plot, places, ticks_across, ticks_up
-from reports.results import main_mode
-from reports.roofs import Placed, mixes_placed, placed, roofs
+from reports.graphics.axes import Axis, axis
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.families import Look, look, looks
+from reports.graphics.lines import Curve, Mark, Plot, places, ticks_across, ticks_up
+from reports.numbers.results import main_mode
+from reports.numbers.roofs import Placed, mixes_placed, placed, roofs
+from reports.numbers.units import count, percent
 from reports.sections.section import Given, Section
 from reports.sections.stages import MOST
-from reports.units import count, percent
 
 GIGA = 1e9
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.analysis.statistics import kendall
-from reports.answer import quality_metric
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
-from reports.quality import GAINS
+from reports.answering.answer import quality_metric
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.quality import GAINS
+from reports.numbers.units import ABSENT, count, scale_of
 from reports.sections.section import Given, Section
-from reports.units import ABSENT, count, scale_of
 
 FEWEST = 3  # mixes whose order can be compared
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from reports.answer import Answer
-from reports.found import Found
+from reports.answering.answer import Answer
+from reports.numbers.found import Found
 
 T = TypeVar("T")
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reports.cards import baselines
-from reports.escaping import escape_markdown
-from reports.families import Look, in_order
-from reports.found import Found
-from reports.goals import by_gain, scale
+from reports.graphics.escaping import escape_markdown
+from reports.graphics.families import Look, in_order
+from reports.numbers.found import Found
+from reports.numbers.goals import by_gain, scale
+from reports.numbers.units import count, spoken, title
+from reports.plot.cards import baselines
 from reports.plot.compared import Compared, compared
 from reports.plot.crowd import MOST
 from reports.plot.drawing import Panel, Point, panel
 from reports.plot.payload import payload
 from reports.plot.plot import Plot, plot
 from reports.sections.section import Given, Section
-from reports.units import count, spoken, title
 
 HEIGHT = 440  # pixels of the plot
 SPARSE = 60  # mixes up to which every point has its bars and its words

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.escaping import escape_markdown as escape
-from reports.families import Look, look, looks
-from reports.found import Found
-from reports.results import main_mode
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.families import Look, look, looks
+from reports.numbers.found import Found
+from reports.numbers.results import main_mode
+from reports.numbers.units import TIE, Scale, percent, plain, scale_of, title
 from reports.sections.section import Given, Section
-from reports.units import TIE, Scale, percent, plain, scale_of, title
 
 REST = "rest"
 REST_WORDS = "rest: stem, resizing, skips, heads"

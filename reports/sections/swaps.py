@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from reports.analysis.estimates import Values
 from reports.analysis.swaps import Swap, swaps
-from reports.answer import quality_metric, scale
-from reports.escaping import escape_markdown as escape
-from reports.families import Look
-from reports.found import Found
-from reports.measured import cost_values, finer, quality_values
+from reports.answering.answer import quality_metric, scale
+from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.families import Look
+from reports.numbers.found import Found
+from reports.numbers.measured import cost_values, finer, quality_values
+from reports.numbers.units import TIE, Scale, count, plain
 from reports.sections.choices import families_of_levels
 from reports.sections.section import Given, Section
-from reports.swap_words import basis, reading, remark, title, unseen
-from reports.units import TIE, Scale, count, plain
+from reports.wording.swaps import basis, reading, remark, title, unseen
 
 FIRST = 10  # rows that are seen at once
 LONG = 40  # a table of more rows is cut

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.answer import quality_metric
-from reports.escaping import escape_markdown as escape
-from reports.found import Found
+from reports.answering.answer import quality_metric
+from reports.graphics.escaping import escape_markdown as escape
+from reports.numbers.found import Found
+from reports.numbers.units import ABSENT, Scale, count, scale_of
 from reports.sections.section import Given, Section
-from reports.units import ABSENT, Scale, count, scale_of
 
 MOST = 180  # trials that are all listed one by one
 SEEN = 24  # that are listed of more

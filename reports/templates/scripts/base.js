@@ -3,7 +3,7 @@ const report = (() => {
   const all = (query, root = document) => [...root.querySelectorAll(query)];
   const one = (query, root = document) => root.querySelector(query);
   const data = JSON.parse(one("#data").textContent);
-  // What is given in few letters (reports/packing.py): labels of mixes, their keys, whole numbers.
+  // What is given in few letters (reports/page/packing.py): labels of mixes, their keys, whole numbers.
   const keys = Object.keys(data.mixes);
   const unpacked = ({ by, least, wide, each, of }) => {
     const numbers = Array.from({ length: of.length / wide }, (_, at) => {

@@ -1,4 +1,4 @@
-// Round numbers along an axis, and where a value lies on it: the rules of reports/axes.py.
+// Round numbers along an axis, and where a value lies on it: the rules of reports/graphics/axes.py.
 report.plot = (() => {
   const linearTicks = (low, high, wanted) => {
     const raw = (high - low) / wanted;

@@ -1,0 +1,1 @@
+"""The question answered in a sentence or two, and the doubts about it."""

@@ -1,0 +1,1 @@
+"""Axes, colours, lines and crops: what drawings share."""

@@ -1,0 +1,49 @@
+"""The values of a run's mixes, ready for estimates: of the quality, and of each cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from reports.analysis.estimates import Values, of_costs, of_seeds
+from reports.analysis.once import once
+from reports.numbers.found import Found
+from reports.numbers.goals import MEASURED, quality_metric
+from reports.numbers.units import Scale
+
+
+@once
+def quality_values(found: Found) -> Values:
+    """What the mixes that count came to, by the metric that they are ranked by."""
+    usable = found.levels.loc[found.ranked.index]
+    return of_seeds(usable, found.per_seed.get(quality_metric(found), pd.DataFrame()))
+
+
+@once
+def cost_values(found: Found, metric: str) -> Values:
+    """What the mixes cost, with the intervals that were measured."""
+    table = found.table[~found.table["baseline"]]
+    ends = table.reindex(columns=[metric, f"{metric}_low", f"{metric}_high"]).astype(float)
+    return of_costs(
+        found.levels.loc[table.index],
+        ends[metric],
+        ends[f"{metric}_low"],
+        ends[f"{metric}_high"],
+        exact=found.metrics[metric].unit not in MEASURED and not ends[f"{metric}_low"].count(),
+    )
+
+
+def finer(shown: Scale, halves: Iterable[float]) -> Scale:
+    """A scale for differences, with as many decimals as their intervals are wide.
+
+    Args:
+        shown: The scale of the metric itself.
+        halves: Half widths of the intervals, raw; NaN, and what is next to nothing, is left out.
+    """
+    least = 10.0 ** -(shown.decimals + 3)
+    known = sorted(half / shown.factor for half in halves if half / shown.factor > least)
+    wanted = -math.floor(math.log10(known[len(known) // 2] / 2.5)) if known else 0
+    decimals = min(max(shown.decimals, wanted, 2), 5)
+    return Scale(shown.metric, shown.factor, shown.unit, decimals)

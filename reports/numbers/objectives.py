@@ -1,0 +1,87 @@
+"""What mixes are weighed by, ready to be drawn again: scores of seeds, costs with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.once import once
+from reports.analysis.pareto import Mask, front
+from reports.analysis.redrawing import Costs, Redrawn, Scores, redraw
+from reports.analysis.statistics import Numbers
+from reports.numbers.found import Found
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Mixes that have all of some measures, with draws of those that could be on their front.
+
+    Args:
+        mixes: Their keys.
+        directions: higher or lower, one for each measure.
+        points: (mixes, measures).
+        on_front: (mixes,) by these measures.
+        redrawn: Draws; None where no mix has two seeds, so that chance can't be told.
+    """
+
+    mixes: tuple[str, ...]
+    directions: tuple[str, ...]
+    points: Numbers
+    on_front: Mask
+    redrawn: Redrawn | None
+
+    def shares(self, found: Numbers) -> Numbers:
+        """Shares of draws of the redrawn mixes, as those of all: (mixes,); 0 for the others."""
+        whole = np.zeros(len(self.mixes))
+        if self.redrawn is not None:
+            whole[self.redrawn.at] = found
+        return whole
+
+
+@once
+def weighed(found: Found, metrics: tuple[str, ...]) -> Weighed | None:
+    """The mixes that count and have all of these measures; None where there is none.
+
+    Args:
+        found: The numbers.
+        metrics: Names, each with a better direction.
+    """
+    table = found.ranked
+    if any(name not in table for name in metrics):
+        return None
+    table = table[table[list(metrics)].notna().all(axis=1)]
+    if table.empty:
+        return None
+    directions = tuple(found.metrics[name].better for name in metrics)
+    points = table[list(metrics)].to_numpy(dtype=float)
+    measured = [objective(table, found.per_seed, name) for name in metrics]
+    redrawn = redraw(measured, directions) if chance_is_known(measured) else None
+    mixes = tuple(map(str, table.index.tolist()))
+    return Weighed(mixes, directions, points, front(points, directions), redrawn)
+
+
+def objective(
+    table: pd.DataFrame, per_seed: Mapping[str, pd.DataFrame], name: str
+) -> Scores | Costs:
+    """One measure of the mixes of a table, in the order of its rows.
+
+    Args:
+        table: One row per mix, see `results`.
+        per_seed: For each metric of trials: rows mixes, columns seeds.
+        name: Of the measure.
+    """
+    if name in per_seed:
+        values = per_seed[name].reindex(table.index).to_numpy(dtype=float)
+        return Scores.of(values)
+    columns = [name, f"{name}_low", f"{name}_high"]
+    ends = table.reindex(columns=columns).to_numpy(dtype=float)
+    return Costs(ends[:, 0], ends[:, 1], ends[:, 2])
+
+
+def chance_is_known(measured: Sequence[Scores | Costs]) -> bool:
+    """Whether seeds say what chance does to every measure that comes of training."""
+    scores = [each for each in measured if isinstance(each, Scores)]
+    return bool(scores) and all(len(each.errors) for each in scores)

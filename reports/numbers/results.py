@@ -1,0 +1,213 @@
+"""What a record adds up to: one table with a row per mix, and the parts the report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis.redrawing import DRAWS
+from reports.analysis.seeds import levelled
+from reports.analysis.summaries import summaries
+from reports.numbers.found import Found
+from reports.numbers.membership import with_front
+from reports.numbers.quality import GAINS, comparable, with_gains
+from reports.record import Metric, Reading
+
+MANY = 5000  # trials from which on loss curves stay in the record, where scores are there
+LOSS = "loss"
+
+
+def results(record: Reading) -> pd.DataFrame:
+    """One row per mix, ready for pandas.
+
+    Columns: label, baseline, status (done; partial: a trial failed; diverged; failed; stopped: left
+    at a rung, its step in `stopped_at`; waiting), one per axis, and for each metric its value in
+    its raw unit, with _low, _high (95 %) and _n where there are; `psnr_sd` over seeds; `gain` over
+    the degraded input; `on_front`, `front_probability`. What was not measured is NaN. Units are in
+    `attrs["units"]`, directions in `attrs["better"]`, objectives in `attrs["objectives"]`: gains
+    over the degraded input in place of PSNR and SSIM where mixes restored different inputs.
+    """
+    return collect(record).table
+
+
+def read(path: Path | str) -> Found:
+    """Read a record.
+
+    Raises:
+        RecordError: It cannot be read.
+    """
+    with Reading.open(path) as record:
+        return collect(record)
+
+
+def collect(record: Reading, draws: int = DRAWS) -> Found:
+    """Everything of an open record that a report needs.
+
+    Args:
+        record: Open for reading.
+        draws: Of the bootstrap behind `front_probability`; with 0 that is absent.
+    """
+    facts, trials, measurements = record.facts(), record.trials(), record.measurements()
+    partials, levels = record.partials(), record.levels()
+    metrics = {
+        metric.name: metric
+        for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
+    }
+    per_seed = with_gains(by_seed(trials, measurements))
+    if _confirmed(facts, trials):
+        per_seed = {name: _levelled(values) for name, values in per_seed.items()}
+    metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
+    objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
+    table = _named(record.mixes(), trials, partials)
+    wide = levels.pivot(index="mix", columns="axis", values="level")
+    wide = wide.reindex(index=table.index, columns=list(levels["axis"].unique()))
+    parts = [table, wide, *_summaries(per_seed, table.index)]
+    parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
+    table = with_front(pd.concat(parts, axis=1), per_seed, objectives, metrics, draws)
+    table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
+    table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
+    table.attrs["objectives"] = objectives
+    return Found(
+        path=record.path,
+        facts=facts,
+        objectives=objectives,
+        metrics=metrics,
+        table=table,
+        per_seed=per_seed,
+        levels=wide,
+        stages=record.stages(),
+        trials=trials,
+        partials=partials,
+        trial_facts=record.trial_facts(),
+        measurements=measurements,
+        samples=record.samples(),
+        curve=_curve(record, len(trials)),
+        notes=standing(record.notes(), measurements),
+    )
+
+
+def standing(notes: pd.DataFrame, measurements: pd.DataFrame) -> pd.DataFrame:
+    """The notes without those that say a cost was not measured where it was in the end.
+
+    Args:
+        notes: Columns subject, topic, text; topic is a metric, subject a mix or "" for all mixes.
+        measurements: Columns subject, metric.
+    """
+    missing = notes["text"].str.contains("was not measured", regex=False)
+    if not missing.any():
+        return notes
+    about = measurements[measurements["metric"].isin(notes["topic"][missing])]
+    known = set(zip(about["subject"], about["metric"], strict=True))
+    known |= {("", metric) for metric in about["metric"].unique()}
+    pairs = zip(notes["subject"], notes["topic"], strict=True)
+    measured = pd.Series([pair in known for pair in pairs], notes.index, dtype=bool)
+    return notes[~(missing & measured)]
+
+
+def main_mode(measurements: pd.DataFrame) -> dict[str, str]:
+    """For each metric the mode (image size) that most mixes were measured in, the first of equals.
+
+    Args:
+        measurements: Columns subject, metric, mode.
+    """
+    chosen = {}
+    for metric, rows in measurements.groupby("metric", sort=False):
+        counts = rows.groupby("mode", sort=False)["subject"].nunique()
+        chosen[str(metric)] = str(counts.idxmax())
+    return chosen
+
+
+def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Of finished trials: metric -> rows mixes, columns seeds; NaN where there is no value.
+
+    Args:
+        trials: Columns key, mix, seed, status.
+        measurements: Columns subject, metric, value; the last of a trial and a metric counts.
+    """
+    done = trials[trials["status"] == "done"]
+    mixes, row = np.unique(done["mix"].to_numpy(dtype=object), return_inverse=True)
+    seeds, column = np.unique(done["seed"].to_numpy(), return_inverse=True)
+    trial = pd.Index(done["key"]).get_indexer(pd.Index(measurements["subject"]))
+    rows = measurements[["metric", "value"]].assign(trial=trial)[trial >= 0]
+    found = {}
+    for metric, of_one in rows.groupby("metric", sort=False):
+        values, at = np.full((len(mixes), len(seeds)), np.nan), of_one["trial"].to_numpy()
+        values[row[at], column[at]] = of_one["value"].to_numpy(dtype=float)
+        known = ~np.isnan(values)
+        names, numbers = mixes[known.any(axis=1)], seeds[known.any(axis=0)]
+        found[str(metric)] = pd.DataFrame(
+            values[known.any(axis=1)][:, known.any(axis=0)],
+            index=pd.Index(names, name="mix"),
+            columns=pd.Index(numbers, name="seed"),
+        )
+    return found
+
+
+def _named(mixes: pd.DataFrame, trials: pd.DataFrame, partials: pd.DataFrame) -> pd.DataFrame:
+    """Label, baseline and status of each mix, and where those stopped that went no further."""
+    table = mixes.set_index("key")[["label", "baseline"]]
+    rested = partials.groupby("mix")["step"].max().reindex(table.index)
+    status = _status(trials).reindex(table.index)
+    status = status.mask(status.isna() & rested.notna(), "stopped").fillna("waiting")
+    table.insert(2, "status", status)
+    if (status == "stopped").any():
+        table.insert(3, "stopped_at", rested.where(status == "stopped").astype(float))
+    return table
+
+
+def _curve(record: Reading, trials: int) -> pd.DataFrame:
+    """All curves; of very many trials only what was scored, where something was."""
+    names = [name for name in record.curve_names() if name != LOSS] if trials > MANY else []
+    return record.curve(names) if names else record.curve()
+
+
+def _confirmed(facts: Mapping[str, str], trials: pd.DataFrame) -> bool:
+    """Whether some mixes were trained with more seeds than the study gives to each."""
+    return "seeds" in facts and bool((trials["seed"] >= int(facts["seeds"])).any())
+
+
+def _levelled(values: pd.DataFrame) -> pd.DataFrame:
+    """Values whose means compare although some mixes have fewer seeds."""
+    numbers = levelled(values.to_numpy(dtype=float))
+    return pd.DataFrame(numbers, index=values.index, columns=values.columns)
+
+
+def _status(trials: pd.DataFrame) -> pd.Series:
+    """One word per mix: a mix with a diverged seed is diverged, whatever the others did."""
+    mixes = pd.Index(trials["mix"].unique())
+    diverged, done, failed = (
+        mixes.isin(trials["mix"][trials["status"] == status])
+        for status in ("diverged", "done", "failed")
+    )
+    words = np.select([diverged, done & ~failed, done], ["diverged", "done", "partial"], "failed")
+    return pd.Series(words.astype(object), index=mixes, dtype=object)
+
+
+def _summaries(per_seed: Mapping[str, pd.DataFrame], keys: pd.Index[str]) -> list[pd.DataFrame]:
+    parts = []
+    for metric, values in per_seed.items():
+        rows = summaries(values.reindex(keys).to_numpy(dtype=float))
+        columns = {
+            metric: rows.mean,
+            f"{metric}_sd": rows.sd,
+            f"{metric}_low": rows.low,
+            f"{metric}_high": rows.high,
+            f"{metric}_n": rows.n,
+        }
+        parts.append(pd.DataFrame(columns, index=keys))
+    return parts
+
+
+def _costs(measurements: pd.DataFrame, keys: pd.Index[str]) -> list[pd.DataFrame]:
+    """The latest measurement of each mix; sizes other than the main one as metric@size."""
+    main = main_mode(measurements)
+    parts = []
+    for (metric, mode), rows in measurements.groupby(["metric", "mode"], sort=False):
+        name = str(metric) if main[str(metric)] == mode else f"{metric}@{mode}"
+        last = rows.drop_duplicates("subject", keep="last").set_index("subject").reindex(keys)
+        columns = {name: last["value"], f"{name}_low": last["low"], f"{name}_high": last["high"]}
+        parts.append(pd.DataFrame(columns).dropna(axis=1, how="all"))
+    return parts

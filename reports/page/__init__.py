@@ -1,0 +1,1 @@
+"""The parts of a report as one HTML page or one Markdown file."""

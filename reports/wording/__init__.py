@@ -1,0 +1,1 @@
+"""What a front, a swap and an interaction say in words."""
