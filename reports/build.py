@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from reports import tables
@@ -10,11 +9,12 @@ from reports.answering.answer import answer
 from reports.checks.health import health
 from reports.contents import contents
 from reports.figures import draw_report
+from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
-from reports.sections.mixes import mixes
 from reports.sections.section import Given
+from reports.whole import write_whole
 
 FILES = {
     "report.html": "this page",
@@ -79,10 +79,3 @@ def sections(record_path: Path | str) -> Parts:
     said = answer(found)
     made = contents(Given(Path(record_path), found, said))
     return Parts(found=found, said=said, health=health(found), sections=made)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Whole or not at all: a reader never sees half a page."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.answering.answer import cost_metric, quality_metric
-from reports.ink.colours import telling_slot
+from reports.answering.colours import telling_slot
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure as whole_front_figure

@@ -11,13 +11,13 @@ import pandas as pd
 
 from reports.analysis.pareto import front
 from reports.answering.answer import answer, cost_metric, quality_metric, scale
-from reports.build import write_whole
 from reports.graphics.axes import Axis, axis, wants_log
 from reports.numbers.found import Found
 from reports.numbers.results import collect
 from reports.numbers.units import count, plain
 from reports.page.rendering import page
 from reports.record import Reading
+from reports.whole import write_whole
 
 DOTS = 150  # mixes that a small plot shows beside its front
 PAD = 0.08

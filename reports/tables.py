@@ -9,10 +9,10 @@ from io import StringIO
 import pandas as pd
 
 from reports.graphics.escaping import csv_text, escape_latex
+from reports.graphics.sheet import Sheet
 from reports.numbers.found import Found
+from reports.numbers.mixes import DEGRADED, HIDDEN, Column, Table, named
 from reports.numbers.units import ABSENT, count
-from reports.paper.sheet import Sheet
-from reports.sections.mixes import DEGRADED, HIDDEN, Column, Table, named
 
 
 def csv(found: Found) -> str:

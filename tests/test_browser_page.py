@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.build import report_texts, write_whole
+from reports.build import report_texts
+from reports.whole import write_whole
 from tests.browser import Visit, findings, overflow, overlaps
 from tests.simulated_run import Kind, simulate
 

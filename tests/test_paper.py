@@ -14,17 +14,13 @@ from matplotlib import font_manager
 
 from ablate.citing import source_of
 from ablate.results import Run
+from reports.graphics.sheet import LONG, Sheet
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure
 from reports.ink.style import COLUMN, PAGE, SCREEN, Style, inked, save_all
-from reports.numbers.found import Found
-from reports.numbers.results import read
-from reports.paper.best import best_of
-from reports.paper.details import details, in_latex, in_markdown, things
-from reports.paper.kit import paper_texts, write_paper
-from reports.paper.results_table import results_sheet
-from reports.paper.settings import (
+from reports.methods.details import details, in_latex, in_markdown, things
+from reports.methods.settings import (
     Settings,
     block_names,
     choice_words,
@@ -32,9 +28,13 @@ from reports.paper.settings import (
     names_within,
     settings_of,
 )
-from reports.paper.sheet import LONG, Sheet
+from reports.numbers.found import Found
+from reports.numbers.mixes import mixes
+from reports.numbers.results import read
+from reports.paper.best import best_of
+from reports.paper.kit import paper_texts, write_paper
+from reports.paper.results_table import results_sheet
 from reports.record import Metric, MixRow, Record
-from reports.sections.mixes import mixes
 from tests.nasty import ALL, nasty_record
 from tests.simulated_run import simulate
 

@@ -13,10 +13,11 @@ import pytest
 from reports.build import FILES, sections, write_report
 from reports.graphics.axes import axis, wants_log
 from reports.graphics.escaping import escape_latex, escape_markdown
+from reports.numbers.mixes import mixes
 from reports.numbers.units import count, scale_of, share, spoken, title
 from reports.plot.drawing import staircase
 from reports.record import MixRow, Record, RecordError, TrialRow
-from reports.sections.mixes import SEEN, mixes
+from reports.sections.mixes import SEEN
 from tests.simulated_run import METRICS, Kind, simulate
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}

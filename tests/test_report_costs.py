@@ -9,12 +9,12 @@ import pytest
 
 from reports.answering.answer import answer
 from reports.build import sections, write_report
+from reports.numbers.mixes import mixes
 from reports.numbers.predicted import predictions
 from reports.numbers.rankings import rank_texts, ranks
 from reports.numbers.results import read
 from reports.record import Measurement, Metric, MixRow, Note, Record, Sample, TrialRow
 from reports.sections.method import method
-from reports.sections.mixes import mixes
 from reports.sections.stages import MOST, stages
 from tests.simulated_run import simulate
 from tests.test_latency_rows import rows, seen

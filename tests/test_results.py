@@ -9,12 +9,12 @@ from reports.answering.answer import answer, choice_costs, quality_effects, stro
 from reports.build import write_report
 from reports.checks.health import health
 from reports.numbers.found import Found
+from reports.numbers.mixes import mixes
 from reports.numbers.results import main_mode, read, results
 from reports.plot.drawing import Panel, panel
 from reports.plot.plot import plot
 from reports.record import Measurement, MixRow, Record, StageRow, TrialRow
 from reports.sections.method import method
-from reports.sections.mixes import mixes
 from tests.simulated_run import METRICS, Kind, simulate
 
 

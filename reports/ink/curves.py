@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from reports.answering.answer import quality_metric
 from reports.graphics.families import look, whole
 from reports.ink.style import FAINT, Style, blank, empty, inked
+from reports.numbers.curves import curve_name, mean_curves
 from reports.numbers.found import Found
 from reports.numbers.units import title
-from reports.sections.learning import curve_name, mean_curves
 
 MOST = 500  # lines behind those of the front
 HEIGHT = 0.62  # of the figure, as a share of its width

@@ -17,9 +17,9 @@ from reports.answering.answer import (
 )
 from reports.graphics.families import Look
 from reports.ink.style import FAINT, PLAIN, Style, bare, empty, inked
+from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.units import Scale, plain
-from reports.sections.choices import families_of_levels
 
 MOST = 60  # levels that a figure has room for
 ROW, GAP = 0.17, 0.12  # inches

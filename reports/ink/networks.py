@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.ink.style import FAINT, INK, PLAIN, Style, empty, inked
+from reports.networks.drawn import Drawn
 from reports.networks.picture import CELL, PAD, Box, Drawing
-from reports.sections.drawings import Drawn
 
 ACROSS = 2  # in a row of a page
 WIDE = 5.0  # inches from which two have room beside each other

@@ -9,26 +9,26 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from reports.answering.answer import answer, cost_metric, quality_metric
-from reports.build import write_whole
+from reports.answering.colours import telling_slot
 from reports.graphics.escaping import escape_latex
-from reports.ink.colours import telling_slot
 from reports.ink.curves import curves_figure
 from reports.ink.effects import effects_figure
 from reports.ink.front import front_figure
 from reports.ink.networks import networks_figure
 from reports.ink.style import COLUMN, PAGE, Style, save_all
+from reports.methods.details import details, in_latex, in_markdown, things
+from reports.methods.settings import settings_of
 from reports.numbers.found import Found
+from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.numbers.units import plain, spoken, title
 from reports.paper.bibliography import RECORD, Bibliography, bibliography, run_entry
-from reports.paper.details import details, in_latex, in_markdown, things
 from reports.paper.results_table import all_sheet, results_sheet
-from reports.paper.settings import settings_of
 from reports.paper.swaps_table import swaps_sheet
 from reports.sections import drawings
-from reports.sections.mixes import mixes
 from reports.sections.section import Given
 from reports.sections.swaps import swap_table
+from reports.whole import write_whole
 
 TEMPLATE = Path(__file__).with_name("main.tex")
 WIDTHS = {"column": COLUMN, "page": PAGE}

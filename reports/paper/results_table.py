@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from reports.answering.answer import quality_metric
 from reports.graphics.escaping import escape_latex
+from reports.graphics.sheet import Sheet, beside, bold
 from reports.numbers.found import Found
+from reports.numbers.mixes import Cell, Column, Row, Table
 from reports.numbers.units import ABSENT, count, percent, plain
 from reports.paper.best import Best, best_of
-from reports.paper.sheet import Sheet, beside, bold
-from reports.sections.mixes import Cell, Column, Row, Table
 
 MOST = 20  # mixes
 COLUMNS = 6  # of numbers

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.graphics.escaping import escape_latex
+from reports.graphics.sheet import Sheet, beside, bold
 from reports.numbers.units import count, percent
-from reports.paper.sheet import Sheet, beside, bold
 from reports.sections.swaps import Change, Row, Swaps
 
 MOST = 24  # rows

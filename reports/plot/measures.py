@@ -12,8 +12,8 @@ from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.graphics.axes import Axis, axis, wants_log
 from reports.numbers.found import Found
 from reports.numbers.goals import MEASURED, quality_metric, scale
+from reports.numbers.mixes import ENDS
 from reports.numbers.units import percent
-from reports.sections.mixes import ENDS
 
 QUALITIES = ("psnr", "gain", "ssim", "ssim_gain")
 PAD = 0.1  # room above and below an accuracy, as a share of what is drawn

@@ -10,9 +10,9 @@ import pandas as pd
 
 from reports.analysis.pareto import Mask
 from reports.answering.answer import Answer
+from reports.answering.colours import telling_slot
 from reports.graphics.axes import Axis
 from reports.graphics.families import Look, by_slot, look
-from reports.ink.colours import telling_slot
 from reports.numbers.found import Found
 from reports.numbers.goals import cost_metric, quality_metric
 from reports.plot.crowd import MOST, Crowd, crowds, offered, singles

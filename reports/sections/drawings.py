@@ -13,6 +13,7 @@ from reports.graphics.escaping import escape_markdown
 from reports.graphics.families import Look, looks
 from reports.networks.compact import compact
 from reports.networks.drawing import drawing, needed_lines
+from reports.networks.drawn import Drawn
 from reports.networks.filling import Filled, families_of_blocks, filled_stages
 from reports.networks.layout import Network, layout, network
 from reports.networks.picture import Drawing
@@ -28,27 +29,6 @@ MANY = 60  # mixes, of more only FEWER are drawn
 FEWER = 4
 OFFERED = 400  # networks that the page can draw when they are picked
 SHARED = ("latency", "macs", "flops", "bytes_moved")  # what stages have shares of, first known
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One network.
-
-    Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
-        numbers: Its quality and cost in words.
-        picture: Its stages.
-        families: Families of its blocks.
-    """
-
-    mix: str
-    label: str
-    letter: str
-    numbers: str
-    picture: Drawing
-    families: frozenset[str]
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.statistics import Numbers
-from reports.answering.answer import quality_effects, quality_metric, scale, strongest
+from reports.answering.answer import quality_effects, scale, strongest
 from reports.graphics.axes import Axis, axis, svg_path
 from reports.graphics.families import Look
+from reports.numbers.curves import curve_name, mean_curves
+from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
-from reports.numbers.quality import GAINS
 from reports.numbers.units import count, plain, title
-from reports.sections.choices import families_of_levels
 from reports.sections.section import Given, Section
 
 MOST_PANELS = 24
-MOST_POINTS = 40
 MOST_LINES = 16  # mixes that are drawn; of more, so many spread evenly over the ranking
 
 
@@ -114,28 +113,6 @@ def learning(found: Found, name: str = "") -> Learning:
         xticks=tuple((across.at(tick), across.label(tick)) for tick in across.ticks),
         yticks=tuple((1 - down.at(tick), down.label(tick)) for tick in down.ticks),
     )
-
-
-def mean_curves(found: Found, name: str) -> pd.DataFrame:
-    """Rows mixes but baselines, columns steps: means over seeds, thinned where there are many."""
-    baselines = found.table.index[found.table["baseline"]]
-    trials = found.trials[~found.trials["mix"].isin(baselines)]
-    trials = trials.rename(columns={"key": "trial"})[["trial", "mix"]]
-    rows = found.curve[found.curve["name"] == name].merge(trials, on="trial")
-    curves = rows.pivot_table(index="mix", columns="step", values="value", aggfunc="mean")
-    every = max(1, -(-curves.shape[1] // MOST_POINTS))
-    return curves.iloc[:, ::-1].iloc[:, ::every].iloc[:, ::-1]  # the last step stays
-
-
-def curve_name(found: Found) -> str:
-    """The quality over training where it was scored more than once; else the longest curve."""
-    steps = found.curve.groupby("name")["step"].nunique()
-    quality = quality_metric(found)
-    raw = {metric.name: name for name, metric in GAINS.items()}.get(quality, quality)
-    for wanted in (quality, f"validation_{quality}", f"val_{quality}", raw):
-        if steps.get(wanted, 0) > 1:
-            return wanted
-    return str(steps.idxmax()) if len(steps) else quality
 
 
 def _spread(curves: pd.DataFrame) -> list[int]:

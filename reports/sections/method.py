@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 
 from reports.graphics.escaping import escape_markdown as escape
+from reports.methods.details import Paragraph, details, in_markdown
+from reports.methods.settings import settings_of
 from reports.numbers.found import Found
 from reports.numbers.predicted import PREDICTED, predictions
 from reports.numbers.protocols import Condition, Protocol, conditions, protocols
 from reports.numbers.units import count, heading, plain, title
-from reports.paper.details import Paragraph, details, in_markdown
-from reports.paper.settings import settings_of
 from reports.sections.section import Given, Section
 from reports.sections.stages import ROOFLINE
 

@@ -11,10 +11,10 @@ from reports.analysis.swaps import Swap, swaps
 from reports.answering.answer import quality_metric, scale
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look
+from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.measured import cost_values, finer, quality_values
 from reports.numbers.units import TIE, Scale, count, plain
-from reports.sections.choices import families_of_levels
 from reports.sections.section import Given, Section
 from reports.wording.swaps import basis, reading, remark, title, unseen
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from reports.analysis.redrawing import DRAWS
 from reports.analysis.statistics import FEWEST_SEEDS
+from reports.methods.wording import Cited, Sentence
 from reports.numbers.found import Found
 from reports.numbers.protocols import Protocol, protocols
 from reports.numbers.units import count, percent, spoken, title
-from reports.paper.wording import Cited, Sentence
 
 INPUT = "input_"  # what was there before any restoration
 SSIM = "Wang et al. 2004"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.checks.footing import footing
+from reports.methods.settings import Settings, words
+from reports.methods.wording import Cited, Sentence
 from reports.numbers.found import Found
 from reports.numbers.units import TIE, count
-from reports.paper.settings import Settings, words
-from reports.paper.wording import Cited, Sentence
 
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW"}
 

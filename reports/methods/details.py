@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reports.graphics.escaping import escape_latex, escape_markdown
-from reports.numbers.found import Found
-from reports.numbers.units import count, plain
-from reports.paper.measuring import measuring, statistics, where
-from reports.paper.settings import (
+from reports.methods.measuring import measuring, statistics, where
+from reports.methods.settings import (
     Settings,
     block_names,
     choice_words,
@@ -18,8 +16,10 @@ from reports.paper.settings import (
     names_within,
     words,
 )
-from reports.paper.training import training
-from reports.paper.wording import Cited, Sentence
+from reports.methods.training import training
+from reports.methods.wording import Cited, Sentence
+from reports.numbers.found import Found
+from reports.numbers.units import count, plain
 
 __all__ = ["Paragraph", "details", "in_latex", "in_markdown", "in_text", "things"]
 

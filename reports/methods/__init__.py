@@ -1,0 +1,1 @@
+"""How a run was made, in the words of a methods section: data, training, measuring, sources."""
