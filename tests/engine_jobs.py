@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from ablate.engines.job import Job, Stopped
+from ablate.engines.job import Job, Stopped, Waits
 
 
 def job(function, payload=None, name="job", **settings) -> Job:
@@ -73,6 +73,16 @@ def _is_socket(file: int) -> bool:
         return stat.S_ISSOCK(os.fstat(file).st_mode)
     except OSError:  # no such file is open
         return False
+
+
+def wait_and_work(payload, report):
+    """Say that it waits, wait, and work, each for so many seconds."""
+    waiting, working = payload
+    report(Waits("it is not my turn"))
+    time.sleep(waiting)
+    report("my turn")
+    time.sleep(working)
+    return "done"
 
 
 def linger(payload, report):

@@ -140,6 +140,13 @@ def test_a_job_that_takes_longer_than_its_limit_is_killed_with_all_that_it_start
     assert gone(*events[0].content)
 
 
+def test_the_time_of_a_job_rests_while_it_waits_its_turn(local):
+    patient = local([job(jobs.wait_and_work, (1.5, 0.0), seconds=1.2)], 1)
+    assert isinstance(list(patient)[-1], Done)
+    slow = local([job(jobs.wait_and_work, (0.2, 30.0), seconds=0.6)], 1)
+    assert list(slow)[-1].kind == "timeout"
+
+
 def test_leaving_the_iterator_ends_the_workers_and_all_that_they_started(local):
     events = local([job(jobs.linger)], 1)
     pids = next(events).content

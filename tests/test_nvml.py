@@ -20,6 +20,7 @@ from ablate.profiling.nvml import (
     Process,
     devices,
     gpus,
+    identity_of,
     open_device,
     reasons_of,
 )
@@ -115,6 +116,33 @@ def test_every_gpu_of_the_machine_can_be_read_without_starting_cuda() -> None:
     assert [device.name() for device in found] == ["NVIDIA H100"] * 2
     broken = FakeNvml(fails="nvmlInit", error=ERRORS["runtime"])
     assert devices(broken) == Absent("driver fell over")
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("1", "GPU-b2"),
+        ("GPU-b2", "GPU-b2"),
+        ("GPU-a", "GPU-a1"),
+        ("GPU-", "GPU-"),  # of both
+        ("2", "2"),  # there is none
+        ("MIG-c3", "MIG-c3"),
+    ],
+)
+def test_one_gpu_has_one_name_however_it_was_made_visible(name: str, identity: str) -> None:
+    library = FakeNvml(
+        {
+            "nvmlDeviceGetCount": 2,
+            "nvmlDeviceGetHandleByIndex": lambda index: index,
+            "nvmlDeviceGetUUID": lambda handle: ["GPU-a1", b"GPU-b2"][handle],
+        }
+    )
+    assert identity_of(name, library) == identity
+
+
+def test_without_a_library_a_gpu_keeps_its_name() -> None:
+    broken = FakeNvml(fails="nvmlInit", error=ERRORS["runtime"])
+    assert identity_of("1", broken) == "1"
 
 
 NO_NUMBERS = [None, "", "many", -1, float("nan"), 2**32 - 1, 2**64 - 1, True, object()]

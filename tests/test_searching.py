@@ -13,7 +13,7 @@ import pytest
 
 import ablate.runs.runner
 import ablate.runs.searching
-from ablate.engines.job import Done, Event, Failed, Job, Kind
+from ablate.engines.job import Done, Event, Failed, Job, Kind, Message, Waits
 from ablate.events import Warned
 from ablate.folder import RunFolder
 from ablate.mix import Mix, Profile, mix_from_json
@@ -75,6 +75,7 @@ class Training:
         seconds: Of a whole trial.
         broken: The block whose trials fail.
         failing: Seconds that each of these takes.
+        waiting: What every trial says twice that it waits for.
         kind: Of their failure.
     """
 
@@ -83,6 +84,7 @@ class Training:
     seconds: float = 100.0
     broken: str = ""
     failing: float = 0.0
+    waiting: str = ""
     kind: Kind = "error"
 
     def __call__(
@@ -94,6 +96,7 @@ class Training:
             if len(self.done) == self.most:
                 raise KeyboardInterrupt
             self.done.append(job.name)
+            yield from [Message(job, Waits(self.waiting))] * 2 if self.waiting else []
             name = block(mix_from_json(payload.mix))
             if name == self.broken:
                 yield Failed(job, f"{name} broke", "", self.kind, self.failing)
@@ -327,6 +330,14 @@ def test_a_trial_that_rested_counts_once_among_the_device_hours(world):
     assert device_seconds(this) == 2 * (25.0 + 25.0 + 50.0 + 100.0)
 
 
+def test_a_trial_that_waits_its_turn_says_so_once(world):
+    this = world(study(RUNGS, seeds=1), waiting="another run times")
+    this.run()
+    said = [one.text for one in this.told if isinstance(one, Warned)]
+    waited = [text for text in said if text.endswith(": another run times")]
+    assert len(waited) == len(set(this.training.done))
+
+
 def device_seconds(this: World) -> float:
     """As a run that goes on now finds them."""
     with this.record() as record:
@@ -340,6 +351,9 @@ def test_failed_attempts_count_among_the_device_hours_over_continuations(world):
     asked = study({"stop": {"device_hours": 99.0}}, seeds=1)
     this = world(asked, broken="lama", failing=30.0, kind="crash")  # each is tried twice
     this.run()
+    with this.record() as record:
+        trials = record.trials().set_index("status")
+        assert trials.loc["failed", "seconds"] == 30.0  # of its last attempt
     assert device_seconds(this) == 3 * 100.0 + 2 * 30.0
     this.run()
     assert device_seconds(this) == 3 * 100.0 + 4 * 30.0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from ablate.engines.job import Stopped
+from ablate.engines.job import Stopped, Waits
 from ablate.engines.kinds import kind_of
 from ablate.mix import Choice, mix_from_json
 from ablate.runs.running import keep, prepare_data
@@ -21,7 +21,9 @@ from ablate.training.checkpoint import load_state, save_state
 from ablate.training.progress import Progress
 from ablate.trials import learning as trial_learning
 from ablate.trials import state as trial_state
+from ablate.trials import trial as trial_module
 from ablate.trials.trial import TrialJob, TrialResult, run_trial
+from ablate.turns import turn
 
 STEPS = 4
 
@@ -161,6 +163,23 @@ def test_a_trial_that_is_killed_goes_on_from_its_last_state(
     assert numbers(result) == numbers(undisturbed)
     assert result.facts["resumed_from"] == "step 2"
     assert files(tmp_path) == {"weights.pt"}
+
+
+def test_a_trial_waits_while_something_is_timed_on_its_gpu(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(trial_module, "gpu_of", lambda device: "7")
+    said = list[object]()
+
+    def told(message: object) -> None:
+        said.append(message)
+        raise Stopped
+
+    with turn("7", pytest.fail), pytest.raises(Stopped):
+        run_trial(job(data, tmp_path), told)
+    here = f"process {os.getpid()} times on GPU 7; this training waits until that is done"
+    assert said == [Waits(here)]
 
 
 def test_without_a_place_for_its_state_a_trial_keeps_none(data: Path, tmp_path: Path) -> None:

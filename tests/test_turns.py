@@ -1,7 +1,8 @@
-"""Two runs do not time on one GPU at once: the second says so, and waits."""
+"""What is timed has its GPU alone: other timings and trainings say so, and wait."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,14 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from ablate.runs.turns import gpu_of, turn
+import ablate.turns
+from ablate.engines.job import Stopped
+from ablate.events import Event, Warned
+from ablate.turns import TICK, Use, alone, gpu_of, turn
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
-from ablate.runs.turns import turn
+from ablate.turns import turn
 
-with turn("7", print):
+with turn("7", print, sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -30,51 +34,131 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-@pytest.fixture
-def holder() -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def other(use: Use) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds GPU 7."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", HOLD, use],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as other:
-        assert other.stdout and other.stdout.readline() == "held\n"
-        yield other
-        other.kill()
+    ) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def holder() -> Iterator[subprocess.Popen[str]]:
+    with other("timing") as process:
+        yield process
 
 
 class Waiting(threading.Thread):
-    """A run that wants its turn."""
+    """A run that wants its turn, and keeps it until it is told to go."""
 
-    def __init__(self) -> None:
+    def __init__(self, use: Use = "timing") -> None:
         super().__init__(daemon=True)
+        self.use = use
         self.said, self.heard, self.had = list[str](), threading.Event(), threading.Event()
+        self.go = threading.Event()
 
     def run(self) -> None:
-        with turn("7", self._hear):
+        with turn("7", self._hear, self.use):
             self.had.set()
+            self.go.wait(30)
 
     def _hear(self, text: str) -> None:
         self.said.append(text)
         self.heard.set()
 
+    def leave(self) -> None:
+        self.go.set()
+        self.join(30)
 
-@pytest.mark.parametrize("ending", ["its end", "SIGKILL"])
-def test_a_run_waits_until_the_other_is_done_or_dead(holder: subprocess.Popen[str], ending: str):
-    waiting = Waiting()
+
+def begun(use: Use) -> Waiting:
+    waiting = Waiting(use)
     waiting.start()
+    return waiting
+
+
+@pytest.mark.parametrize("use", ["timing", "training"])
+@pytest.mark.parametrize("ending", ["its end", "SIGKILL"])
+def test_a_run_waits_until_what_is_timed_is_done_or_dead(
+    holder: subprocess.Popen[str], ending: str, use: Use
+):
+    waiting = begun(use)
     assert waiting.heard.wait(30)
-    expected = f"process {holder.pid} times on GPU 7; this run waits until that is done"
-    assert waiting.said == [expected]
+    expected = f"process {holder.pid} times on GPU 7; this {use} waits until that is done"
+    assert set(waiting.said) == {expected}
     assert not waiting.had.is_set()
     if ending == "SIGKILL":
         holder.send_signal(signal.SIGKILL)
     elif holder.stdin:
         holder.stdin.close()
     assert waiting.had.wait(30)
-    waiting.join(30)
+    waiting.leave()
+
+
+def test_trainings_share_a_gpu_and_a_timing_waits_for_all_of_them():
+    with other("training") as first:
+        second = begun("training")
+        assert second.had.wait(30)
+        timing = begun("timing")
+        assert timing.heard.wait(30)
+        assert set(timing.said) == {"trials train on GPU 7; this timing waits until that is done"}
+        second.leave()
+        assert not timing.had.wait(3 * TICK)
+        first.kill()
+        assert timing.had.wait(30)
+    timing.leave()
+
+
+def test_a_training_that_comes_after_a_waiting_timing_lets_it_go_first():
+    with other("training") as first:
+        timing = begun("timing")
+        assert timing.heard.wait(30)
+        late = begun("training")
+        assert late.heard.wait(30)
+        assert set(late.said) == {
+            f"process {os.getpid()} times on GPU 7; this training waits until that is done"
+        }
+        first.kill()
+        assert timing.had.wait(30)
+        assert not late.had.wait(3 * TICK)
+        timing.leave()
+        assert late.had.wait(30)
+    late.leave()
+
+
+def test_what_is_told_may_end_the_waiting(holder: subprocess.Popen[str]):
+    with pytest.raises(Stopped), turn("7", stop, "training"):
+        pytest.fail("it has the GPU")
+
+
+def stop(words: str) -> None:
+    raise Stopped
+
+
+def test_whoever_times_is_told_once_what_it_waits_for(
+    holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ablate.turns, "gpu_of", lambda device: "7")
+    monkeypatch.setattr(ablate.turns, "AGAIN", 0.0)
+    heard, enough = list[Event](), 5
+    tries = iter(range(enough))
+
+    def sleep(seconds: float) -> None:
+        if next(tries, None) is None:
+            raise Stopped
+
+    monkeypatch.setattr(ablate.turns.time, "sleep", sleep)
+    with pytest.raises(Stopped), alone("cuda", heard.append):
+        pytest.fail("it has the GPU")
+    said = f"process {holder.pid} times on GPU 7; this timing waits until that is done"
+    assert heard == [Warned(said)]
 
 
 def test_another_gpu_and_a_processor_are_free(holder: subprocess.Popen[str]):
@@ -104,6 +188,7 @@ def test_where_no_lock_can_be_kept_nothing_is_waited_for(
 
 
 def test_a_gpu_is_called_as_it_is_visible(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ablate.turns, "identity_of", lambda name: name)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert (gpu_of("cpu"), gpu_of("cuda")) == ("", "0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a1, 3")

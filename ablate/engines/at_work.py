@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import IO
 
 from ablate.engines.forking import ForkedProcess, last_words
-from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Kind, Message
+from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Kind, Message, Waits
 from ablate.engines.kinds import KernelKills, how_it_ended
 from ablate.engines.processes import Process
 from ablate.engines.server import UNFORKED
@@ -40,6 +40,7 @@ class JobAtWork:
         pipe: Our end of the pipe to it.
         errors: What it writes.
         began: When it began, as time.monotonic() counts; infinity before.
+        waits: Since when it waits its turn, which does not count; infinity while it works.
     """
 
     job: Job
@@ -48,6 +49,7 @@ class JobAtWork:
     pipe: Connection
     errors: IO[bytes]
     began: float = math.inf
+    waits: float = math.inf
 
     @property
     def overdue(self) -> bool:
@@ -57,7 +59,7 @@ class JobAtWork:
     @property
     def seconds(self) -> float:
         """How long it has worked."""
-        return max(0.0, time.monotonic() - self.began)
+        return max(0.0, min(time.monotonic(), self.waits) - self.began)
 
     @property
     def unborn(self) -> bool:
@@ -78,11 +80,20 @@ class JobAtWork:
             if what == "begun":
                 self.began = time.monotonic()
                 return Begun()
+            self._rest(isinstance(content, Waits))
             return self._event(what, content)
         except (EOFError, OSError):  # it died, perhaps in the middle of a message
             return None
         except Exception as error:  # of a class that cannot be had here
             return self._failed(f"what the job sent cannot be read: {error}", "error")
+
+    def _rest(self, waits: bool) -> None:
+        """Stop its clock while it waits its turn, and set it going again."""
+        now = time.monotonic()
+        if waits:
+            self.waits = min(self.waits, now)
+        elif self.waits < math.inf:
+            self.began, self.waits = self.began + now - self.waits, math.inf
 
     def died(self, kills: KernelKills) -> Failed:
         """How it ended without a word.

@@ -44,6 +44,17 @@ class Stopped(Exception):
     """
 
 
+@dataclass(frozen=True)
+class Waits:
+    """Reported by a job that waits its turn: its time limit rests until it reports again.
+
+    Args:
+        words: What it waits for, in one line.
+    """
+
+    words: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A function of ours, by module and name, with what it is called on.

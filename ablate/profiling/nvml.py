@@ -39,6 +39,7 @@ __all__ = [
     "Process",
     "devices",
     "gpus",
+    "identity_of",
     "open_device",
     "reasons_of",
 ]
@@ -217,6 +218,27 @@ def devices(library: Any = None) -> tuple[Device, ...] | Absent:
     if isinstance(handles, Absent):
         return handles
     return tuple(Device(library, handle) for handle in handles)
+
+
+def identity_of(name: str, library: Any = None) -> str:
+    """A GPU's own identity, whatever name CUDA_VISIBLE_DEVICES has for it; else that name.
+
+    Numbers are taken as NVML counts, by the bus: CUDA does too where all GPUs are alike.
+
+    Args:
+        name: A number, or an identity, perhaps shortened.
+        library: What stands for pynvml; none for pynvml.
+    """
+    library = library or _load()
+    if isinstance(library, Absent):
+        return name
+    found = attempt(lambda: [text(library.nvmlDeviceGetUUID(one)) for one in _handles(library)])
+    if isinstance(found, Absent):
+        return name
+    if name.isdecimal():
+        return found[int(name)] if int(name) < len(found) else name
+    same = [identity for identity in found if identity.startswith(name)]
+    return same[0] if len(same) == 1 else name
 
 
 def _holds_memory(device: torch.device) -> bool:

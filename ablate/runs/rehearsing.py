@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ablate.engines.job import Done, Failed, Job, Reporter
+from ablate.engines.job import Done, Job, Message, Reporter, Waits
 from ablate.engines.local import run_jobs
 from ablate.mix import Mix, Training, mix_from_json
 from ablate.network import build
@@ -20,6 +20,7 @@ from ablate.study import Study
 from ablate.tasks.scale import task_scale
 from ablate.training.loop import Progress, train
 from ablate.training.probe import at_rate, judged_steps, probe_steps
+from ablate.turns import gpu_of, turn
 
 Item = TypeVar("Item")
 
@@ -54,10 +55,11 @@ def rehearse(job: Rehearsal, report: Reporter) -> dict[str, float]:
     """Seconds of one training step of each mix, by key (a job for a worker)."""
     steady_allocator()
     seconds = {}
-    for done, text in enumerate(job.mixes, 1):
-        mix = mix_from_json(text)
-        seconds[mix.key] = _step_seconds(mix, torch.device(job.device))
-        report(done)
+    with turn(gpu_of(job.device), lambda words: report(Waits(words)), "training"):
+        for done, text in enumerate(job.mixes, 1):
+            mix = mix_from_json(text)
+            seconds[mix.key] = _step_seconds(mix, torch.device(job.device))
+            report(done)
     return seconds
 
 
@@ -109,7 +111,7 @@ def step_seconds(
         if isinstance(event, Done):
             assert isinstance(event.result, dict)
             seconds |= event.result
-        elif not isinstance(event, Failed):
+        elif isinstance(event, Message) and not isinstance(event.content, Waits):
             done += 1
             report("rehearsal", done, len(mixes))
     return {key: value for key, value in seconds.items() if math.isfinite(value)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import blocks
+from ablate.engines.job import Failed
 from ablate.metrics import metrics, protocol
 from ablate.mix import Choice, Evaluation, Mix, Stage
 from ablate.trials.trial import TrialResult
@@ -91,7 +92,18 @@ def trial_rows(
     return row, values, curve, pictures
 
 
-def failed_row(key: str, mix: str, seed: int, reason: str, evidence: str) -> TrialRow:
-    """A trial that did not come to its end: it stands in the record so that the run can go on."""
-    facts = {"evidence": evidence} if evidence else {}
-    return TrialRow(key=key, mix=mix, seed=seed, status="failed", reason=reason, facts=facts)
+def failed_row(key: str, mix: str, seed: int, failed: Failed) -> TrialRow:
+    """A trial that did not come to its end: it stands in the record so that the run can go on.
+
+    Its seconds are those of the last attempt.
+    """
+    facts = {"kind": failed.kind} | ({"evidence": failed.evidence} if failed.evidence else {})
+    return TrialRow(
+        key=key,
+        mix=mix,
+        seed=seed,
+        status="failed",
+        reason=failed.reason,
+        seconds=failed.seconds,
+        facts=facts,
+    )

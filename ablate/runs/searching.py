@@ -167,7 +167,8 @@ class Searching:
         """
         facts = self.record.trial_facts()
         reused = set(facts[facts["name"] == FROM]["trial"])
-        tables = [(self.record.trials(), "key"), (self.record.partials(), "trial")]
+        trials = self.record.trials()
+        tables = [(trials[trials["status"] != "failed"], "key"), (self.record.partials(), "trial")]
         longest = dict[str, float]()
         for table, key in tables:
             for trial, seconds in zip(table[key], table["seconds"], strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import torch
 
@@ -19,7 +19,7 @@ from ablate.mix import Mix
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.runs.context import Context
-from ablate.runs.turns import gpu_of, turn
+from ablate.turns import alone
 
 
 def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> None:
@@ -50,7 +50,7 @@ def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, st
         plugins=context.plugins,
         listener=context.listener,
     )
-    with _turn(context) if profile.energy or profile.stages else nullcontext():
+    with alone(device, context.listener) if profile.energy or profile.stages else nullcontext():
         for measure in (count_energies, measure_residents, place_run):
             measure(phase)
 
@@ -90,7 +90,7 @@ def _time(
     """One sitting at one size; what cannot be timed is named and the others are kept."""
     profile, listener = context.study.profile, context.listener
     total = profile.processes * profile.rounds
-    with _turn(context):
+    with alone(context.device, listener):
         listener(PhaseBegan("latency", total))
         timed = time_together(
             networks,
@@ -122,11 +122,6 @@ def _time(
     )
     context.record.add_sitting(*rows)
     context.record.set_fact("load_at_timing", load())
-
-
-def _turn(context: Context) -> AbstractContextManager[None]:
-    """The GPU for this run alone; what else runs on it of this user waits, or is waited for."""
-    return turn(gpu_of(context.device), lambda text: context.listener(Warned(text)))
 
 
 def _not_timed(context: Context, subject: str, label: str, reason: str, mode: Mode) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ablate.engines.job import Done, Failed, Interrupted, Job, Message
+from ablate.engines.job import Done, Failed, Interrupted, Job, Message, Waits
 from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
 from ablate.faults import fault
 from ablate.folder import RunError
@@ -42,6 +42,7 @@ class Trainer:
         self.failures = Failures()
         self.stopped: StudyStopped | None = None
         self.kept = set[str]()  # source files that the record knows
+        self.waited = set[str]()  # trials that said so
 
     def train(self, trials: Sequence[Trial], workers: int, mixes: int) -> None:
         """Train those of the trials that are not in the record; failed ones are tried again.
@@ -145,8 +146,7 @@ class Trainer:
             for event in events:
                 attempt = by_name[event.job.name]
                 if isinstance(event, Message):
-                    assert isinstance(event.content, Progress)
-                    self._progress(attempt.trial, event.content)
+                    self._heard(attempt.trial, event.content)
                 elif not isinstance(event, Interrupted):
                     later += self._end(attempt, event)
         return later
@@ -187,11 +187,14 @@ class Trainer:
             seconds=context.study.timeout,
         )
 
-    def _progress(self, trial: Trial, progress: Progress) -> None:
-        step = TrialStep(
-            trial.key, trial.label, trial.seed, progress.step, progress.steps, progress.loss
-        )
-        self.context.listener(step)
+    def _heard(self, trial: Trial, said: object) -> None:
+        """Pass on how far a trial is, and once that it waits."""
+        who = trial.key, trial.label, trial.seed
+        if isinstance(said, Progress):
+            self.context.listener(TrialStep(*who, said.step, said.steps, said.loss))
+        elif isinstance(said, Waits) and trial.row not in self.waited:
+            self.waited.add(trial.row)
+            self.context.listener(Warned(f"{trial.label}, seed {trial.seed}: {said.words}"))
 
     def _settle(self, attempt: Attempt, event: Done) -> None:
         """One transaction per trial: killed now, at most the trials in flight are lost."""
@@ -238,9 +241,9 @@ class Trainer:
             said = f"{trial.label}, seed {trial.seed}: {event.kind}: {event.reason}; {once_more}"
             self.context.listener(Warned(said))
             return again
-        row = failed_row(trial.key, trial.mix.key, trial.seed, event.reason, event.evidence)
-        facts = {**row.facts, "kind": event.kind, **self._made(attempt)}
-        self.context.record.add_trial(replace(row, facts=facts))
+        row = failed_row(trial.key, trial.mix.key, trial.seed, event)
+        row = replace(row, facts={**row.facts, **self._made(attempt)})
+        self.context.record.add_trial(row)
         self.context.listener(
             TrialEnded(
                 trial.key,
@@ -250,7 +253,7 @@ class Trainer:
                 event.reason,
                 None,
                 None,
-                0.0,
+                event.seconds,
                 kind=event.kind,
             )
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ablate.engines.job import Reporter
+from ablate.engines.job import Reporter, Waits
 from ablate.faults import fault
 from ablate.profiling.allocator import steady_allocator
 from ablate.restoring import evaluate, evaluate_inputs
@@ -19,6 +19,7 @@ from ablate.training.progress import Trained
 from ablate.trials.job import TrialJob, TrialResult
 from ablate.trials.learning import Learner, Lesson
 from ablate.trials.pictures import pictures_of
+from ablate.turns import gpu_of, turn
 
 __all__ = ["TrialJob", "TrialResult", "run_trial"]
 
@@ -28,13 +29,18 @@ def run_trial(job: TrialJob, report: Reporter) -> TrialResult:
 
     Where its state lies at `job.state` it goes on from there, and on the CPU comes to the same
     numbers, bit for bit. Where `report` raises, as it does when the run ends its jobs, the state
-    is kept.
+    is kept. A GPU is shared with other trainings, never with what is being timed.
 
     Raises:
         BuildError: The network cannot be built.
         DataError: The prepared images cannot be read.
     """
     steady_allocator()
+    with turn(gpu_of(job.device), lambda words: report(Waits(words)), "training"):
+        return _trial(job, report)
+
+
+def _trial(job: TrialJob, report: Reporter) -> TrialResult:
     learner = Learner(job, report)
     lesson = learner.learn()
     fault("trial.trained")
