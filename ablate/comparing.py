@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from ablate.command_parts import make_table, say
+from ablate.console.speaking import say
+from ablate.console.tables import make_table
 from ablate.folder import RunFolder
 from ablate.runs.differing import Change, changes
 from reports.comparing.accuracy import Accuracy, Gap

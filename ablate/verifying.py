@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from ablate.command_parts import say
+from ablate.console.speaking import say
 from reports import verifying
 from reports.verifying import Checked
 

@@ -147,6 +147,6 @@ def test_a_plan_looks_for_the_model_where_the_run_will_lie(
         asked.append(folders)
         raise RunError("enough is known")
 
-    monkeypatch.setattr("ablate.commands.limits", look)
+    monkeypatch.setattr("ablate.planning.command.limits", look)
     assert call("plan", "bounded.toml", "--device", "cpu", "--out", "there") == 2
     assert asked == [(Path("there"), Path("runs/bounded"))]

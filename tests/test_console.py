@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ablate.console import Bars, JsonLines, PlainLines, Tally, duration, ended_line, shortened
+from ablate.console.bars import Bars
+from ablate.console.lines import JsonLines, PlainLines, ended_line
+from ablate.console.tally import Tally
+from ablate.console.words import duration, shortened
 from ablate.events import (
     Began,
     Ended,

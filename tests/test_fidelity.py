@@ -328,7 +328,7 @@ def test_an_interruption_promises_to_go_on(capsys: pytest.CaptureFixture[str], m
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ablate.commands.fidelity", interrupted)
+    monkeypatch.setattr("ablate.command_line.fidelity.carry_out", interrupted)
     goes_on = "interrupted; the same command goes on from here\n"
     assert run(capsys, "runs/x") == (130, "", goes_on)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ablate.console import common_line
+from ablate.console.lines import common_line
 from ablate.events import Began, TakenOver, Warned
 from ablate.folder import RunFolder
 from ablate.runs.reuse import FROM

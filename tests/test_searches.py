@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ablate.commands import _plan_lines
 from ablate.mix import Choice
+from ablate.planning.words import plan_lines
 from ablate.plugins import load_plugins
 from ablate.runs.plan import Plan, _search_words
 from ablate.searches import (
@@ -446,7 +446,7 @@ def test_a_plan_says_what_a_design_mixes_up_and_how_many_mixes_differ() -> None:
     stage = [{"block": ["rdcnn", "lama"], "depth": [1, 0]}]
     raw = {**ASKED, "network": {"width": [8, 16], "stage": stage}}
     study = load_study({**raw, "search": {"strategy": "factorial"}})
-    lines = _plan_lines(planned(study))
+    lines = plan_lines(planned(study))
     assert "out of 8 possible mixes" in lines
     assert "8 points describe 6 different mixes" in lines
     assert "  width: - stage1*stage1.depth" in lines
@@ -456,7 +456,7 @@ def test_a_plan_says_what_a_search_that_learns_weighs() -> None:
     network = {"width": [8, 16], "stage": [{"block": ["rdcnn", "lama", "nafblock"]}]}
     search = {"strategy": "nsga2", "n": 5, "batch": 3}
     study = load_study({**ASKED, "network": network, "search": search})
-    lines = _plan_lines(planned(study))
+    lines = plan_lines(planned(study))
     assert lines[0].startswith("5 mixes x 1 seed")
     assert "3 mixes at a time; the search weighs psnr and macs in place of latency" in lines
     assert not any("different mixes" in line for line in lines)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from ablate import commands
 from ablate.cli import main
 from ablate.collection.merging import merge
 from ablate.collection.sharing import Share
@@ -126,7 +125,6 @@ def test_the_command_line_hands_the_share_on(
         main(["run", str(study), "--shard", "2/3", "--quiet"])
     assert ended.value.code == 0
     assert given[0]["share"] == Share(2, 3)
-    assert commands.running is running
 
 
 def test_a_share_has_a_folder_of_its_own(

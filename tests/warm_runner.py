@@ -62,7 +62,9 @@ processes = 1
 """
 
 LOADED = (
-    "ablate.commands",
+    "ablate.runs.running",
+    "ablate.engines.asked",
+    "ablate.collection.sharing",
     "ablate.trials.trial",
     "ablate.engines.server",
     "ablate.engines.worker",

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ablate.collection import listing, merging, pruning
-from ablate.command_parts import say
-from ablate.console import shown
+from ablate.console.speaking import say
+from ablate.console.words import shown
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LEFT = ("run", "state", "best")

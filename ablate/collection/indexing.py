@@ -13,8 +13,8 @@ from urllib.parse import quote
 from rich.console import Console
 
 from ablate.collection.listing import Listed, list_runs
-from ablate.command_parts import say
-from ablate.console import shown
+from ablate.console.speaking import say
+from ablate.console.words import shown
 from ablate.folder import RunFolder
 from reports.index import Entry, write_index
 

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ablate.command_parts import listening, phases, say, whole
+from ablate.console.numbers import whole
+from ablate.console.speaking import listening, say
 from ablate.composition import words
 from ablate.composition.forecasting import forecast
 from ablate.composition.making import make_model, survey
@@ -23,6 +24,7 @@ from ablate.composition.skeletons import skeletons
 from ablate.composition.storage import ModelError, agreement_json, file_name, save
 from ablate.composition.tables import Grid
 from ablate.constraints import Size
+from ablate.events import phases
 from ablate.folder import RunError
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable

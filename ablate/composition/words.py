@@ -12,7 +12,7 @@ from ablate.composition.making import Survey
 from ablate.composition.model import LatencyModel
 from ablate.composition.pointwise import Pointwise
 from ablate.composition.tables import Grid
-from ablate.console import duration
+from ablate.console.words import duration
 
 _TERMS = {
     SUM: "{:.3f} x (stages and what is around them)",

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ablate.command_parts import listening, make_table, phases, say, whole
-from ablate.console import duration
+from ablate.console.numbers import whole
+from ablate.console.speaking import listening, say
+from ablate.console.tables import make_table
+from ablate.console.words import duration
 from ablate.crossover.crossings import closer, compare
 from ablate.crossover.found import Comparison, Quantity
 from ablate.crossover.grid import (
@@ -26,6 +28,7 @@ from ablate.crossover.grid import (
 )
 from ablate.crossover.timing import Rehearsed, forecast_seconds, rehearse, time_cases
 from ablate.crossover.words import Row, heading, laws, sentences, table
+from ablate.events import phases
 from ablate.mix import Profile
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import protocol

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ablate.command_parts import say
+from ablate.console.speaking import say
 from ablate.exporting.database import ExportError, export_optuna
 from ablate.exporting.table import export_csv
 

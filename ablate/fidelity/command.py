@@ -7,8 +7,9 @@ import json
 
 from rich.console import Console
 
-from ablate.command_parts import listening, say, whole
-from ablate.console import duration, shown
+from ablate.console.numbers import whole, workers_of
+from ablate.console.speaking import listening, say
+from ablate.console.words import duration, shown
 from ablate.events import Ended, Event
 from ablate.fidelity.checking import Check, carry_out, prepare
 from ablate.folder import RunError, RunFolder
@@ -33,8 +34,7 @@ def fidelity(options: argparse.Namespace, console: Console) -> None:
     )
     asked = check.device if options.device == "auto" else options.device
     device = choose_device(check.study.profile, asked)
-    given = options.workers
-    workers = worker_count("auto", device) if given == "auto" else whole("workers", given)
+    workers = worker_count(workers_of(options.workers), device)
     if not (options.quiet or options.json):
         for line in _forecast(check, workers):
             say(console, line)

@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
 
-from ablate.command_parts import listening, make_table, phases, say, whole
-from ablate.console import duration
+from ablate.console.numbers import whole
+from ablate.console.speaking import listening, say
+from ablate.console.tables import make_table
+from ablate.console.words import duration
 from ablate.costs import placing
+from ablate.events import phases
 from ablate.mix import Profile
 from ablate.plugins import load_plugins
 from ablate.pricing import parts as price_parts

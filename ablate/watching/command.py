@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from ablate.command_parts import say
+from ablate.console.speaking import say
 from ablate.folder import RunError
 from ablate.watching.devices import device_lines
 from ablate.watching.snapshot import OVER, Snapshot, Watcher

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ablate.command_parts import make_table
-from ablate.console import duration
+from ablate.console.tables import make_table
+from ablate.console.words import duration
 from ablate.watching.snapshot import MEANING, OVER, Snapshot
 from ablate.watching.standing import Failure, Standing
 from ablate.watching.status import Running, Status

@@ -1,0 +1,28 @@
+"""`ablate verify`: a report, computed again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from ablate.command_line._options import add_output
+
+HELP = "compute every number of a report again from its record; name the first that differs"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which report, and of which record."""
+    report = "a report (report.html, report.md, results.csv, results.tex), or the folder of a run"
+    parser.add_argument("report", type=Path, metavar="REPORT", help=report)
+    record = "the record, or the folder of its run (default: the one beside the report)"
+    parser.add_argument("--record", type=Path, metavar="FILE", help=record)
+    add_output(parser)
+
+
+def carry_out(options: argparse.Namespace, console: Console) -> None:
+    """Compute the report again and say what differs."""
+    from ablate.verifying import verify
+
+    verify(options, console)

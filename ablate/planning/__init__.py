@@ -1,0 +1,1 @@
+"""`ablate plan`: a study's forecasts, in words."""
