@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,18 @@ from pathlib import Path
 from typing import Self
 
 from reports.record.file import make
+from reports.record.inserting import (
+    delete_trial,
+    insert_curve,
+    insert_measurements,
+    insert_mix,
+    insert_notes,
+    insert_partial,
+    insert_pictures,
+    insert_samples,
+    is_settled,
+    replace_trial,
+)
 from reports.record.reading import Reading
 from reports.record.rows import (
     CurvePoint,
@@ -99,7 +110,7 @@ class Record(Reading):
         """
         with self._transaction():
             for mix in mixes:
-                self._add_mix(mix)
+                insert_mix(self._connection, mix)
 
     def add_trial(
         self,
@@ -120,35 +131,18 @@ class Record(Reading):
             RecordError: Its mix or a metric is unknown.
         """
         with self._transaction():
-            if self._settled(row.key):
+            if is_settled(self._connection, row.key):
                 return False
-            self._many(  # also one that failed with another source of its mix
-                "DELETE FROM trials WHERE key = ? OR (mix = ? AND seed = ? AND status = 'failed')",
-                [(row.key, row.mix, int(row.seed))],
-            )
-            self._many("DELETE FROM measurements WHERE subject = ?", [(row.key,)])
-            self._many(
-                "INSERT INTO trials (key, mix, seed, status, reason, seconds) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                [(row.key, row.mix, int(row.seed), row.status, row.reason, float(row.seconds))],
-            )
-            self._many(
-                "INSERT INTO trial_facts VALUES (?, ?, ?)",
-                [(row.key, name, str(value)) for name, value in row.facts.items()],
-            )
+            replace_trial(self._connection, row)
             self._measure(measurements)
-            self._many(
-                "INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?)",
-                [(c.trial, c.name, int(c.step), float(c.value)) for c in curve],
-            )
-            self._draw(pictures)
+            insert_curve(self._connection, curve)
+            insert_pictures(self._connection, pictures)
         return True
 
     def forget(self, trial: str) -> None:
         """Take a trial out with all that it measured: its row is not what was written."""
         with self._transaction():
-            self._many("DELETE FROM trials WHERE key = ?", [(trial,)])
-            self._many("DELETE FROM measurements WHERE subject = ?", [(trial,)])
+            delete_trial(self._connection, trial)
 
     def add_partial(
         self,
@@ -170,15 +164,11 @@ class Record(Reading):
             RecordError: Its mix or a metric is unknown.
         """
         with self._transaction():
-            added = self._connection.execute(
-                "INSERT INTO partials (key, trial, mix, seed, step, seconds) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-                (row.key, row.trial, row.mix, int(row.seed), int(row.step), float(row.seconds)),
-            )
-            if added.rowcount:
+            added = insert_partial(self._connection, row)
+            if added:
                 self._measure(measurements)
-                self._remark(notes)
-        return bool(added.rowcount)
+                insert_notes(self._connection, notes)
+        return added
 
     def add_sitting(
         self,
@@ -193,43 +183,13 @@ class Record(Reading):
         """
         with self._transaction():
             self._measure(measurements)
-            self._many(
-                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (s.subject, s.metric, s.mode, s.sitting, s.process, s.round, float(s.value))
-                    for s in samples
-                ],
-            )
-            self._remark(notes)
+            insert_samples(self._connection, samples)
+            insert_notes(self._connection, notes)
 
     def note(self, subject: str, topic: str, text: str) -> None:
         """Add a remark; the same one twice counts once."""
         with self._transaction():
-            self._remark([Note(subject, topic, text)])
-
-    def _settled(self, trial: str) -> bool:
-        query = "SELECT 1 FROM trials WHERE key = ? AND status != 'failed'"
-        return self._connection.execute(query, (trial,)).fetchone() is not None
-
-    def _add_mix(self, mix: MixRow) -> None:
-        added = self._connection.execute(
-            "INSERT INTO mixes (key, label, spec, baseline) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (key) DO NOTHING",
-            (mix.key, mix.label, mix.spec, int(mix.baseline)),
-        )
-        if not added.rowcount:
-            return
-        self._many(
-            "INSERT INTO levels VALUES (?, ?, ?, ?)",
-            [(mix.key, at, axis, level) for at, (axis, level) in enumerate(mix.levels.items())],
-        )
-        self._many(
-            "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (mix.key, at, stage.slot, stage.blocks, stage.family, stage.depth)
-                for at, stage in enumerate(mix.stages)
-            ],
-        )
+            insert_notes(self._connection, [Note(subject, topic, text)])
 
     def _measure(self, measurements: Iterable[Measurement]) -> None:
         rows = list(measurements)
@@ -240,28 +200,7 @@ class Record(Reading):
                 f"{self.path}: metric {unknown[0]!r} was never defined "
                 f"(defined: {', '.join(sorted(known)) or 'none'})"
             )
-        # Replacing gives a new id, so that the latest measurement is the last row.
-        self._many(
-            "INSERT OR REPLACE INTO measurements (subject, metric, value, low, high, n, mode, "
-            "backend, device, sitting) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_flat(row) for row in rows],
-        )
-
-    def _draw(self, pictures: Iterable[Picture]) -> None:
-        """Inputs and targets are the same for many trials: equal pictures are kept once."""
-        for picture in pictures:
-            digest = hashlib.sha256(picture.png).hexdigest()
-            self._many("INSERT OR IGNORE INTO blobs VALUES (?, ?)", [(digest, picture.png)])
-            self._many(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)",
-                [(picture.trial, picture.image, picture.kind, digest)],
-            )
-
-    def _remark(self, notes: Iterable[Note]) -> None:
-        self._many(
-            "INSERT OR IGNORE INTO notes (subject, topic, text) VALUES (?, ?, ?)",
-            [(note.subject, note.topic, note.text) for note in notes],
-        )
+        insert_measurements(self._connection, rows)
 
     def _many(self, query: str, rows: Iterable[tuple[object, ...]]) -> None:
         self._connection.executemany(query, rows)
@@ -285,10 +224,3 @@ class Record(Reading):
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def _flat(row: Measurement) -> tuple[object, ...]:
-    """Plain numbers: SQLite would store a numpy float32 as bytes."""
-    ends = (None if end is None else float(end) for end in (row.low, row.high))
-    place = (row.mode, row.backend, row.device, row.sitting)
-    return (row.subject, row.metric, float(row.value), *ends, int(row.n), *place)

@@ -18,11 +18,11 @@ from reports.networks.filling import Filled, families_of_blocks, filled_stages
 from reports.networks.layout import Network, layout, network
 from reports.networks.picture import Drawing
 from reports.numbers.found import Found
+from reports.numbers.stages import by_stage
 from reports.numbers.units import spoken, title
 from reports.plot.cards import objectives
 from reports.record import Reading
 from reports.sections.section import Given, Section
-from reports.sections.stages import by_stage
 
 MOST = 6  # networks that are drawn
 MANY = 60  # mixes, of more only FEWER are drawn

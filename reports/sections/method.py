@@ -11,9 +11,9 @@ from reports.methods.settings import settings_of
 from reports.numbers.found import Found
 from reports.numbers.predicted import PREDICTED, predictions
 from reports.numbers.protocols import Condition, Protocol, conditions, protocols
+from reports.numbers.stages import ROOFLINE
 from reports.numbers.units import count, heading, plain, title
 from reports.sections.section import Given, Section
-from reports.sections.stages import ROOFLINE
 
 # Shown elsewhere, or long.
 OWN = ("study_name", "study_text", "question", "objectives", "sources", "fidelity")

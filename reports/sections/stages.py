@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look, look, looks
 from reports.numbers.found import Found
-from reports.numbers.results import main_mode
+from reports.numbers.stages import (
+    REST,
+    STACKED,
+    by_stage,
+    families_of_stages,
+    limits_of_stages,
+    of_metric,
+    stage_metrics,
+)
 from reports.numbers.units import TIE, Scale, percent, plain, scale_of, title
 from reports.sections.section import Given, Section
 
-REST = "rest"
 REST_WORDS = "rest: stem, resizing, skips, heads"
-STACKED = ("latency", "macs", "bytes_moved", "flops")  # what may be added up
 MOST = 12  # mixes that are drawn
 MANY = 60  # mixes, of more only FEWER are drawn
 FEWER = 4
 LANES = 2  # costs that are drawn side by side
-ROOFLINE = "bound"  # topic of notes on what limits a stage
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,15 @@ def stages(found: Found) -> Stages:
     table = by_stage(found)
     if table.empty:
         return Stages()
-    metrics = _metrics(found, table)
+    metrics = stage_metrics(found, table)
     lanes = [name for name in STACKED if name in metrics][:LANES]
     scales = {name: _scale(found, table, name) for name in metrics}
-    longest = {name: float(_of(table, name).groupby("mix")["value"].sum().max()) for name in lanes}
+    longest = {
+        name: float(of_metric(table, name).groupby("mix")["value"].sum().max()) for name in lanes
+    }
     order = _order(found, table, lanes[0] if lanes else metrics[0])
-    families = _families(found)
-    notes = _roofline(found)
+    families = families_of_stages(found)
+    notes = limits_of_stages(found)
     drawn_first = order[: MOST if len(order) <= MANY else FEWER]
     rows = []
     for mix in drawn_first:
@@ -147,50 +153,15 @@ def stages(found: Found) -> Stages:
     )
 
 
-def by_stage(found: Found) -> pd.DataFrame:
-    """Costs of stages: columns mix, slot, metric, mode, value, low, high; the latest of each."""
-    rows = found.measurements
-    of_stage = [":" in str(subject) for subject in rows["subject"].tolist()]
-    rows = rows.loc[np.array(of_stage, dtype=bool)]
-    names = [str(subject).rpartition(":") for subject in rows["subject"].tolist()]
-    rows = rows.assign(mix=[name[0] for name in names], slot=[name[2] for name in names])
-    rows = rows[rows["mix"].isin(found.table.index)]
-    modes = main_mode(rows) if len(rows) else {}
-    rows = rows[rows["mode"] == rows["metric"].map(modes)]
-    kept = rows.drop_duplicates(["mix", "slot", "metric"], keep="last")
-    return kept[["mix", "slot", "metric", "mode", "value", "low", "high"]]
-
-
-def _metrics(found: Found, table: pd.DataFrame) -> list[str]:
-    """What can be added up first; other costs after it."""
-    measured = [name for name in found.metrics if name in set(table["metric"])]
-    return [*(n for n in STACKED if n in measured), *(n for n in measured if n not in STACKED)]
-
-
 def _order(found: Found, table: pd.DataFrame, first: str) -> list[str]:
-    totals = _of(table, first).groupby("mix")["value"].sum().sort_values()
+    totals = of_metric(table, first).groupby("mix")["value"].sum().sort_values()
     known = [str(mix) for mix in totals.index]
     front = [mix for mix in found.letters if mix in known]
     return [*front, *(mix for mix in known if mix not in found.letters)]
 
 
-def _of(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return table[table["metric"] == metric]
-
-
 def _scale(found: Found, table: pd.DataFrame, metric: str) -> Scale:
-    return scale_of(metric, found.metrics[metric].unit, _of(table, metric)["value"])
-
-
-def _families(found: Found) -> dict[tuple[str, str], str]:
-    """(mix, slot) -> family."""
-    rows = found.stages[["mix", "slot", "family"]].to_numpy().tolist()
-    return {(str(mix), str(slot)): str(family) for mix, slot, family in rows}
-
-
-def _roofline(found: Found) -> dict[str, str]:
-    rows = found.notes[found.notes["topic"] == ROOFLINE]
-    return dict(zip(rows["subject"], rows["text"], strict=True))
+    return scale_of(metric, found.metrics[metric].unit, of_metric(table, metric)["value"])
 
 
 def _bar(
@@ -201,7 +172,7 @@ def _bar(
     longest: float,
     families: dict[tuple[str, str], str],
 ) -> Bar | None:
-    rows = _of(mine, shown.metric)
+    rows = of_metric(mine, shown.metric)
     if rows.empty or longest <= 0:
         return None
     total, start, parts = float(rows["value"].sum()), 0.0, []
