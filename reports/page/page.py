@@ -14,7 +14,6 @@ from reports.page.packing import keep_order, packed_cards, packed_networks, pack
 from reports.page.rendering import environment, page
 from reports.plot.cards import mix_cards
 from reports.sections.section import Part
-from reports.sections.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ def html(parts: Parts, files: Iterable[tuple[str, str]]) -> str:
         files: Name and description of the files beside it.
     """
     facts = parts.found.facts
-    listed = parts.shown("trials")
-    anchors = listed.anchors() if isinstance(listed, Trials) else {}
+    anchors = {mix: at for part in parts.sections for mix, at in part.anchors.items()}
     values = {
         "study": plain(facts.get("study_name", "")),
         "date": (facts.get("started") or facts.get("created", ""))[:10],

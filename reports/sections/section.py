@@ -37,12 +37,14 @@ class Part:
         shown: Its data; the template sees it under this name.
         markdown: Its lines in Markdown.
         data: What its script needs, found in `report.data` under the section's name.
+        anchors: Key of each mix whose trials it lists -> where they stand in the page.
     """
 
     name: str
     shown: object
     markdown: tuple[str, ...]
     data: Mapping[str, object] = field(default_factory=dict)
+    anchors: Mapping[str, str] = field(default_factory=dict)
 
 
 class Makes(Protocol):
@@ -56,6 +58,10 @@ def _none(_: object) -> Mapping[str, object]:
     return {}
 
 
+def _nowhere(_: object) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Section(Generic[T]):
     """A section of the report: one file in this folder, one template, one line in `contents`.
@@ -65,16 +71,19 @@ class Section(Generic[T]):
         collect: Its data; None where there is nothing to say.
         markdown: The same in Markdown, line by line, heading included.
         data: What its script needs.
+        anchors: Key of each mix whose trials it lists -> where they stand in the page.
     """
 
     name: str
     collect: Callable[[Given], T | None]
     markdown: Callable[[T], list[str]]
     data: Callable[[T], Mapping[str, object]] = _none
+    anchors: Callable[[T], Mapping[str, str]] = _nowhere
 
     def part(self, given: Given) -> Part | None:
         """The section of this run, or None where it has nothing to say."""
         shown = self.collect(given)
         if shown is None:
             return None
-        return Part(self.name, shown, tuple(self.markdown(shown)), self.data(shown))
+        lines = tuple(self.markdown(shown))
+        return Part(self.name, shown, lines, self.data(shown), self.anchors(shown))

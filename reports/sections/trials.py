@@ -72,10 +72,6 @@ class Trials:
     groups: tuple[Group, ...]
     left_out: int
 
-    def anchors(self) -> dict[str, str]:
-        """Key of each mix whose trials are listed -> where they stand in the page."""
-        return {group.mix: f"trials-{group.mix}" for group in self.groups}
-
 
 def trials(found: Found, most: int = MOST) -> Trials | None:
     """Every trial, or with many of them those of the front and of the best mixes; None without any.
@@ -182,4 +178,9 @@ def _collect(given: Given) -> Trials | None:
     return trials(given.found, MOST if few else SEEN)
 
 
-SECTION = Section("trials", _collect, markdown)
+def anchors(shown: Trials) -> dict[str, str]:
+    """Key of each mix whose trials are listed -> where they stand in the page."""
+    return {group.mix: f"trials-{group.mix}" for group in shown.groups}
+
+
+SECTION = Section("trials", _collect, markdown, anchors=anchors)
