@@ -32,8 +32,8 @@ from ablate.composition.model import LatencyModel
 from ablate.composition.skeletons import chosen_by, skeletons
 from ablate.composition.storage import agreement_json
 from ablate.composition.tables import Grid
-from ablate.mix import Profile
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.machine import describe, load
 from ablate.profiling.memory import forecast_inference
 from ablate.profiling.modes import Mode

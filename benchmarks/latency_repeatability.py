@@ -26,7 +26,8 @@ from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.profiling.machine import describe, load
 from ablate.study import Study, load_study
 from benchmarks.repeatability import (

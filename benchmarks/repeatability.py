@@ -19,8 +19,9 @@ from torch import nn
 from ablate.costs.sitting import time_together
 from ablate.engines.job import Done, Failed, Job, Reporter
 from ablate.engines.local import run_jobs
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import REFERENCE, LatencySample, summarise
 from ablate.profiling.ranks import compare_samples

@@ -15,8 +15,8 @@ from ablate.composition.fitting import Terms, agreement, fit, kendall
 from ablate.composition.parts import Part, frame_of, holding, parts_of
 from ablate.composition.skeletons import CompositionError, chosen_by, skeletons
 from ablate.composition.tables import Grid, Quantity, Table
-from ablate.mix import Profile
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.profiling.memory import forecast_inference
 from ablate.study import Study, load_study

@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from ablate.costs.counts import BESIDE, cost_metrics, count_mix
-from ablate.mix import Choice, Mix, Network, Profile, Task, Training
+from ablate.mix import Choice, Mix, Network, Task, Training
+from ablate.profile import Profile
 from reports.record import Measurement
 from tests.test_network import stage, unet
 

@@ -31,7 +31,8 @@ from ablate.crossover.grid import (
 )
 from ablate.crossover.timing import Rehearsed, forecast_seconds
 from ablate.crossover.words import growth_words, heading, laws, sentences, table
-from ablate.mix import Choice, Profile
+from ablate.mix import Choice
+from ablate.profile import Profile
 from ablate.profiling.samples import LatencySample
 from blocks import UnknownName
 from reports.crossing.reading import read_crossings

@@ -22,7 +22,8 @@ from ablate.costs.energy_sitting import (
 )
 from ablate.engines.job import Failed, Job
 from ablate.events import Warned
-from ablate.mix import Choice, Mix, Profile, Task, Training
+from ablate.mix import Choice, Mix, Task, Training
+from ablate.profile import Profile
 from ablate.profiling import energy
 from ablate.profiling.conditions import watcher
 from ablate.profiling.energy import Energy, Meter

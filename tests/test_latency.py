@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling import timing
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.latency import (

@@ -9,7 +9,8 @@ import pytest
 
 from ablate.costs.counts import cost_metrics
 from ablate.costs.latency_rows import latency_rows
-from ablate.mix import Choice, Mix, Profile, Task
+from ablate.mix import Choice, Mix, Task
+from ablate.profile import Profile
 from ablate.profiling.latency import REFERENCE, FirstCall, LatencySample, Mode, RoundConditions
 from reports.record import Measurement, Note, Sample
 from tests.test_latency import samples_of

@@ -7,8 +7,9 @@ import torch
 
 from ablate.costs import memory_rows
 from ablate.costs.memory_rows import flag_words, memory_metrics, resident_rows
-from ablate.mix import Choice, Mix, Profile, Task, Training
+from ablate.mix import Choice, Mix, Task, Training
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.device_memory import DeviceMemory, OutOfMemory
 from ablate.profiling.memory import forecast_inference, forecast_training
 from ablate.profiling.nvml import Absent

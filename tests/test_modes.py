@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.sitting import sitting_name, time_together
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling import modes
 from ablate.profiling.latency import LatencyError, forecast_seconds, measure_networks, protocol
 from ablate.profiling.modes import Mode, modes_of, numbers_as, prepare, split, unavailable

@@ -20,7 +20,8 @@ from ablate.costs.placing import (
     table,
 )
 from ablate.engines.job import Failed
-from ablate.mix import Choice, Mix, Network, Profile, Stage, Task
+from ablate.mix import Choice, Mix, Network, Stage, Task
+from ablate.profile import Profile
 from ablate.profiling.nvml import Absent
 from ablate.profiling.roofline import NETWORK, StagePlacement
 from ablate.profiling.roofs import Work, place

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.mix import Profile
 from ablate.network import build
 from ablate.pricing import price as pricing
 from ablate.pricing import profiled
@@ -21,6 +20,7 @@ from ablate.pricing.plain import as_json
 from ablate.pricing.profiled import PriceError, Profiled, asked_profile
 from ablate.pricing.timing import Timing
 from ablate.pricing.timing_words import check_lines, timing_lines
+from ablate.profile import Profile
 from ablate.profiling.crosscheck import CrossCheck, Disagreement
 from ablate.profiling.flops import count_parameters
 from ablate.profiling.latency import FirstCall, LatencySummary

@@ -20,7 +20,8 @@ from ablate.costs.resident import (
 )
 from ablate.engines.job import Failed
 from ablate.events import PhaseBegan, PhaseStep
-from ablate.mix import Choice, Mix, Profile, Task, Training
+from ablate.mix import Choice, Mix, Task, Training
+from ablate.profile import Profile
 from ablate.profiling import resident
 from ablate.profiling.allocator import returning_allocator
 from ablate.profiling.resident import resident_inference, resident_training

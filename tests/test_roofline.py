@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from ablate.mix import Choice, Network, Profile, Stage
+from ablate.mix import Choice, Network, Stage
 from ablate.network import build, stages_of
+from ablate.profile import Profile
 from ablate.profiling._launches import Launches
 from ablate.profiling.ledger import ledger
 from ablate.profiling.memory import StorageTracker

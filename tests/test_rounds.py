@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.rounds import LatencyError, Rounds, run_rounds, time_calls
 from ablate.profiling.samples import settled
 from ablate.profiling.timing import Timed

@@ -16,7 +16,8 @@ import ablate.runs.searching
 from ablate.engines.job import Done, Event, Failed, Job, Kind, Message, Waits
 from ablate.events import Warned
 from ablate.folder import RunFolder
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
+from ablate.profile import Profile
 from ablate.runs.context import Context
 from ablate.runs.identity import Sources
 from ablate.runs.opening import marks_of, open_record

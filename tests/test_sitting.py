@@ -8,7 +8,7 @@ import pytest
 
 from ablate.costs.sitting import LatencyJob, Timed, called, time_together
 from ablate.engines.job import Done, Event, Failed, Job, Message
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.latency import FirstCall, LatencySample, Mode, RoundConditions
 
 

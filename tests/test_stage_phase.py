@@ -14,7 +14,8 @@ from ablate.costs.phase import Phase
 from ablate.costs.placing import BOUND, PlacingError, Roofline
 from ablate.costs.sitting import Timed
 from ablate.events import PhaseBegan, PhaseStep, Warned
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.profiling.nvml import Absent
 from ablate.runs.context import Context
 from ablate.runs.timing import time_run

@@ -17,8 +17,9 @@ from torch import nn
 from ablate.composition.parts import By, Part, stage_parts
 from ablate.composition.skeletons import Fillings, Skeleton
 from ablate.composition.tables import Quantity, Table, table
-from ablate.mix import Choice, Network, Profile, Stage
+from ablate.mix import Choice, Network, Stage
 from ablate.network import build, stages_of
+from ablate.profile import Profile
 from ablate.profiling.ledger import REST, ledger
 from ablate.profiling.memory import forecast_inference
 from ablate.study import Study

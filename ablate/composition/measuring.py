@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from ablate.composition.parts import Part
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.mix import Network, Profile
+from ablate.mix import Network
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
 from ablate.profiling.inputs import cast, noise, placed

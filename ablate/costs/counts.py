@@ -9,8 +9,9 @@ from ablate.costs.energy_rows import energy_metrics
 from ablate.costs.latency_rows import latency_metrics
 from ablate.costs.memory_rows import memory_metrics, memory_rows
 from ablate.costs.placing import roofline_metrics
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.flops import MAC_CLASSES, count_parameters
 from ablate.profiling.ledger import Cost, ledger
 from ablate.profiling.rounds import one_line

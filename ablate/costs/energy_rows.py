@@ -9,7 +9,8 @@ import torch
 
 from ablate.costs.energy_sitting import Energies
 from ablate.costs.latency_rows import MACHINE, mode_name
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.profiling import energy
 from ablate.profiling.energy import Energy
 from ablate.profiling.latency import REFERENCE, Mode, modes_of

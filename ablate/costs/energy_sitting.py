@@ -9,8 +9,9 @@ import torch
 
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling._energy_windows import SECONDS, SETTLE
 from ablate.profiling.energy import Energy, energies, meter_for
 from ablate.profiling.latency import Mode, modes_of, ready_networks

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.profiling import latency
 from ablate.profiling.conditions import MEANINGS
 from ablate.profiling.latency import (

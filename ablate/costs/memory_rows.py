@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ablate.costs.latency_rows import mode_name
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.profiling.device_memory import DeviceMemory, measure_inference, measure_training
 from ablate.profiling.memory import (
     MemoryProfile,

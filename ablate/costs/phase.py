@@ -8,7 +8,8 @@ from functools import cached_property
 
 from ablate.costs.sitting import sitting_name
 from ablate.events import Listener
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from reports.record import Record
 
 

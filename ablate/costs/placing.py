@@ -10,8 +10,9 @@ import torch
 
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.mix import Mix, Precision, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.network import build
+from ablate.profile import Precision, Profile
 from ablate.profiling import ceilings as roofs
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.ceilings import Ceilings, measure_ceilings

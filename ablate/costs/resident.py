@@ -12,8 +12,9 @@ from ablate.costs.phase import Phase
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
 from ablate.events import PhaseBegan, PhaseStep
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.resident import (
     Allocator,
     Resident,

@@ -13,8 +13,9 @@ import torch
 
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.mix import Mix, Profile, mix_from_json
+from ablate.mix import Mix, mix_from_json
 from ablate.network import build
+from ablate.profile import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
 from ablate.profiling.latency import (

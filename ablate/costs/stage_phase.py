@@ -17,7 +17,7 @@ from ablate.costs.placing import (
     roofline_rows,
 )
 from ablate.events import PhaseBegan, PhaseStep, Warned
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.ceilings import ROUNDS as CEILING_ROUNDS
 from ablate.profiling.latency import forecast_seconds as forecast_rounds
 from ablate.profiling.modes import Mode

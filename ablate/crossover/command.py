@@ -29,8 +29,8 @@ from ablate.crossover.grid import (
 from ablate.crossover.timing import Rehearsed, forecast_seconds, rehearse, time_cases
 from ablate.crossover.words import Row, heading, laws, sentences, table
 from ablate.events import phases
-from ablate.mix import Profile
 from ablate.plugins import load_plugins
+from ablate.profile import Profile
 from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable

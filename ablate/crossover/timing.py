@@ -12,7 +12,7 @@ import blocks
 from ablate.crossover.grid import Case, CrossoverError
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.conditions import watcher
 from ablate.profiling.inputs import layout, placed

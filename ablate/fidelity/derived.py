@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ablate.folder import RunError
-from ablate.mix import Choice, Profile, Training
+from ablate.mix import Choice, Training
+from ablate.profile import Profile
 from ablate.searches import Point
 from ablate.searches.schedule import Schedule
 from ablate.searches.stopping import Stop

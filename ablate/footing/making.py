@@ -17,7 +17,7 @@ from ablate.footing.prices import Counted, Measure, Side
 from ablate.footing.solving import Fillings, Pricing, Solver
 from ablate.footing.sums import CountedSums, Sums
 from ablate.footing.timed import TimedSums
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.profiling.modes import modes_of
 

@@ -15,7 +15,6 @@ from ablate.console.tables import make_table
 from ablate.console.words import duration
 from ablate.costs import placing
 from ablate.events import phases
-from ablate.mix import Profile
 from ablate.plugins import load_plugins
 from ablate.pricing import parts as price_parts
 from ablate.pricing import profiled, timing_words
@@ -25,6 +24,7 @@ from ablate.pricing.price import Price, TrainingPrice, price, price_training
 from ablate.pricing.profiled import PriceError, Profiled, Shape
 from ablate.pricing.timing import How, Timing, forecast_timing, time_alone
 from ablate.pricing.words import Row
+from ablate.profile import Profile
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
 from ablate.profiling.nvml import Absent

@@ -12,8 +12,9 @@ from torch import nn
 
 from ablate.foreign import networks as foreign_network
 from ablate.foreign.networks import Foreign
-from ablate.mix import Choice, Mix, Network, Precision, Profile, Run, Task
+from ablate.mix import Choice, Mix, Network, Task
 from ablate.network import build
+from ablate.profile import Precision, Profile, Run
 from ablate.study import Study, load_study
 from blocks import nearest
 

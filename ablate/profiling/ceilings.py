@@ -14,7 +14,7 @@ from typing import Final
 
 import torch
 
-from ablate.mix import Precision
+from ablate.profile import Precision
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.inputs import HALVES
 from ablate.profiling.modes import numbers_as

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.allocator import steady_allocator
 from ablate.profiling.inputs import noise, placed
 from ablate.profiling.latency_protocol import forecast_seconds, protocol

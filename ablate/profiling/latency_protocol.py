@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.levelling import PROBE_SECONDS
 from ablate.profiling.modes import Mode, modes_of, split
 from ablate.profiling.timing import CpuTimer, CudaTimer

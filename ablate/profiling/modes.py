@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ablate.mix import Precision, Profile, Run
+from ablate.profile import Precision, Profile, Run
 from ablate.profiling.inputs import HALVES
 from ablate.profiling.timing import Call
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ablate.mix import Precision, Profile
+from ablate.profile import Precision, Profile
 from ablate.profiling._launches import Launches
 from ablate.profiling._step import state
 from ablate.profiling.ceilings import Ceilings, measure_ceilings

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ablate.mix import Precision
+from ablate.profile import Precision
 from ablate.profiling.ceilings import Ceilings
 
 Label = Literal["memory-bound", "compute-bound", "launch-bound"]

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar
 import numpy as np
 import torch
 
-from ablate.mix import Profile
+from ablate.profile import Profile
 from ablate.profiling.conditions import disturbed, usual
 from ablate.profiling.levelling import speed_probe
 from ablate.profiling.samples import LatencySample, settled

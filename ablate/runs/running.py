@@ -20,7 +20,8 @@ from ablate.engines.local import LocalEngine
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
-from ablate.mix import Choice, Profile
+from ablate.mix import Choice
+from ablate.profile import Profile
 from ablate.profiling.machine import commit, cores
 from ablate.runs.context import SAVE_EVERY, SOURCES, TRAINING_CODE, Context
 from ablate.runs.identity import Sources

@@ -7,7 +7,8 @@ from typing import Any
 
 from ablate.footing import Footing
 from ablate.metrics import metrics
-from ablate.mix import Evaluation, Profile, Training
+from ablate.mix import Evaluation, Training
+from ablate.profile import Profile
 from ablate.searches import strategies
 from ablate.searches.schedule import Schedule
 from ablate.searches.stopping import Stop

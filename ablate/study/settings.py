@@ -8,7 +8,8 @@ from typing import Any
 
 from ablate.constraints import Constraint, read_constraint
 from ablate.metrics import metrics
-from ablate.mix import Choice, Evaluation, Profile
+from ablate.mix import Choice, Evaluation
+from ablate.profile import Profile
 from ablate.searches import strategies
 from ablate.study.alternatives import Reader
 from ablate.study.lines import Path

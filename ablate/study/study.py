@@ -14,7 +14,8 @@ from ablate.constraints import Constraint
 from ablate.footing import Footing, FootingError, Solved, Solver, network_of
 from ablate.footing.making import solver_for
 from ablate.metrics import metrics
-from ablate.mix import Choice, Evaluation, Mix, Network, Profile
+from ablate.mix import Choice, Evaluation, Mix, Network
+from ablate.profile import Profile
 from ablate.searches import Goal, Point
 from ablate.searches.schedule import Schedule
 from ablate.searches.stopping import Stop

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import combinations
 
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
+from ablate.profile import Profile
 from ablate.study import load_study
 from benchmarks import latency_repeatability
 from benchmarks.gpu_sections.section import Json, Section, Setting

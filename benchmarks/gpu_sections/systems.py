@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from ablate.mix import Mix, Profile
+from ablate.mix import Mix
 from ablate.network import build
 from ablate.pricing.timing import time_alone
+from ablate.profile import Profile
 from ablate.profiling.device_memory import OutOfMemory, measure_inference
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.profiling.modes import Mode
