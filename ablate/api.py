@@ -9,6 +9,7 @@ from ablate.events import Listener, silence
 from ablate.plugins import load_plugins
 from ablate.results import Run, load_model
 from ablate.runs import running
+from ablate.runs.workplace import Workers
 from ablate.study import Study, StudyError, load_study
 
 __all__ = ["Run", "StudyError", "load_model", "load_plugins", "load_study", "run"]
@@ -18,7 +19,7 @@ def run(
     study: Study,
     folder: Path | str | None = None,
     *,
-    workers: running.Workers = "auto",
+    workers: Workers = "auto",
     device: str = "auto",
     plugins: Sequence[str] = (),
     listener: Listener = silence,

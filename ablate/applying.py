@@ -14,7 +14,7 @@ from ablate.folder import RunError
 from ablate.mix import Choice, Evaluation
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
-from ablate.runs.running import require_device
+from ablate.runs.workplace import require_device
 from ablate.tasks.data import DataError, clean_photos, paired_photos
 from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at

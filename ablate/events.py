@@ -131,3 +131,15 @@ def phases(listener: Listener) -> Callable[[str, int, int], None]:
         listener(PhaseStep(phase, done, total))
 
     return report
+
+
+def warnings(listener: Listener) -> Callable[[str], None]:
+    """What is said, as events; each line once, however often it is said."""
+    said = set[str]()
+
+    def told(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            listener(Warned(text))
+
+    return told

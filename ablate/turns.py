@@ -13,11 +13,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Final, Literal
 
-from ablate.events import Listener, Warned
 from ablate.profiling.nvml import identity_of
 
 Use = Literal["timing", "training"]
@@ -36,23 +34,6 @@ def gpu_of(device: str) -> str:
         return ""
     name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
     return identity_of(name)
-
-
-def alone(device: str, listener: Listener) -> AbstractContextManager[None]:
-    """The GPU for whatever is timed; the listener is told once what it waits for.
-
-    Args:
-        device: Of the run: cpu or cuda.
-        listener: Of the run.
-    """
-    said = set[str]()
-
-    def told(text: str) -> None:
-        if text not in said:
-            said.add(text)
-            listener(Warned(text))
-
-    return turn(gpu_of(device), told)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,8 @@ from ablate.mix import Choice, Network
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import LatencySample
 from ablate.profiling.modes import Mode
-from ablate.runs.running import fingerprint, run
+from ablate.runs.marks import fingerprint
+from ablate.runs.running import run
 from ablate.searches import propose
 from ablate.study import Study, load_study
 from ablate.widths import with_widths

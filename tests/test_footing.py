@@ -30,7 +30,7 @@ from ablate.footing.sums import CountedSums
 from ablate.mix import Choice, Mix
 from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters
-from ablate.runs.running import fingerprint
+from ablate.runs.marks import fingerprint
 from ablate.searches import propose
 from ablate.study import Study, StudyError, load_study
 from ablate.widths import canonical_widths, with_widths

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ablate.mix import Mix, Training, mix_from_json
+from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.rehearsing import trial_seconds
-from ablate.runs.running import keep, prepare_data
 from ablate.study import StudyError, load_study
 from ablate.training.loop import Progress
 from ablate.training.probe import (

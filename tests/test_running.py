@@ -18,8 +18,9 @@ import ablate
 from ablate.applying import restore_files, score_images
 from ablate.events import Began, Ended, TrialEnded, Warned
 from ablate.folder import RunError
+from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.runner import Runner
-from ablate.runs.running import keep, prepare_data, run
+from ablate.runs.running import run
 from ablate.study import load_study, shipped_studies
 from ablate.tasks.data import DataError, Dataset
 from reports.record import Record

@@ -20,7 +20,8 @@ from ablate.mix import Mix, mix_from_json
 from ablate.profile import Profile
 from ablate.runs.context import Context
 from ablate.runs.identity import Sources
-from ablate.runs.opening import marks_of, open_record
+from ablate.runs.marks import marks_of
+from ablate.runs.opening import open_record
 from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.runner import Runner
 from ablate.runs.seeing import Costs, Sight, measured

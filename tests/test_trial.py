@@ -15,7 +15,7 @@ import torch
 from ablate.engines.job import Stopped, Waits
 from ablate.engines.kinds import kind_of
 from ablate.mix import Choice, mix_from_json
-from ablate.runs.running import keep, prepare_data
+from ablate.runs.preparing import keep, prepare_data
 from ablate.study import load_study
 from ablate.training.checkpoint import load_state, save_state
 from ablate.training.progress import Progress

@@ -15,8 +15,8 @@ import pytest
 
 import ablate.turns
 from ablate.engines.job import Stopped
-from ablate.events import Event, Warned
-from ablate.turns import TICK, Use, alone, gpu_of, turn
+from ablate.events import Event, Warned, warnings
+from ablate.turns import TICK, Use, gpu_of, turn
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -145,7 +145,6 @@ def stop(words: str) -> None:
 def test_whoever_times_is_told_once_what_it_waits_for(
     holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ablate.turns, "gpu_of", lambda device: "7")
     monkeypatch.setattr(ablate.turns, "AGAIN", 0.0)
     heard, enough = list[Event](), 5
     tries = iter(range(enough))
@@ -155,7 +154,7 @@ def test_whoever_times_is_told_once_what_it_waits_for(
             raise Stopped
 
     monkeypatch.setattr(ablate.turns.time, "sleep", sleep)
-    with pytest.raises(Stopped), alone("cuda", heard.append):
+    with pytest.raises(Stopped), turn("7", warnings(heard.append)):
         pytest.fail("it has the GPU")
     said = f"process {holder.pid} times on GPU 7; this timing waits until that is done"
     assert heard == [Warned(said)]

@@ -12,7 +12,7 @@ import pandas as pd
 from ablate.folder import RunError, RunFolder
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.differing import change_words, changes
-from ablate.runs.opening import MARKS
+from ablate.runs.marks import MARKS
 from ablate.runs.remade import training_codes
 from reports.record import Reading
 

@@ -72,12 +72,13 @@ def carry_out(options: argparse.Namespace, console: Console) -> None:
     from ablate.folder import RunError
     from ablate.plugins import load_plugins
     from ablate.runs import running
+    from ablate.runs.workplace import choose_device
     from ablate.study import load_study
 
     plugins = load_plugins(options.plugin)
     study = load_study(options.study)
     devices = devices_for(options.devices)  # before anything looks at a GPU
-    device = running.choose_device(study.profile, options.device)
+    device = choose_device(study.profile, options.device)
     if devices and device != "cuda":
         raise RunError(f"--devices {options.devices}: this run is on the {device}, not on GPUs")
     share = Share.read(options.shard) if options.shard else None
@@ -107,7 +108,7 @@ def _engine(
     """What runs the trials, and how many at a time."""
     from ablate.console.numbers import workers_of
     from ablate.engines.asked import engine_of, slots_of
-    from ablate.runs.running import worker_count
+    from ablate.runs.workplace import worker_count
 
     engine = engine_of(options, device, devices, lambda text: listener(Warned(text)))
     with contextlib.closing(engine):

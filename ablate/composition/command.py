@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ablate.console.numbers import whole
-from ablate.console.speaking import listening, say
 from ablate.composition import words
 from ablate.composition.forecasting import forecast
 from ablate.composition.making import make_model, survey
@@ -23,14 +21,17 @@ from ablate.composition.predicting import latency_quantity
 from ablate.composition.skeletons import skeletons
 from ablate.composition.storage import ModelError, agreement_json, file_name, save
 from ablate.composition.tables import Grid
+from ablate.console.numbers import whole
+from ablate.console.speaking import listening, say
 from ablate.constraints import Size
-from ablate.events import phases
+from ablate.events import phases, warnings
 from ablate.folder import RunError
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
-from ablate.runs.running import choose_device
+from ablate.runs.workplace import choose_device
 from ablate.study import Study
 from ablate.study.loading import load_study_to_time
+from ablate.turns import gpu_of, turn
 
 
 def latency_model(options: argparse.Namespace, console: Console) -> None:
@@ -50,7 +51,7 @@ def latency_model(options: argparse.Namespace, console: Console) -> None:
     folder.mkdir(parents=True, exist_ok=True)  # now, so that nothing is timed in vain
     if not options.json:
         say(console, words.begun(surveyed, forecast(surveyed, given)))
-    with listening(options, console) as listener:
+    with listening(options, console) as listener, turn(gpu_of(given.device), warnings(listener)):
         report = phases(listener)
         model = make_model(
             study, surveyed, given, lambda done, total: report("latency", done, total)

@@ -28,14 +28,15 @@ from ablate.crossover.grid import (
 )
 from ablate.crossover.timing import Rehearsed, forecast_seconds, rehearse, time_cases
 from ablate.crossover.words import Row, heading, laws, sentences, table
-from ablate.events import phases
+from ablate.events import phases, warnings
 from ablate.plugins import load_plugins
 from ablate.profile import Profile
 from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.profiling.samples import LatencySample
-from ablate.runs.running import choose_device
+from ablate.runs.workplace import choose_device
+from ablate.turns import gpu_of, turn
 from blocks.scan import backend_for
 
 WHAT: Mapping[Quantity, str] = {
@@ -120,7 +121,10 @@ class Sittings:
             mend = "--rounds N or fewer sizes take less, Ctrl-C stops it"
             about = f"timing {len(able)} cases takes about {duration(seconds)} (forecast)"
             say(console, f"{about}; {mend}")
-        with listening(options, console) as listener:
+        with (
+            listening(options, console) as listener,
+            turn(gpu_of(self._device), warnings(listener)),
+        ):
             self.samples.append(time_cases(able, **self._how, report=phases(listener)))
 
 

@@ -16,6 +16,7 @@ from ablate.runs import running
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.identity import Sources
 from ablate.runs.preparing import prepare_data
+from ablate.runs.workplace import Workers
 from ablate.searches import Point
 from ablate.study import Study
 from ablate.tasks.data import DataError
@@ -102,7 +103,7 @@ def prepare(
 def carry_out(
     check: Check,
     *,
-    workers: running.Workers = "auto",
+    workers: Workers = "auto",
     device: str = "auto",
     plugins: Sequence[str] = (),
     listener: Listener = silence,

@@ -16,7 +16,8 @@ from ablate.events import phases
 from ablate.planning.words import plan_lines, plan_table
 from ablate.plugins import load_plugins
 from ablate.runs.plan import make_plan
-from ablate.runs.running import choose_device, prepare_data, worker_count
+from ablate.runs.preparing import prepare_data
+from ablate.runs.workplace import choose_device, worker_count
 from ablate.study import load_study
 
 

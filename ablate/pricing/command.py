@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from ablate.console.speaking import listening, say
 from ablate.console.tables import make_table
 from ablate.console.words import duration
 from ablate.costs import placing
-from ablate.events import phases
+from ablate.events import phases, warnings
 from ablate.plugins import load_plugins
 from ablate.pricing import parts as price_parts
 from ablate.pricing import profiled, timing_words
@@ -28,7 +29,8 @@ from ablate.profile import Profile
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
 from ablate.profiling.nvml import Absent
-from ablate.runs.running import choose_device
+from ablate.runs.workplace import choose_device
+from ablate.turns import gpu_of, turn
 
 SMALL = 64  # side of the image of a second count, in pixels
 
@@ -143,8 +145,7 @@ def _time(asked: _Asked) -> tuple[tuple[Timing, ...], dict[str, str]]:
     timings, failures = list[Timing](), dict[str, PriceError]()
     for mode in modes_of(how["profile"]):
         try:
-            with listening(asked.options, asked.console) as listener:
-                told = phases(listener)
+            with _alone(asked) as told:
                 timing = time_alone(
                     mix, asked.shape, **how, plugins=asked.plugins, mode=mode, report=told
                 )
@@ -160,6 +161,17 @@ def _time(asked: _Asked) -> tuple[tuple[Timing, ...], dict[str, str]]:
     return tuple(timings), reasons
 
 
+@contextlib.contextmanager
+def _alone(asked: _Asked) -> Iterator[Callable[[str, int, int], None]]:
+    """The GPU for this network alone, and who is told how far its timing is."""
+    device = asked.how["device"]
+    with (
+        listening(asked.options, asked.console) as listener,
+        turn(gpu_of(device), warnings(listener)),
+    ):
+        yield phases(listener)
+
+
 def _place(asked: _Asked) -> placing.Roofline:
     """Put the network's stages under the roofs of the machine; what it takes is said first."""
     mix = asked.subject.mix
@@ -169,8 +181,7 @@ def _place(asked: _Asked) -> placing.Roofline:
     )
     about = f"placing its stages takes about {duration(seconds)} (forecast)"
     asked.tell(f"{about}; --rounds N takes less")
-    with listening(asked.options, asked.console) as listener:
-        told = phases(listener)
+    with _alone(asked) as told:
         found = placing.place_stages(
             [mix],
             asked.shape,

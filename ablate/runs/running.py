@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import torch
 
@@ -21,19 +21,18 @@ from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
 from ablate.mix import Choice
-from ablate.profile import Profile
-from ablate.profiling.machine import commit, cores
+from ablate.profiling.machine import commit
 from ablate.runs.context import SAVE_EVERY, SOURCES, TRAINING_CODE, Context
 from ablate.runs.identity import Sources
 from ablate.runs.importing import ROOT
 from ablate.runs.interrupting import Stop
+from ablate.runs.marks import marks_of
 from ablate.runs.mending import mend
-from ablate.runs.opening import beside, marks_of, open_record
-from ablate.runs.opening import fingerprint as fingerprint
-from ablate.runs.preparing import keep as keep
-from ablate.runs.preparing import prepare_data as prepare_data
+from ablate.runs.opening import beside, open_record
+from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.reuse import Library
 from ablate.runs.runner import Runner
+from ablate.runs.workplace import Workers, choose_device, worker_count
 from ablate.study import Study
 from ablate.tasks.data import Dataset
 from ablate.watching.keeper import kept_status
@@ -42,8 +41,6 @@ from reports.build import write_report
 from reports.numbers.results import read
 from reports.record import Record
 
-Workers = int | Literal["auto"]
-SHARING: Final = 4  # trials on a GPU at a time, at most, where nobody said how many
 ENDING: Final = (
     "ending: trials in progress finish their step and keep their state; a second time ends at once"
 )
@@ -222,41 +219,3 @@ def _report(place: RunFolder) -> Path:
             f"{place.path}: the report could not be written ({reason}); everything measured is in "
             f"record.sqlite; try again: ablate report {place.path}"
         ) from error
-
-
-def choose_device(profile: Profile, asked: str) -> str:
-    """The device that was asked for, else what the profile says, else CUDA where there is one.
-
-    Raises:
-        RunError: CUDA was asked for and is not there.
-    """
-    device = profile.device if asked == "auto" else asked
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    require_device(device)
-    return device
-
-
-def require_device(device: str) -> None:
-    """See that a device is there.
-
-    Raises:
-        RunError: CUDA was asked for and is not there.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RunError("device: cuda was asked for, but torch sees no CUDA device; use cpu")
-
-
-def worker_count(workers: Workers, device: str, devices: int = 0) -> int:
-    """How many trials run at a time: on a CPU each has one thread.
-
-    Args:
-        workers: What was asked for.
-        device: Of the run. On CUDA one trial has the device, unless they are to share.
-        devices: GPUs that trials share as far as memory goes.
-    """
-    if workers != "auto":
-        return workers
-    if device == "cuda":
-        return min(cores(), SHARING * devices) if devices else 1
-    return max(1, cores())

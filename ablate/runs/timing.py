@@ -14,12 +14,12 @@ from ablate.costs.phase import Phase
 from ablate.costs.resident import measure_residents
 from ablate.costs.sitting import called, sitting_name, time_together
 from ablate.costs.stage_phase import place_run
-from ablate.events import PhaseBegan, PhaseStep, Warned
+from ablate.events import PhaseBegan, PhaseStep, Warned, warnings
 from ablate.mix import Mix
 from ablate.profiling.latency import Mode, modes_of, split
 from ablate.profiling.machine import load
 from ablate.runs.context import Context
-from ablate.turns import alone
+from ablate.turns import gpu_of, turn
 
 
 def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, str]) -> None:
@@ -50,7 +50,11 @@ def time_run(context: Context, mixes: Mapping[str, Mix], labels: Mapping[str, st
         plugins=context.plugins,
         listener=context.listener,
     )
-    with alone(device, context.listener) if profile.energy or profile.stages else nullcontext():
+    with (
+        turn(gpu_of(device), warnings(context.listener))
+        if profile.energy or profile.stages
+        else nullcontext()
+    ):
         for measure in (count_energies, measure_residents, place_run):
             measure(phase)
 
@@ -90,7 +94,7 @@ def _time(
     """One sitting at one size; what cannot be timed is named and the others are kept."""
     profile, listener = context.study.profile, context.listener
     total = profile.processes * profile.rounds
-    with alone(context.device, listener):
+    with turn(gpu_of(context.device), warnings(listener)):
         listener(PhaseBegan("latency", total))
         timed = time_together(
             networks,

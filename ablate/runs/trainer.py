@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ablate.engines.job import Done, Failed, Interrupted, Job, Message, Waits
-from ablate.events import Began, TakenOver, TrialEnded, TrialStep, Warned
+from ablate.events import Began, TakenOver, TrialStep, Warned
 from ablate.faults import fault
 from ablate.folder import RunError
-from ablate.runs.context import SOURCES, Context, Trial
+from ablate.runs.context import Context, Trial
 from ablate.runs.differing import change_words
+from ablate.runs.ends import Attempt, Ends
 from ablate.runs.failures import Again, Failures, StudyStopped
 from ablate.runs.held_memory import memory_needs
 from ablate.runs.rehearsing import forecast_training
 from ablate.runs.remade import UNMIXED, remade
-from ablate.runs.rows import failed_row, trial_rows
-from ablate.runs.sealing import sealed
 from ablate.training.loop import Progress
-from ablate.trials.trial import TrialJob, TrialResult
-from reports.record import Measurement, Note, PartialRow
+from ablate.trials.trial import TrialJob
 
 FORECAST_FROM = 10  # trials
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A trial that is about to be trained, perhaps not for the first time."""
-
-    trial: Trial
-    micro: int = 0  # images that pass the network at a time; 0 for whole batches
 
 
 class Trainer:
@@ -40,8 +29,8 @@ class Trainer:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.failures = Failures()
+        self.ends = Ends(context, self.failures)
         self.stopped: StudyStopped | None = None
-        self.kept = set[str]()  # source files that the record knows
         self.waited = set[str]()  # trials that said so
 
     def train(self, trials: Sequence[Trial], workers: int, mixes: int) -> None:
@@ -113,7 +102,7 @@ class Trainer:
         there = {key for taken in found for key in taken.keys}
         for trial in trials:
             if trial.key in there:
-                self._keep_sources(trial)
+                self.ends.keep_sources(trial)
         return [trial for trial in trials if trial.key not in there]
 
     def _forecast(self, trials: Sequence[Trial], workers: int) -> float | None:
@@ -156,7 +145,7 @@ class Trainer:
         fault("run.heard")
         again = None
         if isinstance(event, Done):
-            self._settle(attempt, event)
+            self.ends.settle(attempt, event)
         else:
             again = self._failed(attempt, event)
         fault("run.settled")
@@ -196,42 +185,6 @@ class Trainer:
             self.waited.add(trial.row)
             self.context.listener(Warned(f"{trial.label}, seed {trial.seed}: {said.words}"))
 
-    def _settle(self, attempt: Attempt, event: Done) -> None:
-        """One transaction per trial: killed now, at most the trials in flight are lost."""
-        assert isinstance(event.result, TrialResult)
-        trial, result, record = attempt.trial, event.result, self.context.record
-        warning = result.facts.get("warning")
-        if warning:
-            self.context.listener(Warned(f"{trial.label}, seed {trial.seed}: {warning}"))
-        self._keep_sources(trial)
-        if result.status == "partial":
-            partial = PartialRow(
-                trial.row, trial.key, trial.mix.key, trial.seed, trial.until, result.seconds
-            )
-            values = [Measurement(trial.row, name, v) for name, v in result.values.items()]
-            notes = [Note(trial.row, "warning", warning)] if warning else []
-            record.add_partial(partial, values, notes)
-        else:
-            row, values, curve, pictures = trial_rows(
-                trial.key, trial.mix.key, trial.seed, result, self.context.device
-            )
-            row = replace(row, facts={**row.facts, **self._made(attempt)})
-            record.add_trial(sealed(row, values, curve), values, curve, pictures)
-            self.context.place.state(trial.key).unlink(missing_ok=True)
-        self.context.listener(_ended(trial, result))
-
-    def _keep_sources(self, trial: Trial) -> None:
-        """The files that a trial is made of, so that a change of them is found when it goes on.
-
-        Before its row: to know of a file too many does no harm.
-        """
-        context = self.context
-        files = context.sources.of(trial.mix)
-        if context.coded and not set(files) <= self.kept:
-            known = json.loads(context.record.facts().get(SOURCES, "{}"))
-            self.kept |= {*known, *files}
-            context.record.set_fact(SOURCES, json.dumps({**known, **files}))
-
     def _failed(self, attempt: Attempt, event: Failed) -> Again | None:
         """Record a failure for good, or say how to try again."""
         trial = attempt.trial
@@ -241,38 +194,8 @@ class Trainer:
             said = f"{trial.label}, seed {trial.seed}: {event.kind}: {event.reason}; {once_more}"
             self.context.listener(Warned(said))
             return again
-        row = failed_row(trial.key, trial.mix.key, trial.seed, event)
-        row = replace(row, facts={**row.facts, **self._made(attempt)})
-        self.context.record.add_trial(row)
-        self.context.listener(
-            TrialEnded(
-                trial.key,
-                trial.label,
-                trial.seed,
-                "failed",
-                event.reason,
-                None,
-                None,
-                event.seconds,
-                kind=event.kind,
-            )
-        )
+        self.ends.give_up(attempt, event)
         if stopped := self.failures.stop(event):
             self.stopped = self.stopped or stopped
             self.context.stop.ask()
         return None
-
-    def _made(self, attempt: Attempt) -> dict[str, str]:
-        """What a trial was made with, for its row."""
-        context, trial = self.context, attempt.trial
-        made = {**context.made, "code": context.sources.code_digest(trial.mix)}
-        failed = self.failures.attempts(trial.row)
-        return {**made, "failed_attempts": str(failed)} if failed else made
-
-
-def _ended(trial: Trial, result: TrialResult) -> TrialEnded:
-    psnr, before = result.values.get("psnr"), result.values.get("input_psnr")
-    gain = psnr - before if psnr is not None and before is not None else None
-    return TrialEnded(
-        trial.key, trial.label, trial.seed, result.status, result.reason, psnr, gain, result.seconds
-    )
