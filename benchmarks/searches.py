@@ -28,7 +28,7 @@ import optuna
 from ablate.mix import Choice
 from ablate.profiling.machine import describe
 from ablate.searches import Point, Seen, Space, propose
-from ablate.searches.conformance import Bare
+from ablate.searches.bare import Bare
 from ablate.searches.counting import different_mixes
 from ablate.study import Study, load_study
 from reports.analysis.statistics import t_quantile

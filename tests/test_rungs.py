@@ -11,8 +11,8 @@ import pytest
 
 from ablate.mix import Choice
 from ablate.searches import Goal, Point, Proposal, Seen, Space
+from ablate.searches.bare import Bare
 from ablate.searches.confirm import confirmations
-from ablate.searches.conformance import Bare
 from ablate.searches.dominance import beaten_by, goals_of, surely_beaten
 from ablate.searches.proposing import cut_short, proposals, search_on
 from ablate.searches.rungs import REPLICATED, REPLICATES, promotions, spread_at

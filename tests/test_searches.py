@@ -25,7 +25,8 @@ from ablate.searches import (
     propose,
     strategies,
 )
-from ablate.searches.conformance import RULES, Bare, breaches, search_through, trained
+from ablate.searches.bare import Bare
+from ablate.searches.conformance import RULES, breaches, search_through, trained
 from ablate.searches.counting import different_mixes
 from ablate.searches.drawing import PATIENCE, Fresh, drawn, neighbours, shuffled
 from ablate.study import Study, StudyError, load_study

@@ -11,7 +11,8 @@ import pytest
 
 from ablate.mix import Choice
 from ablate.searches import Constrained, Goal, Point, Seen, Space, propose
-from ablate.searches.conformance import Bare, search_through
+from ablate.searches.bare import Bare
+from ablate.searches.conformance import search_through
 from ablate.searches.weighing import weigh, weighed_words
 
 optuna = pytest.importorskip("optuna")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from ablate.searches.conformance import Bare
+from ablate.searches.bare import Bare
 from benchmarks.searches import SEARCHES, Table, compare, found_by, modelled
 
 

@@ -10,7 +10,7 @@ import pytest
 from ablate.mix import Choice
 from ablate.searches import Constrained, check_search, design_words, propose
 from ablate.searches.aliasing import alias_words, aliases, indistinct
-from ablate.searches.conformance import Bare
+from ablate.searches.bare import Bare
 from ablate.searches.factorial import design
 from ablate.searches.hadamard import ORDERS, hadamard
 from ablate.searches.optimal import efficiency, exchange, model_matrix
