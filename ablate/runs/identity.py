@@ -32,6 +32,7 @@ from blocks import Registry, blocks
 # What describes mixes and keeps names: its values stand in the key themselves.
 DESCRIBING: Final = (
     "ablate/mix.py",
+    "ablate/profile.py",
     "ablate/canonical.py",
     "blocks/_registry.py",
     "blocks/_register.py",
