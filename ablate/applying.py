@@ -15,10 +15,11 @@ from ablate.mix import Choice, Evaluation
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
 from ablate.runs.workplace import require_device
-from ablate.tasks.data import DataError, clean_photos, paired_photos
+from ablate.tasks.data import DataError, clean_photos
 from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at
 from ablate.tasks.images import ImageError, as_float, read_image
+from ablate.tasks.pairing import paired_photos
 from ablate.tasks.sampling import validation_pairs
 from ablate.tasks.scale import task_scale
 from ablate.trials.pictures import to_png
