@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from reports.answering.recommending import Costly, by_cost
-from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric
 from reports.numbers.objectives import weighed
@@ -56,13 +56,12 @@ def markdown(shown: Budgets) -> list[str]:
     lines = ["## The mix for each budget", ""]
     for each in (shown.first, *shown.others):
         heads = ("Budget", "Mix", each.quality, each.cost, *LAST)
-        lines.append("| " + " | ".join(map(escape, heads)) + " |")
-        lines.append("|---|---|---:|---:|---:|---:|---|")
+        rows = []
         for line in each.lines:
             name = f"{line.best.letter} {line.best.label}".strip()
             cells = (line.budget, name, line.quality, line.cost, line.behind, line.wins)
-            lines.append("| " + " | ".join(map(escape, [*cells, line.as_good])) + " |")
-        lines.append("")
+            rows.append(escaped([*cells, line.as_good]))
+        lines += [*pipe_table(escaped(heads), "llrrrrl", rows), ""]
     return lines
 
 

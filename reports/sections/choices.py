@@ -17,6 +17,7 @@ from reports.answering.caveats import caveats
 from reports.graphics.axes import Axis, axis
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.measured import finer, quality_values
@@ -187,21 +188,21 @@ def markdown(shown: Choices) -> list[str]:
     lines += ["![Mean effect of each choice](figures/effects.png)", ""]
     if not shown.axes:
         return [*lines, "Nothing to compare yet.", ""]
-    lines += ["| Choice | Level | " + " | ".join(map(escape, shown.headings)) + " |"]
-    lines += ["|---|---|" + "---:|" * len(shown.headings)]
-    for name, levels in shown.axes:
-        for level in levels:
-            cells = []
-            for lane in level.lanes:
-                doubt = "" if lane is None or lane.claimed else " (no difference claimed)"
-                cells.append("–" if lane is None else _in_words(lane) + doubt)
-            lines.append(f"| {escape(name)} | {escape(level.name)} | {' | '.join(cells)} |")
+    heads = escaped(["Choice", "Level", *shown.headings])
+    rows = [
+        [escape(name), escape(level.name), *map(_in_words, level.lanes)]
+        for name, levels in shown.axes
+        for level in levels
+    ]
+    lines += [*pipe_table(heads, "ll" + "r" * len(shown.headings), rows)]
     lines += ["", " ".join(filter(None, (*map(escape, shown.notes), shown.explanation))), ""]
     return [*lines, *source_lines(shown.sources)] if shown.sources else lines
 
 
-def _in_words(lane: Lane) -> str:
-    return f"{lane.text} ({lane.interval})" if lane.interval else lane.text
+def _in_words(lane: Lane | None) -> str:
+    if lane is None:
+        return "–"
+    return beside(lane.text, lane.interval) + ("" if lane.claimed else " (no difference claimed)")
 
 
 SECTION = Section("choices", collect, markdown)

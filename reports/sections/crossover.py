@@ -8,6 +8,7 @@ from reports.crossing.plots import Table, kinds, looks_of, plot
 from reports.crossing.reading import FILE, Crossing, CrossingError, Crossings, read_crossings
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.lines import Curve, Plot
+from reports.graphics.pipes import escaped, pipe_table
 from reports.sections.section import Given, Section
 
 UNITS = {"size": "px", "width": "channels", "batch": "images"}
@@ -84,9 +85,8 @@ def markdown(shown: Crossover) -> list[str]:
         return [*lines, escape(shown.problem), ""]
     lines += [*(f"- {escape(text)}" for text in shown.sentences), "", escape(shown.how), ""]
     for table in shown.tables:
-        lines += [escape(table.title), "", f"| {' | '.join(map(escape, table.heads))} |"]
-        lines += ["|---:" * len(table.heads) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in table.rows] + [""]
+        kinds = "r" * len(table.heads)
+        lines += [escape(table.title), "", *pipe_table(escaped(table.heads), kinds, table.rows), ""]
     return lines
 
 

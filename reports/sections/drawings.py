@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.answering.answer import quality_metric
-from reports.graphics.escaping import escape_markdown
 from reports.graphics.families import Look, looks
+from reports.graphics.pipes import escaped, pipe_table
 from reports.networks.compact import compact
 from reports.networks.drawing import drawing, needed_lines
 from reports.networks.drawn import Drawn
@@ -182,16 +182,15 @@ def _drawn(found: Found, mix: str, picture: Drawing, filled: Sequence[Filled]) -
 
 def markdown(shown: Drawings) -> list[str]:
     """A row for each stage of each network."""
-    lines = ["## The networks", ""]
     share = [f"Share of the {shown.basis}"] if shown.basis else []
-    lines.append("| " + " | ".join(["Mix", "Stage", "Blocks", *share]) + " |")
-    lines.append("|---|---|---|" + "---:|" * len(share))
+    rows = []
     for each in shown.drawn:
         name = f"{each.letter} {each.label}".strip()
         for box in each.picture.boxes:
             cells = [name, box.name, box.words, *([box.percent or "–"] if share else [])]
-            lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
-    return [*lines, ""]
+            rows.append(escaped(cells))
+    table = pipe_table(["Mix", "Stage", "Blocks", *share], "lll" + "r" * len(share), rows)
+    return ["## The networks", "", *table, ""]
 
 
 def data(shown: Drawings) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from reports.fidelity.shown import LongShown, long_shown
 from reports.fidelity.words import CAVEAT, interval, number, said
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.lines import Plot
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.units import ABSENT, Scale, percent
 from reports.sections.section import Given, Section
 
@@ -111,28 +112,27 @@ def markdown(shown: Fidelity) -> list[str]:
         heads = ["Step", *(f"tau, {band}" for band in shown.bands), "tau, other seed"]
         heads += [f"of the best {BEST}", f"lost, {shown.heading}", f"best {BEST} settled"]
         lines += [escape(" ".join([*shown.sentences, shown.caveat])), ""]
-        lines += [f"| {' | '.join(map(escape, heads))} |", "|---:" * len(heads) + "|"]
-        lines += [f"| {' | '.join(_cells(row))} |" for row in shown.rows] + [""]
+        lines += [*pipe_table(escaped(heads), "r" * len(heads), map(_cells, shown.rows)), ""]
     for one in shown.longer:
         lines += _longer_lines(one, shown.heading)
     return lines
 
 
 def _cells(row: Row) -> list[str]:
-    *taus, best = (f"{text} ({ends})" if ends else text for text, ends in (*row.taus, row.best))
+    *taus, best = (beside(text, ends) for text, ends in (*row.taus, row.best))
     return [row.place, *taus, row.other_seed, best, row.lost, row.settled]
 
 
 def _longer_lines(one: LongShown, heading: str) -> list[str]:
     lines = [escape(" ".join(one.sentences)), ""]
     lines += [*(f"- {escape(text)}" for text in one.reversed), ""] if one.reversed else []
-    lines += [f"| Mix | Short, {escape(heading)} | Rank | Long | Rank |"]
-    lines += ["|---|---:|---:|---:|---:|"]
+    rows = []
     for row in one.rows:
         short, long = (" ".join(part for part in pair if part) for pair in (row.short, row.long))
         name = escape(f"{row.letter} {row.label}".strip())
-        lines.append(f"| {name} | {short} | {row.ranks[0]} | {long} | {row.ranks[1]} |")
-    return [*lines, ""]
+        rows.append([name, short, row.ranks[0], long, row.ranks[1]])
+    heads = ["Mix", f"Short, {escape(heading)}", "Rank", "Long", "Rank"]
+    return [*lines, *pipe_table(heads, "lrrrr", rows), ""]
 
 
 SECTION = Section("fidelity", collect, markdown)

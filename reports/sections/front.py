@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reports.answering.answer import scale
 from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.objectives import weighed
 from reports.numbers.rates import frugal
@@ -137,14 +138,12 @@ def markdown(shown: Front) -> list[str]:
     lines += [escape(" ".join(shown.sentences)), ""] if shown.sentences else []
     lines += [escape(f"Gains are counted from {shown.zero}."), ""] if shown.zero else []
     heads = ["Mix", *shown.objectives, "On the front in", "Knee in", *shown.rates]
-    lines.append("| " + " | ".join(map(escape, heads)) + " |")
-    lines.append("|---|" + "---:|" * (len(heads) - 1))
+    rows = []
     for row in shown.members:
-        rates = [f"{text} ({spread})" if spread else text for text, spread in row.rates]
+        rates = [beside(text, spread) for text, spread in row.rates]
         name = f"{row.letter} {row.label}".strip()
-        cells = [name, *row.objectives, row.probability, row.knee, *rates]
-        lines.append("| " + " | ".join(map(escape, cells)) + " |")
-    return [*lines, ""]
+        rows.append(escaped([name, *row.objectives, row.probability, row.knee, *rates]))
+    return [*lines, *pipe_table(escaped(heads), "l" + "r" * (len(heads) - 1), rows), ""]
 
 
 SECTION = Section("front", collect, markdown)

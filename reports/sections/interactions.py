@@ -8,6 +8,7 @@ from reports.analysis.estimates import Values
 from reports.analysis.interactions import Interaction, interactions
 from reports.answering.answer import quality_metric, scale
 from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.measured import finer, quality_values
 from reports.numbers.sources import in_percent
@@ -121,11 +122,11 @@ def heat(found: Found) -> Heat | None:
 def markdown(shown: Heat) -> list[str]:
     """The verdicts, and the cells of the pairs that interact."""
     lines = [f"## {escape(shown.title)}", "", escape(" ".join(shown.sentences)), ""]
-    lines += ["| Choices | Largest | Share of the variance | Verdict |", "|---|---:|---:|---|"]
-    for pair in shown.pairs:
-        cells = (names(pair.axes), pair.largest, pair.share, pair.verdict)
-        lines.append("| " + " | ".join(map(escape, cells)) + " |")
-    lines.append("")
+    heads = ["Choices", "Largest", "Share of the variance", "Verdict"]
+    rows = [
+        escaped([names(pair.axes), pair.largest, pair.share, pair.verdict]) for pair in shown.pairs
+    ]
+    lines += [*pipe_table(heads, "lrrl", rows), ""]
     for pair in shown.pairs[: shown.drawn]:
         lines += _markdown_of(pair, shown.heading) if pair.interacts else []
     return [*lines, escape(shown.untold), ""] if shown.untold else lines
@@ -133,12 +134,12 @@ def markdown(shown: Heat) -> list[str]:
 
 def _markdown_of(pair: Pair, heading: str) -> list[str]:
     lines = [f"{escape(names(pair.axes))}, {escape(heading)} beyond the sum of both:", ""]
-    lines.append("| | " + " | ".join(map(escape, pair.columns)) + " |")
-    lines.append("|---|" + "---:|" * len(pair.columns))
-    for level, cells in pair.rows:
-        texts = [f"{cell.text} ({cell.interval})" if cell.interval else cell.text for cell in cells]
-        lines.append("| " + " | ".join(map(escape, [level, *texts])) + " |")
-    return [*lines, ""]
+    rows = [
+        escaped([level, *(beside(cell.text, cell.interval) for cell in cells)])
+        for level, cells in pair.rows
+    ]
+    heads, kinds = escaped(["", *pair.columns]), "l" + "r" * len(pair.columns)
+    return [*lines, *pipe_table(heads, kinds, rows), ""]
 
 
 def _pair(pair: Interaction, shown: Scale, limit: float, measured: Values) -> Pair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.graphics.escaping import escape_markdown
+from reports.graphics.pipes import pipe_table
 from reports.numbers.found import Found
 from reports.numbers.mixes import MOST, Table, heading, mixes, named
 from reports.numbers.units import count
@@ -71,18 +72,17 @@ def _left_out(found: Found, table: Table) -> str:
 
 def markdown(shown: Mixes) -> list[str]:
     """A pipe table; the front's mixes carry their letter."""
-    return ["## All mixes", "", shown.intro, "", *pipe_table(shown.table), ""]
+    return ["## All mixes", "", shown.intro, "", *listed(shown.table), ""]
 
 
-def pipe_table(table: Table) -> list[str]:
+def listed(table: Table) -> list[str]:
     """The table in Markdown."""
-    head = ["Front", "Mix", *(heading(column) for column in table.columns), "Front probability"]
-    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
+    heads = ["Front", "Mix", *(heading(column) for column in table.columns), "Front probability"]
+    rows = []
     for row in table.rows:
         cells = [f"{cell.text} {cell.spread}".strip() for cell in row.cells]
-        cells = [row.letter, escape_markdown(named(row)), *cells, row.probability.text]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        rows.append([row.letter, escape_markdown(named(row)), *cells, row.probability.text])
+    return pipe_table(heads, "ll" + "r" * (len(heads) - 2), rows)
 
 
 SECTION = Section("mixes", collect, markdown)

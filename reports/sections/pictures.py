@@ -24,7 +24,7 @@ from reports.graphics.crops import (
     scale_of_errors,
     uri,
 )
-from reports.graphics.escaping import escape_markdown
+from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.units import ABSENT, TIE
 from reports.record import Reading
@@ -226,13 +226,12 @@ def markdown(shown: Pictures) -> list[str]:
     titles = list(dict.fromkeys(shot.title for strip in shown.strips for shot in strip.shots))
     titles = [title for title in titles if title != "Original"]
     lines = ["## Look at them", "", "PSNR of the crops that the page shows.", ""]
-    lines += ["| " + " | ".join(map(escape_markdown, ["Crop", *titles])) + " |"]
-    lines += ["|---|" + "---:|" * len(titles)]
+    rows = []
     for strip in shown.strips:
         scores = {shot.title: shot.caption for shot in strip.shots}
         cells = [strip.image, *(scores.get(title, "") or ABSENT for title in titles)]
-        lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")
-    return [*lines, ""]
+        rows.append(escaped(cells))
+    return [*lines, *pipe_table(escaped(["Crop", *titles]), "l" + "r" * len(titles), rows), ""]
 
 
 def data(shown: Pictures) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.rankings import Ranks, ranks
 from reports.numbers.units import count
 from reports.sections.section import Given, Section
@@ -37,12 +38,11 @@ def markdown(shown: tuple[Ranks, ...]) -> list[str]:
     """Who is faster than whom, in the main mode."""
     first = shown[0]
     lines = ["## Which is faster", "", escape(f"{first.sentence} {first.basis}"), ""]
-    lines += ["| Rank | Mix | Times the fastest | Remark |", "|---|---|---:|---|"]
+    rows = []
     for row in first.rows:
-        ratio = f"{row.ratio} ({row.interval})" if row.interval else row.ratio
-        cells = (row.ranks, f"{row.letter} {row.label}".strip(), ratio, row.tied)
-        lines.append("| " + " | ".join(map(escape, cells)) + " |")
-    return [*lines, ""]
+        ratio = beside(row.ratio, row.interval)
+        rows.append(escaped([row.ranks, f"{row.letter} {row.label}".strip(), ratio, row.tied]))
+    return [*lines, *pipe_table(["Rank", "Mix", "Times the fastest", "Remark"], "llrl", rows), ""]
 
 
 SECTION = Section("ranks", collect, markdown)

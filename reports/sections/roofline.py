@@ -8,6 +8,7 @@ from reports.graphics.axes import Axis, axis
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look, look, looks
 from reports.graphics.lines import Curve, Mark, Plot, places, ticks_across, ticks_up
+from reports.graphics.pipes import pipe_table
 from reports.numbers.results import main_mode
 from reports.numbers.roofs import Placed, mixes_placed, placed, roofs
 from reports.numbers.units import count, percent
@@ -117,12 +118,13 @@ def markdown(shown: Roofline) -> list[str]:
         "",
         escape(f"{shown.summary} Roofs: {shown.roofs}."),
     ]
-    lines += ["", "| Mix | Stage | FLOP/byte | GFLOP/s | Limit |", "|---|---|---:|---:|---|"]
+    rows = []
     for one in shown.placed:
         name, rate = f"{one.letter} {one.label}".strip(), one.rate / GIGA
-        cells = (escape(name), escape(one.slot), f"{one.intensity:.2f}", f"{rate:.1f}")
-        lines.append(f"| {' | '.join(cells)} | {escape(one.limit)} |")
-    return [*lines, ""]
+        numbers = (f"{one.intensity:.2f}", f"{rate:.1f}")
+        rows.append([escape(name), escape(one.slot), *numbers, escape(one.limit)])
+    heads = ["Mix", "Stage", "FLOP/byte", "GFLOP/s", "Limit"]
+    return [*lines, "", *pipe_table(heads, "llrrl", rows), ""]
 
 
 SECTION = Section("roofline", collect, markdown)

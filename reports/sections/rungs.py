@@ -11,6 +11,7 @@ import pandas as pd
 from reports.analysis.statistics import kendall
 from reports.answering.answer import quality_metric
 from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import pipe_table
 from reports.numbers.found import Found
 from reports.numbers.quality import GAINS
 from reports.numbers.units import ABSENT, count, scale_of
@@ -176,19 +177,18 @@ def collect(given: Given) -> Rungs | None:
 def markdown(shown: Rungs) -> list[str]:
     """Where mixes rested, and which were left there."""
     lines = ["## Left at a rung", "", escape(shown.sentence), ""]
-    lines += ["| Step | Mixes | Went on | Order there and at the end |", "|---:|---:|---:|---|"]
-    for rung in shown.rungs:
-        lines.append(f"| {rung.step} | {rung.mixes} | {rung.went_on} | {escape(rung.agreement)} |")
+    heads = ["Step", "Mixes", "Went on", "Order there and at the end"]
+    numbers = ((rung.step, rung.mixes, rung.went_on) for rung in shown.rungs)
+    words = (escape(rung.agreement) for rung in shown.rungs)
+    rows = [[*map(str, own), said] for own, said in zip(numbers, words, strict=True)]
+    lines += pipe_table(heads, "rrrl", rows)
     if shown.rows:
-        lines += [
-            "",
-            f"| Mix | Stopped at | {escape(shown.heading)} | Seeds |",
-            "|---|---:|---:|---:|",
-        ]
-        lines += [
-            f"| {escape(row.label)} | step {row.step} | {row.quality} | {row.seeds} |"
+        heads = ["Mix", "Stopped at", escape(shown.heading), "Seeds"]
+        rows = [
+            [escape(row.label), f"step {row.step}", row.quality, str(row.seeds)]
             for row in shown.rows
         ]
+        lines += ["", *pipe_table(heads, "lrrr", rows)]
     return [*lines, ""]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look, look, looks
+from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.stages import (
     REST,
@@ -229,14 +230,15 @@ def markdown(shown: Stages) -> list[str]:
     """What each stage of each mix costs."""
     lines = ["## Where the cost lies", "", escape(shown.intro), ""]
     last = ["Limit"] if shown.roofline else []
-    lines.append("| " + " | ".join(map(escape, ["Mix", "Stage", *shown.headings, *last])) + " |")
-    lines.append("|---|---|" + "---:|" * len(shown.headings) + "---|" * len(last))
+    rows = []
     for row in shown.rows:
         name = f"{row.letter} {row.label}".strip()
         for line in row.lines:
-            cells = [name, line.slot, *line.cells, *([line.roofline] if last else [])]
-            lines.append("| " + " | ".join(map(escape, cells)) + " |")
-    return [*lines, ""]
+            limit = [line.roofline] if last else []
+            rows.append(escaped([name, line.slot, *line.cells, *limit]))
+    heads = ["Mix", "Stage", *shown.headings, *last]
+    kinds = "ll" + "r" * len(shown.headings) + "l" * len(last)
+    return [*lines, *pipe_table(escaped(heads), kinds, rows), ""]
 
 
 SECTION = Section("stages", collect, markdown)

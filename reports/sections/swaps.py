@@ -11,6 +11,7 @@ from reports.analysis.swaps import Swap, swaps
 from reports.answering.answer import quality_metric, scale
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look
+from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.measured import cost_values, finer, quality_values
@@ -124,12 +125,12 @@ def markdown(shown: Swaps) -> list[str]:
     """The table, with what is folded away."""
     heads = ["Choice", "Replace", "By", *shown.headings, "From", "Remark"]
     lines = [f"## {escape(shown.title)}", "", escape(" ".join(shown.sentences)), ""]
-    lines.append("| " + " | ".join(map(escape, heads)) + " |")
-    lines.append("|---|---|---|" + "---:|" * len(shown.headings) + "---|---|")
+    rows = []
     for row in (*shown.rows, *shown.more):
         changes = [_cell(change) for change in (row.quality, *row.costs)]
         cells = [row.axis, row.before, row.after, *changes, row.basis, row.remark]
-        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+        rows.append(escaped(cells))
+    lines += pipe_table(escaped(heads), "lll" + "r" * len(shown.headings) + "ll", rows)
     if shown.unseen:
         lines += ["", escape(shown.unseen)]
     if shown.left_out:
@@ -138,9 +139,7 @@ def markdown(shown: Swaps) -> list[str]:
 
 
 def _cell(change: Change | None) -> str:
-    if change is None:
-        return "–"
-    return f"{change.text} ({change.interval})" if change.interval else change.text
+    return "–" if change is None else beside(change.text, change.interval)
 
 
 def _towards(swap: Swap, lower: bool) -> Swap:
