@@ -130,7 +130,7 @@ def _longer_lines(one: LongShown, heading: str) -> list[str]:
     for row in one.rows:
         short, long = (" ".join(part for part in pair if part) for pair in (row.short, row.long))
         name = escape(f"{row.letter} {row.label}".strip())
-        rows.append([name, short, row.ranks[0], long, row.ranks[1]])
+        rows.append([name, short, str(row.ranks[0]), long, str(row.ranks[1])])
     heads = ["Mix", f"Short, {escape(heading)}", "Rank", "Long", "Rank"]
     return [*lines, *pipe_table(heads, "lrrrr", rows), ""]
 
