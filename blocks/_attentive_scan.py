@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,23 @@ from blocks._scan_parameters import initial_step_bias, uniform
 from blocks.scan import selective_scan
 
 Prompt = Literal["C", "B", "delta", "y", "none"]
+
+
+class Prompting(NamedTuple):
+    """How pixels are sorted and prompted.
+
+    Args:
+        prompt: Where p is added; "delta" is the step before its softplus. p has N numbers for
+            "C" and "B", D for "delta" and "y".
+        neighbouring: Whether pixels are sorted.
+        permute_prompt: Whether a pixel's prompt is sorted with it.
+        noise: Whether Gumbel noise is added in evaluation, too.
+    """
+
+    prompt: Prompt
+    neighbouring: bool
+    permute_prompt: bool
+    noise: bool
 
 
 class AttentiveScan(nn.Module):
@@ -37,11 +54,7 @@ class AttentiveScan(nn.Module):
         states: N, states of each of them.
         tokens: T.
         rank: r.
-        prompt: Where p is added; "delta" is the step before its softplus. p has N numbers for
-            "C" and "B", D for "delta" and "y".
-        neighbouring: Whether pixels are sorted.
-        permute_prompt: Whether a pixel's prompt is sorted with it.
-        noise: Whether Gumbel noise is added in evaluation, too.
+        prompting: Where p is added, and what is sorted.
     """
 
     def __init__(
@@ -49,15 +62,13 @@ class AttentiveScan(nn.Module):
         channels: int,
         *,
         hidden: int,
-        states: int = 8,
-        tokens: int = 64,
-        rank: int = 32,
-        prompt: Prompt = "C",
-        neighbouring: bool = True,
-        permute_prompt: bool = False,
-        noise: bool = False,
+        states: int,
+        tokens: int,
+        rank: int,
+        prompting: Prompting,
     ) -> None:
         super().__init__()
+        prompt, neighbouring = prompting.prompt, prompting.neighbouring
         for name, value in (("states", states), ("tokens", tokens), ("rank", rank)):
             check_at_least(name, value)
         check_at_least("channels", channels, 3)
@@ -65,7 +76,7 @@ class AttentiveScan(nn.Module):
         self.tokens = tokens if prompt != "none" or neighbouring else 0
         self.prompted = {"C": states, "B": states, "delta": hidden, "y": hidden, "none": 0}[prompt]
         self.prompt, self.neighbouring = prompt, neighbouring
-        self.permute_prompt, self.noise = permute_prompt, noise
+        self.permute_prompt, self.noise = prompting.permute_prompt, prompting.noise
         self.norm = nn.LayerNorm(channels)
         if self.tokens:
             self.route = nn.Sequential(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from blocks._attentive_scan import AttentiveScan, Prompt
+from blocks._attentive_scan import AttentiveScan, Prompt, Prompting
 from blocks._layout import check_at_least, init_linear, to_grid, to_pixels
 from blocks._register import register
 from blocks._window_attention import WindowAttention
@@ -100,21 +100,9 @@ class AttentiveStateSpace(nn.Module):
         self.mlp_norm = nn.LayerNorm(channels)
         self.mlp = feed_forward(channels, hidden)
         self.scale = nn.Parameter(torch.full((channels,), 1e-4))
-        self.scan = (
-            AttentiveScan(
-                channels,
-                hidden=hidden,
-                states=states,
-                tokens=tokens,
-                rank=rank,
-                prompt=prompt,
-                neighbouring=neighbouring,
-                permute_prompt=permute_prompt,
-                noise=noise,
-            )
-            if state_space
-            else None
-        )
+        sizes = {"hidden": hidden, "states": states, "tokens": tokens, "rank": rank}
+        prompting = Prompting(prompt, neighbouring, permute_prompt, noise)
+        self.scan = AttentiveScan(channels, **sizes, prompting=prompting) if state_space else None
         self.late_mlp_norm = nn.LayerNorm(channels)
         self.late_mlp = feed_forward(channels, hidden)
         self.late_scale = nn.Parameter(torch.full((channels,), 1e-4))

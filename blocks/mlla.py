@@ -74,10 +74,8 @@ class MambaLikeLinearAttention(nn.Module):
     ) -> None:
         super().__init__()
         inner, gated = int(expand * channels), design != "transformer"
-        self.hidden = int(mlp_ratio * channels) if design != "mamba" else 0
         check_at_least("expand times channels", inner)
-        if design != "mamba":
-            check_at_least("mlp_ratio times channels", self.hidden)
+        self.hidden = 0 if design == "mamba" else _hidden(mlp_ratio, channels)
         self.position = _depthwise(channels) if conditional_position else None
         self.norm = nn.LayerNorm(channels)
         self.gate = nn.Linear(channels, inner) if gated else None
@@ -99,9 +97,7 @@ class MambaLikeLinearAttention(nn.Module):
         self.late_position = _depthwise(channels) if conditional_position else None
         if self.hidden:
             self.mlp_norm = nn.LayerNorm(channels)
-            self.mlp = nn.Sequential(
-                nn.Linear(channels, self.hidden), nn.GELU(), nn.Linear(self.hidden, channels)
-            )
+            self.mlp = _mlp(channels, self.hidden)
         self.apply(init_linear)
         self.channels, self.inner = channels, inner
 
@@ -137,3 +133,13 @@ class MambaLikeLinearAttention(nn.Module):
 
 def _depthwise(channels: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+
+
+def _hidden(mlp_ratio: float, channels: int) -> int:
+    hidden = int(mlp_ratio * channels)
+    check_at_least("mlp_ratio times channels", hidden)
+    return hidden
+
+
+def _mlp(channels: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))

@@ -114,9 +114,7 @@ def latency_rows(
     mode = mode or modes_of(profile)[0]
     summaries = summarise(samples, seed=0)
     name, backend = mode_name(size, profile, mode), backend_for(torch.device(device))
-    by_network: dict[str, list[LatencySample]] = {}
-    for sample in samples:
-        by_network.setdefault(sample.subject, []).append(sample)
+    by_network = _by_network(samples)
     measurements, raw, notes = list[Measurement](), list[Sample](), list[Note]()
     timings = [(mix.key, mix.network.key) for mix in mixes]
     for subject, network in [*timings, (REFERENCE, REFERENCE)]:
@@ -130,16 +128,34 @@ def latency_rows(
         notes += [Note(subject, "latency", f"{name}: {text}") for text in _remarks(timed, profile)]
         for sample in by_network[network]:
             raw += _raw(subject, name, sitting, sample)
-    raw += [
-        Sample(MACHINE, metric, name, sitting, row.process, row.round, value)
+    raw += _around(samples, conditions, name, sitting)
+    notes += _launch_bound(summaries, name, mode)
+    notes += [*_on_conditions(conditions, name), *_unread(absent or {})]
+    return measurements, raw, notes
+
+
+def _by_network(samples: Sequence[LatencySample]) -> dict[str, list[LatencySample]]:
+    found: dict[str, list[LatencySample]] = {}
+    for sample in samples:
+        found.setdefault(sample.subject, []).append(sample)
+    return found
+
+
+def _around(
+    samples: Sequence[LatencySample],
+    conditions: Sequence[RoundConditions],
+    mode: str,
+    sitting: str,
+) -> list[Sample]:
+    """The state of the machine in each round, and by which clock the sitting is read."""
+    rows = [
+        Sample(MACHINE, metric, mode, sitting, row.process, row.round, value)
         for row in conditions
         for metric, value in row.values.items()
     ]
     if tables(samples).by_cpu:
-        raw.append(Sample(REFERENCE, "latency_by_cpu", name, sitting, 0, 0, 1.0))
-    notes += _launch_bound(summaries, name, mode)
-    notes += [*_on_conditions(conditions, name), *_unread(absent or {})]
-    return measurements, raw, notes
+        rows.append(Sample(REFERENCE, "latency_by_cpu", mode, sitting, 0, 0, 1.0))
+    return rows
 
 
 def _before(first: Mapping[str, FirstCall], network: str) -> dict[str, Numbers]:

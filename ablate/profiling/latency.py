@@ -119,13 +119,8 @@ def measure_networks(
         LatencyError: A network is called as the reference is, the device lacks the mode, or the
             reference network itself cannot run in it.
     """
-    if REFERENCE in models:
-        raise LatencyError(
-            f"'{REFERENCE}' is the network that all sittings share; name it otherwise"
-        )
     mode = mode or modes_of(profile)[0]
-    if reason := unavailable(mode, device):
-        raise LatencyError(reason)
+    _check(models, mode, device)
     steady_allocator()
     with numbers_as(mode.precision):
         with undisturbed(profile.threads), torch.inference_mode():
@@ -144,6 +139,15 @@ def measure_networks(
         )
     first = {subject: prepared.first for subject, prepared in ready.items()}
     return Measured(rounds=rounds, first=first, dropped=dropped)
+
+
+def _check(models: Mapping[str, nn.Module], mode: Mode, device: torch.device) -> None:
+    if REFERENCE in models:
+        raise LatencyError(
+            f"'{REFERENCE}' is the network that all sittings share; name it otherwise"
+        )
+    if reason := unavailable(mode, device):
+        raise LatencyError(reason)
 
 
 def ready_networks(

@@ -95,8 +95,7 @@ def roofline(
         with cast(device.type, precision):  # what a stage is given is cast as inside the network
             stages = stage_calls(module, image)
         calls: dict[str, Call] = {**stages, NETWORK: lambda: module(image)}
-        given = {slot: _given(stage) for slot, stage in stages.items()}
-        given[NETWORK] = [image, *state(module)]
+        given = _given(stages, module, image)
         work = {
             slot: _work(costs[slot], call, given[slot], cast(device.type, precision))
             for slot, call in calls.items()
@@ -141,9 +140,15 @@ def _costs(model: nn.Module, shape: tuple[int, ...], precision: Precision) -> di
     return {**found.by_stage, NETWORK: found.total}
 
 
-def _given(stage: StageCall) -> list[Tensor]:
-    """What a stage reads: features and its own weights."""
-    return [tensor for blocks, features, _ in stage.visits for tensor in (features, *state(blocks))]
+def _given(
+    stages: Mapping[str, StageCall], network: nn.Module, image: Tensor
+) -> dict[str, list[Tensor]]:
+    """What each stage and the network reads: features and its own weights."""
+    given = {
+        slot: [each for blocks, x, _ in stage.visits for each in (x, *state(blocks))]
+        for slot, stage in stages.items()
+    }
+    return {**given, NETWORK: [image, *state(network)]}
 
 
 def _work(

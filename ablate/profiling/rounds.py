@@ -105,18 +105,15 @@ def run_rounds(
     ended: Ended = "rounds"
     with undisturbed(profile.threads), torch.inference_mode():
         counts = {subject: _count(subject, timer, call, where) for subject, call in calls.items()}
+
+        def visit(subject: str) -> Timed:
+            once = partial(_visit, timer, calls[subject], counts[subject], probe)
+            return _named(subject, where, once)
+
         began = clock()
         while len(visits) < profile.rounds:
-            visits.append(
-                {
-                    subject: _named(
-                        subject,
-                        where,
-                        partial(_visit, timer, calls[subject], counts[subject], probe),
-                    )
-                    for subject in order.permutation(names).tolist()
-                }
-            )
+            turn = order.permutation(names).tolist()
+            visits.append({subject: visit(subject) for subject in turn})
             if watch:
                 seen.append(dict(watch()))
             report(len(visits), profile.rounds)
