@@ -10,7 +10,7 @@ from reports.analysis.statistics import FEWEST_SEEDS
 from reports.analysis.swaps import Swap, swaps
 from reports.numbers.found import Found
 from reports.numbers.goals import begin, cost_metric, higher_is_better, place, quality_metric, scale
-from reports.numbers.measured import cost_values, finer, quality_values
+from reports.numbers.measured import cost_values, finer_for, quality_values
 from reports.numbers.units import TIE, Scale, count, percent, spoken
 
 SAID = 2  # choices that the answer itself names
@@ -57,9 +57,8 @@ def claims(found: Found, effects: Effects) -> Claims:
     chosen = [_of_axis(found, effects, (every, spent), axis) for axis in _axes(effects)]
     made = [choice for choice in chosen if choice is not None]
     made.sort(key=lambda choice: (not choice.swap.claimed, -abs(choice.swap.value)))
-    shown = finer(
-        scale(found, quality_metric(found)), [(s.high - s.low) / 2 for s in every if s.claimed]
-    )
+    sure = [swap for swap in every if swap.claimed]
+    shown = finer_for(scale(found, quality_metric(found)), sure)
     claimed = [choice for choice in made if choice.swap.claimed]
     if not made:
         return Claims("", "", False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Protocol
 
 import pandas as pd
 
@@ -12,6 +13,18 @@ from reports.analysis.once import once
 from reports.numbers.found import Found
 from reports.numbers.goals import MEASURED, quality_metric
 from reports.numbers.units import Scale
+
+
+class Estimate(Protocol):
+    """Anything with an interval, raw."""
+
+    @property
+    def low(self) -> float:
+        """Its lower end."""
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
 
 
 @once
@@ -33,6 +46,11 @@ def cost_values(found: Found, metric: str) -> Values:
         ends[f"{metric}_high"],
         exact=found.metrics[metric].unit not in MEASURED and not ends[f"{metric}_low"].count(),
     )
+
+
+def finer_for(shown: Scale, estimates: Iterable[Estimate]) -> Scale:
+    """A scale for differences, with as many decimals as the intervals of these are wide."""
+    return finer(shown, (0.5 * (each.high - each.low) for each in estimates))
 
 
 def finer(shown: Scale, halves: Iterable[float]) -> Scale:

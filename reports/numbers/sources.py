@@ -10,6 +10,7 @@ from reports.analysis.importances import Importances, importances
 from reports.analysis.interactions import interactions
 from reports.analysis.variance import Shares, shares
 from reports.graphics.escaping import escape_markdown as escape
+from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.units import count, percent, plain
 
 LEAST = 0.0005  # shares below are nothing
@@ -128,10 +129,11 @@ def markdown(shown: Sources) -> list[str]:
     """The table, line by line."""
     last = ["For the best tenth"] if shown.ranked else []
     lines = ["### Where the differences come from", ""]
-    lines += ["| " + " | ".join(["Source", "Share", "By chance alone", *last]) + " |"]
-    lines += ["|---|---:|---:|" + "---:|" * len(last)]
+    rows = []
     for row in shown.rows:
         cells = [row.name, row.text, row.by_chance, *([row.importance] if last else [])]
-        lines.append("| " + " | ".join(escape(cell or "–") for cell in cells) + " |")
+        rows.append(escaped(cell or "–" for cell in cells))
+    heads = ["Source", "Share", "By chance alone", *last]
+    lines += pipe_table(heads, "lrr" + "r" * len(last), rows)
     said = " ".join(filter(None, (shown.sentence, shown.importance)))
     return [*lines, "", escape(said), ""]

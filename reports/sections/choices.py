@@ -20,7 +20,7 @@ from reports.graphics.families import Look
 from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
-from reports.numbers.measured import finer, quality_values
+from reports.numbers.measured import finer_for, quality_values
 from reports.numbers.sources import Sources, sources
 from reports.numbers.sources import markdown as source_lines
 from reports.numbers.units import TIE, Scale, plain, share
@@ -129,8 +129,7 @@ def _stopped(found: Found) -> int:
 
 def _scale(found: Found, effects: Effects) -> Scale:
     """The metric's own unit, with as many decimals as the intervals are wide."""
-    halves = (0.5 * (effect.high - effect.low) for effect in effects.effects)
-    return finer(scale(found, effects.metric), halves)
+    return finer_for(scale(found, effects.metric), effects.effects)
 
 
 def _levels(

@@ -10,7 +10,7 @@ from reports.answering.answer import quality_metric, scale
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.found import Found
-from reports.numbers.measured import finer, quality_values
+from reports.numbers.measured import finer_for, quality_values
 from reports.numbers.sources import in_percent
 from reports.numbers.units import Scale, plain, spoken
 from reports.sections.section import Given, Section
@@ -102,9 +102,7 @@ def heat(found: Found) -> Heat | None:
     if not judged.pairs:
         return None
     cells = [cell for pair in judged.pairs for row in pair.cells for cell in row]
-    shown = finer(
-        scale(found, quality_metric(found)), (0.5 * (cell.high - cell.low) for cell in cells)
-    )
+    shown = finer_for(scale(found, quality_metric(found)), cells)
     limit = max(abs(cell.value) for cell in cells)
     surest = sum(pair.interacts for pair in judged.pairs)
     return Heat(

@@ -14,7 +14,7 @@ from reports.graphics.families import Look
 from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
-from reports.numbers.measured import cost_values, finer, quality_values
+from reports.numbers.measured import cost_values, finer_for, quality_values
 from reports.numbers.units import TIE, Scale, count, plain
 from reports.sections.section import Given, Section
 from reports.wording.swaps import basis, reading, remark, title, unseen
@@ -105,7 +105,7 @@ def swap_table(found: Found) -> Swaps | None:
     made.sort(key=lambda swap: (-abs(swap.value), swap.axis, swap.before, swap.after))
     if not made:
         return None
-    shown = _finer(scale(found, quality_metric(found)), made)
+    shown = finer_for(scale(found, quality_metric(found)), made)
     costs = [_costs(found, metric) for metric in found.cost_metrics[:COSTS]]
     looks = {axis: families_of_levels(found, axis) for axis in dict.fromkeys(s.axis for s in made)}
     listed = made if len(made) <= LONG else made[:LISTED]
@@ -147,16 +147,12 @@ def _towards(swap: Swap, lower: bool) -> Swap:
     return swap.reversed if (swap.value > 0.0) == lower else swap
 
 
-def _finer(shown: Scale, made: Sequence[Swap]) -> Scale:
-    return finer(shown, (0.5 * (swap.high - swap.low) for swap in made))
-
-
 def _costs(found: Found, metric: str) -> tuple[Scale, dict[tuple[str, str, str], Swap]]:
     """By axis, level before and level after, both ways round."""
     made = swaps(cost_values(found, metric))
     both = [*made, *(swap.reversed for swap in made)]
     by_name = {(swap.axis, swap.before, swap.after): swap for swap in both}
-    return _finer(scale(found, metric), made), by_name
+    return finer_for(scale(found, metric), made), by_name
 
 
 def _row(
