@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.changes import REFERENCE, changes
+from reports.analysis.statistics import t_quantile
 
 FIELD = {f"net {n}": 0.010 * 1.5**n for n in range(6)} | {REFERENCE: 0.02}
 
@@ -76,6 +77,26 @@ def test_one_network_is_held_against_the_reference() -> None:
     assert found.common is None
     (changed,) = found.each
     assert changed.apart and changed.ratio == pytest.approx(1.2, abs=0.03)
+
+
+def test_the_interval_of_one_network_is_that_of_its_ratio_to_the_reference() -> None:
+    rng = np.random.default_rng(4)
+    gaps = rng.normal(0.0, 0.02, (2, 3))  # of a sitting and a process: log of mix over reference
+    frames = [
+        pd.DataFrame(
+            [("a", at, 0, 0.01 * math.exp(gap)) for at, gap in enumerate(of_sitting)]
+            + [(REFERENCE, at, 0, 0.01) for at in range(3)],
+            columns=["subject", "process", "round", "value"],
+        )
+        for of_sitting in gaps
+    ]
+    (changed,) = changes(*frames).each
+    gap = gaps[1].mean() - gaps[0].mean()
+    error = math.sqrt(gaps.var(axis=1, ddof=1).sum() / 3)
+    half = t_quantile(0.975, 4) * error
+    assert math.log(changed.ratio) == pytest.approx(gap)
+    assert math.log(changed.low) == pytest.approx(gap - half)
+    assert math.log(changed.high) == pytest.approx(gap + half)
 
 
 def test_a_single_process_goes_by_its_rounds_and_a_single_round_by_nothing() -> None:

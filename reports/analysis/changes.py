@@ -57,7 +57,10 @@ class Changes:
 
 @dataclass(frozen=True)
 class _Levels:
-    """Logarithms of shares of a sitting, (subjects,), the variance of their means, and how sure."""
+    """Logarithms of shares of a sitting, (subjects,), and the variance of each subject's own mean.
+
+    Shares have the mean of the round taken off, which is what makes them vary less than that.
+    """
 
     level: Numbers
     variance: Numbers
@@ -92,7 +95,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> Changes:
     first, second = (_levels(frame[frame["subject"].isin(common)]) for frame in (before, after))
     gaps, variance = second.level - first.level, first.variance + second.variance
     at = {name: number for number, name in enumerate(common)}
-    usual, doubt = float(np.median(gaps)), _of_a_median(variance)
+    usual, doubt = float(np.median(gaps)), 0.0  # it goes along with each that it is the middle of
     if len(common) < FEWEST:
         usual, doubt = float(gaps[at[REFERENCE]]), float(variance[at[REFERENCE]])
     degrees = first.degrees + second.degrees
@@ -135,5 +138,6 @@ def _levels(samples: pd.DataFrame) -> _Levels:
         degrees = rounds - 1
     else:
         variance, degrees = np.full(subjects, math.inf), 0
-    pooled = np.maximum(variance, variance.mean())
+    own = variance * subjects / max(subjects - 1, 1)
+    pooled = np.maximum(own, own.mean())
     return _Levels(medians.mean(axis=0), pooled, degrees, processes)
