@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
-from reports.analysis.paired import Paired, holm_all, paired
+from reports.analysis.paired import Paired, beaten_by_best, paired
 from reports.analysis.pareto import Mask
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import Numbers
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
+from reports.numbers.named import Named, named
 from reports.numbers.objectives import Weighed, weighed
 from reports.numbers.units import TIE, Scale, percent
 
@@ -23,15 +24,6 @@ CLOSE = (
     1.05  # a step of the front that costs less than 5 % more than another is no step for a budget
 )
 ROUNDING = 1.0 + 1e-12  # so that a mix that costs just as much is within its budget
-
-
-@dataclass(frozen=True)
-class Named:
-    """A mix as a table calls it: its key, its letter on the front ("" off it), its label."""
-
-    mix: str
-    letter: str
-    label: str
 
 
 @dataclass(frozen=True)
@@ -175,12 +167,12 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
     alike = alike[np.argsort(case.costs[alike], kind="stable")]
     return Line(
         budget="any" if math.isinf(limit) else f"under {_round(limit / spent.factor, spent)}",
-        best=_named(found, case.mixes.mixes[at]),
+        best=named(found, case.mixes.mixes[at]),
         quality=shown.number(float(case.mixes.points[at, 0])),
         cost=spent.number(float(case.costs[at])),
         behind=_behind(shown, to_best, at),
         wins=_wins(case, limit, at),
-        rivals=tuple(_named(found, case.mixes.mixes[each]) for each in alike[:NAMED]),
+        rivals=tuple(named(found, case.mixes.mixes[each]) for each in alike[:NAMED]),
         more=max(len(alike) - NAMED, 0),
         seeds=bool(gaps.claimable[fits != at].any()) or len(fits) == 1,
     )
@@ -189,7 +181,7 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
 def _claimed(gaps: Paired, own: Mask) -> Mask:
     """Which differences to the others can be claimed together; that to itself never."""
     claimed = np.zeros(len(own), dtype=bool)
-    claimed[~own] = holm_all(gaps.p_value[~own])
+    claimed[~own] = beaten_by_best(gaps.p_value[~own])
     return claimed
 
 
@@ -208,10 +200,6 @@ def _behind(shown: Scale, to_best: Paired, at: int) -> str:
     text = shown.signed(gap).removesuffix(f"{TIE}{shown.unit}")
     spread = shown.spread(low, high) if to_best.claimable[at] else ""
     return f"{text} ({spread})" if spread else text
-
-
-def _named(found: Found, mix: str) -> Named:
-    return Named(mix, found.letters.get(mix, ""), found.label(mix))
 
 
 def _round(number: float, shown: Scale) -> str:

@@ -12,26 +12,21 @@ from reports.fidelity.checkpoints import mean_over_seeds
 from reports.fidelity.holding import heading, held, said, turned_words
 from reports.fidelity.longer import Longer
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.units import Scale
 
 
 @dataclass(frozen=True)
-class LongRow:
+class LongRow(Named):
     """One mix that was trained longer.
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         short: Its result in the short training, and half of its interval.
         long: The same in the long one.
         ranks: Among these mixes, in the short and in the long training.
         ends: Where its line begins and ends, from the top.
     """
 
-    mix: str
-    label: str
-    letter: str
     short: tuple[str, str]
     long: tuple[str, str]
     ranks: tuple[int, int]

@@ -5,24 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.networks.picture import Drawing
+from reports.numbers.named import Named
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawn(Named):
     """One network.
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         numbers: Its quality and cost in words.
         picture: Its stages.
         families: Families of its blocks.
     """
 
-    mix: str
-    label: str
-    letter: str
     numbers: str
     picture: Drawing
     families: frozenset[str]

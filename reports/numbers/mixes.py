@@ -10,6 +10,7 @@ import pandas as pd
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
+from reports.numbers.named import Named
 from reports.numbers.rankings import rank_texts, ranks
 from reports.numbers.sittings import METRIC
 from reports.numbers.units import ABSENT, Scale, percent
@@ -49,21 +50,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Named):
     """A mix, or the degraded input (its key is "").
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         probability: How often it is on the front when seeds and latencies are drawn again.
         status: done, partial, diverged, failed, waiting, baseline or input.
         cells: One for each column.
     """
 
-    mix: str
-    label: str
-    letter: str
     probability: Cell
     status: str
     cells: tuple[Cell, ...]

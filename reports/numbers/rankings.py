@@ -12,6 +12,7 @@ from reports.analysis.once import once
 from reports.analysis.ranking import Comparison, Place, compare, overlapping, places
 from reports.graphics.axes import Axis, axis, wants_log
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.results import main_mode
 from reports.numbers.sittings import METRIC, rounds_of
 from reports.numbers.units import count, percent, spoken, title
@@ -21,13 +22,10 @@ NAMED = 3  # mixes that are named among those that another is not separable from
 
 
 @dataclass(frozen=True)
-class RankRow:
+class RankRow(Named):
     """One mix among those timed with it.
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         ranks: The rank that it has, or the range that it may have: 2, or 2–4.
         low: The best of them.
         ratio: How many times longer it takes than the first: 1.03×.
@@ -38,9 +36,6 @@ class RankRow:
         ends: Ends of the interval there; empty where it has none.
     """
 
-    mix: str
-    label: str
-    letter: str
     ranks: str
     low: int
     ratio: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.units import plain
 
 LIMIT = "bound"  # topic of notes on what limits a stage
@@ -17,13 +18,10 @@ COLUMNS = ("intensity", "roof_share", "latency", "flops")
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placed(Named):
     """One stage of one mix.
 
     Args:
-        mix: Key of the mix.
-        label: Its label.
-        letter: Its letter on the front.
         slot: The stage.
         family: Of its blocks.
         intensity: Operations per byte moved.
@@ -32,9 +30,6 @@ class Placed:
         limit: What limits it, in words.
     """
 
-    mix: str
-    label: str
-    letter: str
     slot: str
     family: str
     intensity: float

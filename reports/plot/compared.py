@@ -10,6 +10,7 @@ import numpy as np
 
 from reports.graphics.families import Look
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.units import ABSENT, Scale, percent
 from reports.plot.cards import said_status
 from reports.plot.measures import Measure
@@ -20,20 +21,14 @@ SAME = "the same"
 
 
 @dataclass(frozen=True)
-class Head:
+class Head(Named):
     """A mix at the head of its column.
 
     Args:
-        mix: Its key.
-        letter: Its letter on the front.
-        label: Its label.
         look: How it is drawn in the plot; None of a mix that is not in it.
         status: What it is if it does not compete: baseline, diverged; "" otherwise.
     """
 
-    mix: str
-    letter: str
-    label: str
     look: Look | None
     status: str
 
@@ -118,7 +113,7 @@ def _head(found: Found, shown: Plot, at: int) -> Head:
     mix = shown.mixes[at]
     look = shown.colours[shown.slot][at] if at < shown.competing else None
     letter, status = found.letters.get(mix, ""), said_status(found, mix)
-    return Head(mix, letter, found.label(mix), look, status)
+    return Head(mix, found.label(mix), letter, look, status)
 
 
 def _cell(shown: Plot, measure: Measure, text: Scale, mix: int, first: int, best: bool) -> Cell:

@@ -58,8 +58,7 @@ def markdown(shown: Budgets) -> list[str]:
         heads = ("Budget", "Mix", each.quality, each.cost, *LAST)
         rows = []
         for line in each.lines:
-            name = f"{line.best.letter} {line.best.label}".strip()
-            cells = (line.budget, name, line.quality, line.cost, line.behind, line.wins)
+            cells = (line.budget, line.best.name, line.quality, line.cost, line.behind, line.wins)
             rows.append(escaped([*cells, line.as_good]))
         lines += [*pipe_table(escaped(heads), "llrrrrl", rows), ""]
     return lines

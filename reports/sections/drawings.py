@@ -185,9 +185,8 @@ def markdown(shown: Drawings) -> list[str]:
     share = [f"Share of the {shown.basis}"] if shown.basis else []
     rows = []
     for each in shown.drawn:
-        name = f"{each.letter} {each.label}".strip()
         for box in each.picture.boxes:
-            cells = [name, box.name, box.words, *([box.percent or "–"] if share else [])]
+            cells = [each.name, box.name, box.words, *([box.percent or "–"] if share else [])]
             rows.append(escaped(cells))
     table = pipe_table(["Mix", "Stage", "Blocks", *share], "lll" + "r" * len(share), rows)
     return ["## The networks", "", *table, ""]

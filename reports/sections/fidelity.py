@@ -129,8 +129,7 @@ def _longer_lines(one: LongShown, heading: str) -> list[str]:
     rows = []
     for row in one.rows:
         short, long = (" ".join(part for part in pair if part) for pair in (row.short, row.long))
-        name = escape(f"{row.letter} {row.label}".strip())
-        rows.append([name, short, str(row.ranks[0]), long, str(row.ranks[1])])
+        rows.append([escape(row.name), short, str(row.ranks[0]), long, str(row.ranks[1])])
     heads = ["Mix", f"Short, {escape(heading)}", "Rank", "Long", "Rank"]
     return [*lines, *pipe_table(heads, "lrrrr", rows), ""]
 

@@ -9,6 +9,7 @@ from reports.answering.answer import scale
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.objectives import weighed
 from reports.numbers.rates import frugal
 from reports.numbers.units import count, percent
@@ -21,22 +22,16 @@ MOST = 12  # mixes that are shown
 
 
 @dataclass(frozen=True)
-class Member:
+class Member(Named):
     """A mix on the front or near it.
 
     Args:
-        mix: Its key.
-        letter: Its letter; "" off the front.
-        label: Its label.
         objectives: Its values.
         probability: How often it is on the front when seeds and timings fall anew; "" if unknown.
         knee: In how many draws it is the knee; "" where in hardly any.
         rates: Gain for each unit of each cost: text and 95 % interval.
     """
 
-    mix: str
-    letter: str
-    label: str
     objectives: tuple[str, ...]
     probability: str
     knee: str
@@ -141,8 +136,7 @@ def markdown(shown: Front) -> list[str]:
     rows = []
     for row in shown.members:
         rates = [beside(text, spread) for text, spread in row.rates]
-        name = f"{row.letter} {row.label}".strip()
-        rows.append(escaped([name, *row.objectives, row.probability, row.knee, *rates]))
+        rows.append(escaped([row.name, *row.objectives, row.probability, row.knee, *rates]))
     return [*lines, *pipe_table(escaped(heads), "l" + "r" * (len(heads) - 1), rows), ""]
 
 

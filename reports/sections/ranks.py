@@ -41,7 +41,7 @@ def markdown(shown: tuple[Ranks, ...]) -> list[str]:
     rows = []
     for row in first.rows:
         ratio = beside(row.ratio, row.interval)
-        rows.append(escaped([row.ranks, f"{row.letter} {row.label}".strip(), ratio, row.tied]))
+        rows.append(escaped([row.ranks, row.name, ratio, row.tied]))
     return [*lines, *pipe_table(["Rank", "Mix", "Times the fastest", "Remark"], "llrl", rows), ""]
 
 

@@ -120,9 +120,9 @@ def markdown(shown: Roofline) -> list[str]:
     ]
     rows = []
     for one in shown.placed:
-        name, rate = f"{one.letter} {one.label}".strip(), one.rate / GIGA
+        rate = one.rate / GIGA
         numbers = (f"{one.intensity:.2f}", f"{rate:.1f}")
-        rows.append([escape(name), escape(one.slot), *numbers, escape(one.limit)])
+        rows.append([escape(one.name), escape(one.slot), *numbers, escape(one.limit)])
     heads = ["Mix", "Stage", "FLOP/byte", "GFLOP/s", "Limit"]
     return [*lines, "", *pipe_table(heads, "llrrl", rows), ""]
 

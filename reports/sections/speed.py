@@ -120,7 +120,7 @@ def _table(shown: Compared) -> list[str]:
     """Mixes side by side; nothing where there are fewer than two."""
     if len(shown.heads) < 2:
         return []
-    names = [escape_markdown(f"{head.letter} {head.label}".strip()) for head in shown.heads]
+    names = [escape_markdown(head.name) for head in shown.heads]
     lines = ["", *(f"| {' | '.join(cells)} |" for cells in (["", *names],))]
     lines.append("|---|" + "---:|" * len(names))
     for name, cells in shown.lines:

@@ -11,6 +11,7 @@ from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look, look, looks
 from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.stages import (
     REST,
     STACKED,
@@ -74,20 +75,14 @@ class StageLine:
 
 
 @dataclass(frozen=True)
-class MixStages:
+class MixStages(Named):
     """One mix.
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         bars: One for each cost that is drawn; None where it was not measured.
         lines: Its stages in numbers.
     """
 
-    mix: str
-    label: str
-    letter: str
     bars: tuple[Bar | None, ...]
     lines: tuple[StageLine, ...]
 
@@ -232,10 +227,9 @@ def markdown(shown: Stages) -> list[str]:
     last = ["Limit"] if shown.roofline else []
     rows = []
     for row in shown.rows:
-        name = f"{row.letter} {row.label}".strip()
         for line in row.lines:
             limit = [line.roofline] if last else []
-            rows.append(escaped([name, line.slot, *line.cells, *limit]))
+            rows.append(escaped([row.name, line.slot, *line.cells, *limit]))
     heads = ["Mix", "Stage", *shown.headings, *last]
     kinds = "ll" + "r" * len(shown.headings) + "l" * len(last)
     return [*lines, *pipe_table(escaped(heads), kinds, rows), ""]

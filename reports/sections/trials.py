@@ -10,6 +10,7 @@ import pandas as pd
 from reports.answering.answer import quality_metric
 from reports.graphics.escaping import escape_markdown as escape
 from reports.numbers.found import Found
+from reports.numbers.named import Named
 from reports.numbers.units import ABSENT, Scale, count, scale_of
 from reports.sections.section import Given, Section
 
@@ -40,19 +41,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Group:
+class Group(Named):
     """The trials of one mix.
 
     Args:
-        mix: Its key.
-        label: Its label.
-        letter: Its letter on the front.
         lines: Its trials, by seed.
     """
 
-    mix: str
-    label: str
-    letter: str
     lines: tuple[Line, ...]
 
 
