@@ -55,19 +55,20 @@ def test_a_trial_on_ray_has_a_gpu_or_what_it_is_given(
         (
             {"engine": "local", "address": "auto"},
             "cpu",
-            "--address: is for a Ray cluster only; add --engine ray",
+            "--address auto: is for a Ray cluster only; add --engine ray",
         ),
         (
             {"engine": "local", "gpus": "1"},
             "cuda",
-            "--gpus: is for a Ray cluster only; add --engine ray",
+            "--gpus 1: is for a Ray cluster only; add --engine ray",
         ),
         (
             {"devices": "0,1"},
             "cuda",
-            "--devices: a Ray cluster places trials by itself; use --gpus",
+            "--devices 0,1: a Ray cluster places trials by itself; say how many GPUs each has: "
+            "--gpus N",
         ),
-        ({"gpus": "1"}, "cpu", "--gpus: this run is on the cpu; add --device cuda"),
+        ({"gpus": "1"}, "cpu", "--gpus 1: this run is on the cpu; add --device cuda"),
         *(
             (
                 {"gpus": text},

@@ -140,7 +140,7 @@ def test_the_clock_is_that_of_the_core_that_runs_the_thread(tmp_path: Path) -> N
 
 
 def test_a_clock_that_is_nowhere_is_absent(tmp_path: Path) -> None:
-    reason = "neither cpufreq nor /proc/cpuinfo has the clock"
+    reason = "neither cpufreq nor /proc/cpuinfo has the clock of core 1"
     assert cpu_clock(system(tmp_path / "plain")) == Absent(reason)
     missing = cpu_clock(tmp_path / "elsewhere")
     assert isinstance(missing, Absent)

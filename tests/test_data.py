@@ -303,17 +303,21 @@ TRANSPARENT_DEEP = png(4, 4, 16, 0, deep_rows(1), png_chunk(b"tRNS", b"\0\1"))
 BOMB = png(100_000, 100_000, 8, 2, b"")
 LARGE = png(10_000, MOST_PIXELS // 10_000 + 1, 8, 0, b"")
 
+NO_IMAGE = "not a PNG, JPEG, WebP, BMP or TIFF image; it begins with b"
 REFUSED = [
-    (write_bytes("a.png", b""), "the file is empty"),
-    (write_bytes("a.png", b"hello, this is no picture"), "not a PNG, JPEG, WebP, BMP or TIFF"),
-    (save_as("RGB", "a.gif"), "not a PNG, JPEG, WebP, BMP or TIFF image"),
+    (write_bytes("a.png", b""), "the file is empty (0 bytes)"),
+    (
+        write_bytes("a.png", b"hello, this is no picture"),
+        NO_IMAGE + "'hello, t'",
+    ),
+    (save_as("RGB", "a.gif"), NO_IMAGE + "'GIF"),
     (cut("a.png", 0.6), "damaged or cut short ("),
     (cut("a.jpg", 0.6), "damaged or cut short ("),
     (cut("a.webp", 0.6), "damaged or cut short ("),
     (cut("a.bmp", 0.6), "damaged or cut short ("),
     (flipped_png, "damaged or cut short ("),
     (write_bytes("a.png", BOMB), "more than 80 megapixels"),
-    (write_bytes("a.png", LARGE), "more than 80 megapixels"),
+    (write_bytes("a.png", LARGE), "more than 80 megapixels: 10000 x 8001"),
     (write_bytes("a.png", png(4, 4, 16, 2, deep_rows(3))), "16-bit colour; save it with 8 bits"),
     (write_bytes("a.png", png(4, 4, 16, 6, deep_rows(4))), "16-bit colour; save it with 8 bits"),
     (write_bytes("a.png", png(4, 4, 16, 4, deep_rows(2))), "16-bit colour; save it with 8 bits"),
@@ -321,7 +325,10 @@ REFUSED = [
     (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", bits=12)), "12-bit grey; save it with 8 or 16"),
     (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", black=0)), "16-bit grey whose zero is white;"),
     (write_bytes("a.tif", tiff(DEEP[:, :, 0], "<", form=2)), "signed levels; save it with 8 bits"),
-    (write_bytes("a.png", TRANSPARENT_DEEP), "16-bit grey with a transparent level"),
+    (
+        write_bytes("a.png", TRANSPARENT_DEEP),
+        "16-bit grey with a transparent level; save it",
+    ),
     (float_tiff, "floating-point levels; save it with 8 bits, or 16 bits grey"),
     (int_tiff, "signed levels; save it with 8 bits, or 16 bits grey"),
     (transparent, "partly transparent; save it without an alpha channel"),
@@ -329,8 +336,8 @@ REFUSED = [
     (transparent_colour, "partly transparent"),
     (save_as("CMYK", "a.jpg"), "colour mode CMYK; save it as RGB or grey"),
     (save_as("LAB", "a.tif"), "colour mode LAB; save it as RGB or grey"),
-    (animation, "several frames or pages in one file"),
-    (pages, "several frames or pages in one file"),
+    (animation, "2 frames or pages in one file; save each as a file of its own"),
+    (pages, "2 frames or pages in one file; save each as a file of its own"),
 ]
 
 
@@ -455,7 +462,7 @@ def test_unreadable_images_are_counted_and_the_first_five_named(tmp_path: Path) 
     for number in range(7):
         (tmp_path / "in" / f"bad{number}.png").touch()
     message = complaint(lambda: read("folder", tmp_path, train="in"))
-    named = "; ".join(f"bad{number}.png: the file is empty" for number in range(5))
+    named = "; ".join(f"bad{number}.png: the file is empty (0 bytes)" for number in range(5))
     assert message == (f"7 of 9 images in {tmp_path / 'in'} cannot be read: {named}; and 2 more")
 
 
@@ -648,13 +655,22 @@ def test_a_dataset_that_is_cut_short_is_said_to_be_damaged(length: int, tmp_path
     small().save(path)
     path.write_bytes(path.read_bytes()[:length])
     message = complaint(lambda: Dataset.read(path))
-    assert message == f"{path} is not a saved dataset, or is damaged"
+    assert message.startswith(f"{path} is not a saved dataset, or is damaged (")
+    assert "\n" not in message
 
 
 def test_another_array_is_not_a_dataset(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(100, dtype=np.uint8))
     message = complaint(lambda: Dataset.read(tmp_path / "x.npy"))
-    assert message.endswith("x.npy is not a saved dataset, or is damaged")
+    assert "x.npy is not a saved dataset, or is damaged (" in message
+
+
+def test_a_dataset_of_another_format_is_named_with_the_one_that_is_read(tmp_path: Path) -> None:
+    index = b'{"format": "ablate images 0"}'
+    head = len(index).to_bytes(8, "little")
+    np.save(tmp_path / "x.npy", np.frombuffer(head + index, dtype=np.uint8))
+    message = complaint(lambda: Dataset.read(tmp_path / "x.npy"))
+    assert message.endswith("(it is of format 'ablate images 0'; expected 'ablate images 1')")
 
 
 def test_a_missing_dataset_is_said_to_be_missing(tmp_path: Path) -> None:

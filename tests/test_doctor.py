@@ -67,7 +67,12 @@ def test_the_clock_of_every_device_is_tested_and_what_is_read_beside_it_is_said(
 @pytest.mark.parametrize(
     ("name", "state", "gpu", "command"),
     [
-        ("c", "no C compiler found: install gcc or clang, or name one in CC", False, APT),
+        (
+            "c",
+            "no C compiler found (looked for gcc): install gcc or clang",
+            False,
+            APT,
+        ),
         ("c", "no C compiler works: gcc: fatal error: no disk left", False, ""),
         ("selective_scan_cuda", "selective_scan_cuda is not installed", False, BUILD),
         ("selective_scan_cuda", "selective_scan_cuda does not load: undefined", True, BUILD),

@@ -347,3 +347,17 @@ def test_an_engine_goes_by_its_name():
         assert isinstance(local, LocalEngine)
     with pytest.raises(EngineError, match=r"^engine: there is none named 'lokal' \(engines: loc"):
         engine("lokal")
+
+
+def test_a_plug_in_that_opened_a_gpu_is_told_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert server.held_gpu(tmp_path) == ""
+    (tmp_path / "7").symlink_to("/dev/nvidia0")
+    held = server.held_gpu(tmp_path)
+    assert held == "/dev/nvidia0"
+    monkeypatch.setattr(server, "held_gpu", lambda: held)
+    with pytest.raises(SystemExit) as ended:
+        server._warm_up([])
+    assert ended.value.code == (
+        "a plug-in opened a GPU (/dev/nvidia0) while it was loaded; forks could not use it: "
+        "let it do so when its block is built"
+    )

@@ -165,7 +165,7 @@ def test_where_it_cannot_be_written_is_said_in_one_line(run: Path, tmp_path: Pat
     refused = {
         "x.db": "expected the URL of a database; got 'x.db', try: sqlite:///x.db",
         "": "expected the URL of a database; got '', try: sqlite:///x.db",
-        "sqlite:///:memory:": "a database in memory is gone at once; name a file",
+        "sqlite:///:memory:": ":memory: is a database in memory, gone at once; name a file: sqlite:///",
         f"sqlite:///{tmp_path}/none/x.db": f"the folder {tmp_path}/none does not exist",
         f"sqlite:///{run}/record.sqlite": "record.sqlite is the record of a run; name another file",
         f"sqlite:///{tmp_path}/text.db": "text.db cannot be written (file is not a database)",
@@ -220,7 +220,8 @@ def test_export_says_what_was_written(cli: Cli, run: Path, tmp_path: Path):
 def test_export_asks_where_to_and_what(cli: Cli, run: Path, tmp_path: Path):
     code, _, errors = cli("export", run)
     assert code == 2
-    assert errors == "export: say where to: --optuna sqlite:///FILE.db, --csv FILE, or both\n"
+    ways = "--optuna sqlite:///FILE.db, --csv FILE, or both"
+    assert errors == f"export: {run}: say where to: {ways}\n"
     code, _, errors = cli("export", tmp_path, "--csv", tmp_path / "x.csv")
     assert code == 2
     assert "no run is here" in errors

@@ -170,8 +170,12 @@ def test_the_record_alone_holds_the_study(folder: Path):
     study = study_of(facts, None)
     assert (study.name, study.size) == ("study", 4)
     assert study.mix(study.at(2)) == load_study(folder / "study.toml").mix(study.at(2))
-    with pytest.raises(RunError, match="does not hold its study; name its file: --study FILE"):
+    with pytest.raises(RunError) as error:
         study_of({"study_text": "= what?"}, None)
+    assert str(error.value) == (
+        "the record does not hold its study (Invalid statement (at line 1, column 1)); "
+        "name its file: --study FILE"
+    )
 
 
 def test_a_longer_training_is_kept_in_the_record_of_the_run(

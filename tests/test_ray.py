@@ -244,7 +244,8 @@ def test_without_ray_the_engine_says_how_to_add_it(monkeypatch: pytest.MonkeyPat
     with pytest.raises(EngineError) as error:
         engine("ray")
     assert str(error.value) == (
-        "engine: ray is not installed; add it: pip install 'ablate-restoration[ray]'"
+        "engine: ray cannot be loaded (import of ray halted; None in sys.modules); add it: "
+        "pip install 'ablate-restoration[ray]', or run here: --engine local"
     )
 
 

@@ -30,12 +30,15 @@ def engine_of(
     """
     if options.engine == "ray":
         if options.devices:
-            raise EngineError("--devices: a Ray cluster places trials by itself; use --gpus")
+            raise EngineError(
+                f"--devices {options.devices}: a Ray cluster places trials by itself; say how many "
+                "GPUs each has: --gpus N"
+            )
         gpus = _gpus(options.gpus, device)
         return engine("ray", address=options.address or "", gpus=gpus, tell=tell)
     for name in ("address", "gpus"):
-        if getattr(options, name) is not None:
-            raise EngineError(f"--{name}: is for a Ray cluster only; add --engine ray")
+        if (value := getattr(options, name)) is not None:
+            raise EngineError(f"--{name} {value}: is for a Ray cluster only; add --engine ray")
     return engine("local", devices=devices)
 
 
@@ -56,7 +59,7 @@ def _gpus(text: str | None, device: str) -> float:
             f"--gpus: expected GPUs of a trial, a part of one or a whole number; got '{text}'"
         )
     if device != "cuda":
-        raise EngineError(f"--gpus: this run is on the {device}; add --device cuda")
+        raise EngineError(f"--gpus {text}: this run is on the {device}; add --device cuda")
     return count
 
 

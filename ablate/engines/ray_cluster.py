@@ -89,14 +89,15 @@ def import_ray() -> ModuleType:
     """Ray, which tells nobody that it is used.
 
     Raises:
-        EngineError: It is not installed.
+        EngineError: It is not installed, or not whole.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         return importlib.import_module("ray")
     except ImportError as error:
         raise EngineError(
-            "engine: ray is not installed; add it: pip install 'ablate-restoration[ray]'"
+            f"engine: ray cannot be loaded ({error}); add it: "
+            "pip install 'ablate-restoration[ray]', or run here: --engine local"
         ) from error
 
 

@@ -49,19 +49,22 @@ def _warm_up(modules: list[str]) -> None:
     for module in modules:
         importlib.import_module(module)
     load_plugins()
-    if _holds_gpu():
-        raise SystemExit("a plug-in opened a GPU while it was loaded; forks could not use it")
+    if held := held_gpu():
+        raise SystemExit(
+            f"a plug-in opened a GPU ({held}) while it was loaded; forks could not use it: let it "
+            "do so when its block is built"
+        )
     gc.collect()
     gc.freeze()  # a collection in a worker does not touch, and so not copy, what is shared
 
 
-def _holds_gpu() -> bool:
-    """Whether this process has asked the driver for anything: CUDA does not survive a fork."""
-    for file in Path("/proc/self/fd").iterdir():
+def held_gpu(files: Path = Path("/proc/self/fd")) -> str:
+    """The driver's file that this process holds open, if any: CUDA does not survive a fork."""
+    for file in files.iterdir():
         with contextlib.suppress(OSError):
-            if str(file.readlink()).startswith("/dev/nvidia"):
-                return True
-    return False
+            if (target := str(file.readlink())).startswith("/dev/nvidia"):
+                return target
+    return ""
 
 
 class _Server:

@@ -21,7 +21,9 @@ def export(options: argparse.Namespace, console: Console) -> None:
         ExportError: It is not said where to, or that cannot be written.
     """
     if not options.optuna and not options.csv:
-        raise ExportError("export: say where to: --optuna sqlite:///FILE.db, --csv FILE, or both")
+        raise ExportError(
+            f"export: {options.run}: say where to: --optuna sqlite:///FILE.db, --csv FILE, or both"
+        )
     said: dict[str, Any] = {}
     if options.csv:
         said["csv"] = {"file": str(options.csv), "rows": export_csv(options.run, options.csv)}

@@ -93,13 +93,15 @@ def _database(url: str) -> str:
             f"--optuna: expected the URL of a database; got '{url}', try: {example}"
         ) from None
     if parts.get_backend_name() == "sqlite":
-        _require_harmless(parts.database)
+        _require_harmless(parts.database, url)
     return parts.render_as_string(hide_password=True)
 
 
-def _require_harmless(file: str | None) -> None:
+def _require_harmless(file: str | None, url: str) -> None:
     if not file or file == ":memory:":
-        raise ExportError("--optuna: a database in memory is gone at once; name a file")
+        raise ExportError(
+            f"--optuna: {url} is a database in memory, gone at once; name a file: sqlite:///x.db"
+        )
     if not Path(file).parent.is_dir():
         raise ExportError(f"--optuna: the folder {Path(file).parent} does not exist")
     try:

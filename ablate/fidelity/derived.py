@@ -77,7 +77,10 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         return dict(json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text))
     except ValueError as error:
-        raise RunError("the record does not hold its study; name its file: --study FILE") from error
+        why = " ".join(str(error).split()) if text else "it is empty"
+        raise RunError(
+            f"the record does not hold its study ({why}); name its file: --study FILE"
+        ) from error
 
 
 def longer(study: Study, chosen: Sequence[Point], times: float) -> Part:

@@ -51,7 +51,7 @@ def _cpu_clock(root: Path) -> float:
     lines = (root / "proc/cpuinfo").read_text().splitlines()
     clocks = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
     if core >= len(clocks):
-        raise ValueError("neither cpufreq nor /proc/cpuinfo has the clock")
+        raise ValueError(f"neither cpufreq nor /proc/cpuinfo has the clock of core {core}")
     return clocks[core]
 
 

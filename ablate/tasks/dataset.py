@@ -104,8 +104,9 @@ class Dataset:
             )
         except FileNotFoundError:
             raise DataError(f"{path} is not a saved dataset: no such file") from None
-        except (OSError, ValueError, LookupError, TypeError, EOFError):
-            raise DataError(f"{path} is not a saved dataset, or is damaged") from None
+        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"{path} is not a saved dataset, or is damaged ({why})") from None
         return cls(train, validation, str(facts["digest"]))
 
 

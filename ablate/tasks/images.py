@@ -79,7 +79,7 @@ def _read(path: Path) -> Levels:
 
     try:
         if path.stat().st_size == 0:
-            raise ImageError("the file is empty")
+            raise ImageError("the file is empty (0 bytes)")
         with Image.open(path, formats=FORMATS) as image:
             _require_handled(image, path)
             image.load()
@@ -87,7 +87,7 @@ def _read(path: Path) -> Levels:
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise ImageError("not a PNG, JPEG, WebP, BMP or TIFF image") from None
+        raise ImageError(f"not a PNG, JPEG, WebP, BMP or TIFF image{_begins(path)}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(_too_large()) from None
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
@@ -101,12 +101,17 @@ def _too_large() -> str:
     return f"more than {MOST_PIXELS // 1_000_000} megapixels"
 
 
+def _begins(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"; it begins with {file.read(8)!r}"
+
+
 def _require_handled(image: Image.Image, path: Path) -> None:
     """Refuse, before decoding, what Pillow would read as something else."""
     if image.width * image.height > MOST_PIXELS:
-        raise ImageError(_too_large())
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ImageError("several frames or pages in one file")
+        raise ImageError(f"{_too_large()}: {image.width} x {image.height}")
+    if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+        raise ImageError(f"{frames} frames or pages in one file; save each as a file of its own")
     _require_known_levels(image, _bits(image, path))
 
 
@@ -126,7 +131,7 @@ def _require_known_levels(image: Image.Image, bits: int) -> None:
     if tags.get(PHOTOMETRIC, 1) == 0:
         raise ImageError("16-bit grey whose zero is white; save it with black as zero")
     if "transparency" in image.info:
-        raise ImageError("16-bit grey with a transparent level")
+        raise ImageError("16-bit grey with a transparent level; save it without transparency")
 
 
 def _bits(image: Image.Image, path: Path) -> int:

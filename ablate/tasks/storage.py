@@ -49,7 +49,7 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], Iterator[Levels]]:
     length = int.from_bytes(data[:8].tobytes(), "little")
     index = json.loads(data[8 : 8 + length].tobytes())
     if index["format"] != FORMAT:
-        raise ValueError("another format")
+        raise ValueError(f"it is of format {index['format']!r}; expected {FORMAT!r}")
     return index["facts"], _images(data, _padded(8 + length), index["images"])
 
 

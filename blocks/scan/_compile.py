@@ -42,7 +42,10 @@ def load(source: Path) -> ctypes.CDLL:
             except (OSError, subprocess.SubprocessError) as error:
                 refusals.append(f"{compiler[0]}: {_last_line(error)}")
     if not refusals:
-        raise CannotCompile("no C compiler found: install gcc or clang, or name one in CC")
+        looked = ", ".join(command[0] for command in _wanted())
+        raise CannotCompile(
+            f"no C compiler found (looked for {looked}): install gcc or clang, or name one in CC"
+        )
     raise CannotCompile(f"no C compiler works: {refusals[0]}")
 
 
@@ -53,9 +56,12 @@ def compiler() -> str:
 
 def _compilers() -> list[list[str]]:
     """Command lines of the compilers that are installed, the user's own choice first."""
+    return [[path, *rest] for name, *rest in _wanted() if (path := shutil.which(name))]
+
+
+def _wanted() -> list[list[str]]:
     named = shlex.split(os.environ.get("CC", ""))
-    candidates = [named] if named else [["gcc"], ["cc"], ["clang"]]
-    return [[path, *rest] for name, *rest in candidates if (path := shutil.which(name))]
+    return [named] if named else [["gcc"], ["cc"], ["clang"]]
 
 
 def _flag_sets() -> Iterator[tuple[str, ...]]:

@@ -32,8 +32,11 @@ class _Kernel:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         library.ablate_scan_scratch.restype = ctypes.c_size_t
-        if library.ablate_scan_sizeof() != ctypes.sizeof(_Problem):
-            raise _compile.CannotCompile("kernel.c and _native.py lay out their arguments apart")
+        theirs, ours = library.ablate_scan_sizeof(), ctypes.sizeof(_Problem)
+        if theirs != ours:
+            raise _compile.CannotCompile(
+                f"kernel.c lays its arguments out in {theirs} bytes, _native.py in {ours}"
+            )
         self.library = library
         self.lanes: int = library.ablate_scan_lanes()
         self.tile: int = library.ablate_scan_tile()
