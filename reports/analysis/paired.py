@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.seeds import scatter
+from reports.analysis.pareto import Mask
+from reports.analysis.seeds import most_seeds, scatter
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers, t_quantile
 
 LEVEL = 0.95
@@ -24,6 +25,8 @@ class Paired:
         high: Upper end.
         n: Seeds that both have.
         p_value: Two-sided, of the t test against 0; 1 where nothing can be claimed.
+        claimable: Whether a difference can be claimed at all: the two share a seed, and how far
+            seeds scatter is known from as many of them as any claim needs.
     """
 
     mean: Numbers
@@ -31,25 +34,24 @@ class Paired:
     high: Numbers
     n: NDArray[np.int64]
     p_value: Numbers
-
-    @property
-    def claimable(self) -> NDArray[np.bool_]:
-        """Whether there are seeds enough for any claim."""
-        enough: NDArray[np.bool_] = self.n >= FEWEST_SEEDS
-        return enough
+    claimable: Mask
 
 
-def paired(values: Numbers, to: int, noise: tuple[float, int] | None = None) -> Paired:
+def paired(
+    values: Numbers, to: int, noise: tuple[float, int] | None = None, most: int = 0
+) -> Paired:
     """Hold every mix against one of them, with the same seeds.
 
     Three seeds say little of how far one difference scatters: that is taken from all mixes
     together (see `seeds.scatter`), or from the difference's own seeds where these scatter more.
-    With two mixes it is the paired t test.
+    So a mix that lacks seeds can be told from others as well, by those that both have: its error
+    is as much larger as these are fewer. With two mixes it is the paired t test.
 
     Args:
         values: (mixes, seeds); NaN where a mix was not trained with a seed.
         to: Row of the one that is taken off; its own difference is 0 with p-value 1.
         noise: Of `seeds.scatter`, where it is known from more mixes than these.
+        most: Seeds of the mix that has most of them, where that is none of these.
     """
     gaps = values - values[to]
     present = ~np.isnan(gaps)
@@ -62,37 +64,45 @@ def paired(values: Numbers, to: int, noise: tuple[float, int] | None = None) -> 
     degrees = min(degrees, MANY)
     if not degrees:
         nothing = np.full(len(values), np.nan)
-        known = np.where(n > 0, mean, np.nan)
-        return Paired(known, nothing, nothing, n.astype(np.int64), np.ones(len(values)))
+        known, none = np.where(n > 0, mean, np.nan), np.zeros(len(values), dtype=bool)
+        return Paired(known, nothing, nothing, n.astype(np.int64), np.ones(len(values)), none)
+    claimable = (n > 0) & (max(most, most_seeds(values)) >= FEWEST_SEEDS)
     error = np.maximum(own, sd * np.sqrt(2.0)) / np.sqrt(counted)
     error[to] = 0.0
-    half = np.where(n > 1, t_quantile(0.5 + LEVEL / 2, degrees) * error, np.nan)
+    half = np.where(n > 0, t_quantile(0.5 + LEVEL / 2, degrees) * error, np.nan)
     mean = np.where(n > 0, mean, np.nan)
-    p_value = _p_values(mean, error, n, degrees)
-    return Paired(mean, mean - half, mean + half, n.astype(np.int64), p_value)
+    p_value = _p_values(mean, error, claimable, degrees)
+    return Paired(mean, mean - half, mean + half, n.astype(np.int64), p_value, claimable)
 
 
-def holm_all(p_values: Numbers, level: float = LEVEL) -> NDArray[np.bool_]:
-    """Which of many comparisons can be claimed so that all claims hold with this probability.
+def beaten_by_best(p_values: Numbers, level: float = LEVEL) -> Mask:
+    """Which mixes the best of them beats, so that all claims hold with this probability.
 
-    As `statistics.holm`, all at once.
+    The best was picked for its value, so it looks better than it is, the more so among many. As it
+    could have been any of them, every pair of those that are not beaten yet counts as a comparison:
+    of m mixes m (m - 1) / 2, of the last two one.
+
+    Source: Holm 1979 with the pairs that can still be equal, Shaffer 1986.
 
     Args:
-        p_values: (comparisons,).
+        p_values: (others,), two-sided, of each of the other mixes against the best.
         level: Of all claims together.
+
+    Returns:
+        (others,)
     """
+    left = np.arange(len(p_values) + 1, 1, -1)
+    limits = 2.0 * (1.0 - level) / (left * (left - 1))
     order = np.argsort(p_values, kind="stable")
-    limits = (1.0 - level) / np.arange(len(order), 0, -1)
-    passed = np.logical_and.accumulate(p_values[order] <= limits)
-    claimed = np.zeros(len(order), dtype=bool)
-    claimed[order] = passed
+    claimed: Mask = np.zeros(len(order), dtype=bool)
+    claimed[order] = np.logical_and.accumulate(p_values[order] <= limits)
     return claimed
 
 
-def _p_values(mean: Numbers, error: Numbers, n: NDArray[np.int64], degrees: int) -> Numbers:
+def _p_values(mean: Numbers, error: Numbers, claimable: Mask, degrees: int) -> Numbers:
     """Of differences with their standard errors; without an error any difference is one."""
     p = np.ones(len(mean))
-    rows = (n >= FEWEST_SEEDS) & (mean != 0.0)
+    rows = claimable & (mean != 0.0)
     p[rows & (error == 0.0)] = 0.0
     some = rows & (error > 0.0)
     p[some] = _outside(np.abs(mean[some]) / error[some], degrees)

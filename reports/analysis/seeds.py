@@ -48,6 +48,15 @@ def levelled(values: Numbers) -> Numbers:
     return values - np.where(present.all(axis=1), 0.0, shifts)[:, None]
 
 
+def most_seeds(values: Numbers) -> int:
+    """How many seeds the mix has that has most of them; 0 without any.
+
+    Args:
+        values: (mixes, seeds); NaN where a mix was not trained with a seed.
+    """
+    return int((~np.isnan(values)).sum(axis=1).max(initial=0))
+
+
 def scatter(values: Numbers) -> tuple[float, int]:
     """Standard deviation of one seed's value beside what mix and seed add, and its degrees.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from reports.analysis.effects import Effects, effects_of
 from reports.analysis.once import once
-from reports.analysis.paired import Paired, holm_all, paired
+from reports.analysis.paired import Paired, beaten_by_best, paired
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.answering.claims import claims
 from reports.answering.doubts import doubts
@@ -196,10 +196,11 @@ def _second(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
     gaps, others = field.gaps, np.arange(len(field.mixes)) != field.at
     if not gaps.claimable[others].any():
         seeds = int(gaps.n[others].max())
-        return f"; with {count(seeds, 'seed')} to a mix, {NO_CLAIM} between the mixes"
+        few = f"with {count(seeds, 'seed')} to a mix" if seeds else "as it shares no seed with them"
+        return f"; {few}, {NO_CLAIM} between {'the mixes' if seeds else 'it and the others'}"
     if cheaper:
         return _saved(found, field, cheaper, shown)
-    ties = int((~holm_all(gaps.p_value[others])).sum())
+    ties = int((~beaten_by_best(gaps.p_value[others])).sum())
     if ties:
         among = f"the {others.sum()} others" if ties < others.sum() else "them"
         which = f"{ties} of {among}" if ties < others.sum() else count(ties, "other mix")

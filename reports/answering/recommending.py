@@ -10,7 +10,7 @@ import numpy as np
 from reports.analysis.budgets import budgets, fewer_steps, win_shares, winner
 from reports.analysis.paired import Paired, beaten_by_best, paired
 from reports.analysis.pareto import Mask
-from reports.analysis.seeds import scatter
+from reports.analysis.seeds import most_seeds, scatter
 from reports.analysis.statistics import Numbers
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
@@ -162,7 +162,8 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
     assert at is not None  # the step that the budget was made for
     shown, spent = (scale(found, name) for name in case.metrics)
     fits = np.flatnonzero(case.costs <= limit)
-    gaps = paired(case.seeds[fits], int(np.searchsorted(fits, at)), case.noise)
+    own, most = int(np.searchsorted(fits, at)), most_seeds(case.seeds)
+    gaps = paired(case.seeds[fits], own, case.noise, most)
     alike = fits[~_claimed(gaps, fits == at) & (fits != at)]
     alike = alike[np.argsort(case.costs[alike], kind="stable")]
     return Line(
@@ -179,7 +180,7 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
 
 
 def _claimed(gaps: Paired, own: Mask) -> Mask:
-    """Which differences to the others can be claimed together; that to itself never."""
+    """Which mixes the best one beats, by claims that hold together; never itself."""
     claimed = np.zeros(len(own), dtype=bool)
     claimed[~own] = beaten_by_best(gaps.p_value[~own])
     return claimed

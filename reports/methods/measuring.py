@@ -45,7 +45,8 @@ def how_sure(found: Found) -> Iterator[str]:
         )
         yield (
             "Where several differences are claimed at once, their error is held together by "
-            "Holm's method; what can't be claimed is called not distinguishable."
+            "Holm's method, of the best mix against the others over every pair that may be equal; "
+            "what can't be claimed is called not distinguishable."
         )
     elif seeds:
         yield f"With {count(seeds, 'seed')} to a mix no difference in accuracy is claimed."

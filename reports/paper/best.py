@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.analysis.paired import holm_all, paired
+from reports.analysis.paired import beaten_by_best, paired
 from reports.numbers.found import Found
 from reports.numbers.protocols import COUNTED
 from reports.numbers.rankings import not_separable, rank_texts, ranks
@@ -37,8 +37,9 @@ class Best:
 def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
     """The best mean, and who is not distinguishable from it.
 
-    Accuracies are compared seed by seed (see `paired`), all comparisons together by Holm's
-    method; latencies as they are ranked; other costs by their intervals, or as counts.
+    Accuracies are compared seed by seed (see `paired`), all comparisons of the best together
+    (see `beaten_by_best`); latencies as they are ranked; other costs by their intervals, or as
+    counts.
 
     Args:
         found: What was found.
@@ -61,11 +62,11 @@ def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
 
 def _by_seeds(found: Found, metric: str, first: str, others: Sequence[str]) -> Best:
     """As the answer judges: with the scatter of all mixes, of which these are compared."""
-    rows = found.per_seed[metric].loc[found.ranked.index]
+    rows = found.per_seed[metric].reindex(found.ranked.index)
     places = {str(mix): at for at, mix in enumerate(rows.index)}
     gaps = paired(rows.to_numpy(dtype=float), places[first])
     at = [places[mix] for mix in others]
-    told = holm_all(gaps.p_value[at])
+    told = beaten_by_best(gaps.p_value[at])
     alike = {mix for mix, apart in zip(others, told, strict=True) if not apart}
     return Best(first, frozenset(alike), bool(gaps.claimable[at].any()))
 

@@ -136,7 +136,7 @@ def _notes(found: Found, columns: Iterable[Best], rows: Sequence[Row]) -> str:
     if any(each.alone for each in known):
         said.append(
             f"Bold: better than every other mix in the table ({percent(0.95)}; accuracies paired "
-            "by seed, all comparisons of a column together by Holm's method)."
+            "by seed, all comparisons of a column together, stepwise over all pairs)."
         )
     text = escape_latex(" ".join(said))
     if any(each.judged and not each.alone for each in known):
