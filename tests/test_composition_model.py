@@ -16,7 +16,7 @@ from ablate.composition.finding import load, model_folders, usable_model
 from ablate.composition.fingerprint import fingerprint as fingerprint_of
 from ablate.composition.forecasting import forecast, from_calls
 from ablate.composition.limits import limits
-from ablate.composition.making import Survey, compose, make_model, survey
+from ablate.composition.making import Survey, _wider, compose, make_model, survey
 from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed
 from ablate.composition.model import LatencyModel, OutsideRange
 from ablate.composition.parts import Frame, Part, parts_of
@@ -209,12 +209,16 @@ def test_a_model_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     [
         (None, "no latency model can be read here: No such file or directory"),
         ("{", "no latency model can be read here: it is not JSON"),
-        ("[]", "not a latency model of this version; make it again"),
-        ('{"format": 99}', "not a latency model of this version; make it again"),
-        ('{"format": 1}', "the latency model is damaged; make it again"),
+        ("[]", "not a latency model of this version (format None, expected 1); make it again: "),
+        (
+            '{"format": 99}',
+            "not a latency model of this version (format 99, expected 1); make it again: ",
+        ),
+        ('{"format": 1}', "the latency model is damaged (KeyError: 'frames'); make it again: "),
         (
             '{"format": 1, "frames": [{"topology": 3}]}',
-            "the latency model is damaged; make it again",
+            "the latency model is damaged (TypeError: 'int' object is not subscriptable); "
+            "make it again: ",
         ),
     ],
 )
@@ -224,7 +228,18 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, text: str | None, re
         path.write_text(text)
     with pytest.raises(ModelError) as error:
         read(path)
-    assert str(error.value) == f"{path}: {reason}"
+    again = "ablate latency-model STUDY" if reason.endswith("again: ") else ""
+    assert str(error.value) == f"{path}: {reason}{again}"
+
+
+def test_where_a_topology_has_no_width_none_can_be_measured_beside_it():
+    one = skeletons(study())[0]
+    flat = replace(one, frame=replace(one.frame, topology=Choice(name="flat")))
+    with pytest.raises(CompositionError) as error:
+        _wider([flat], [24])
+    assert str(error.value) == (
+        "--width 24: flat has no width, so that none can be measured beside it"
+    )
 
 
 @pytest.fixture

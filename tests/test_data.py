@@ -303,6 +303,7 @@ TRANSPARENT_DEEP = png(4, 4, 16, 0, deep_rows(1), png_chunk(b"tRNS", b"\0\1"))
 BOMB = png(100_000, 100_000, 8, 2, b"")
 LARGE = png(10_000, MOST_PIXELS // 10_000 + 1, 8, 0, b"")
 
+NONE = "there is no {} image; expected at least 1, got 0"
 NO_IMAGE = "not a PNG, JPEG, WebP, BMP or TIFF image; it begins with b"
 REFUSED = [
     (write_bytes("a.png", b""), "the file is empty (0 bytes)"),
@@ -679,8 +680,8 @@ def test_a_missing_dataset_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_part_without_images_is_refused() -> None:
-    assert complaint(lambda: Dataset.of([], [Photo("a", RGB)])) == "there is no training image"
-    assert complaint(lambda: Dataset.of([Photo("a", RGB)], [])) == "there is no validation image"
+    assert complaint(lambda: Dataset.of([], [Photo("a", RGB)])) == NONE.format("training")
+    assert complaint(lambda: Dataset.of([Photo("a", RGB)], [])) == NONE.format("validation")
 
 
 def test_images_smaller_than_a_crop_are_named_with_their_sizes() -> None:

@@ -236,7 +236,9 @@ def _wider(found: Sequence[Skeleton], widths: Sequence[int]) -> list[Skeleton]:
     for one, width in itertools.product(found, widths):
         if one.frame.width_at() is None:
             name = one.frame.topology.name
-            raise CompositionError(f"{name} has no width, so that none can be measured beside it")
+            raise CompositionError(
+                f"--width {width}: {name} has no width, so that none can be measured beside it"
+            )
         frame = one.frame.with_width(width)
         if frame not in known:
             base = replace(one.base, topology=frame.topology)

@@ -54,12 +54,20 @@ def read(path: Path) -> LatencyModel:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ModelError(f"{path}: no latency model can be read here: {reason}") from error
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise ModelError(f"{path}: not a latency model of this version; make it again")
+    kind = raw.get("format") if isinstance(raw, dict) else None
+    if kind != FORMAT:
+        raise ModelError(
+            f"{path}: not a latency model of this version (format {kind}, expected {FORMAT}); "
+            "make it again: ablate latency-model STUDY"
+        )
     try:
         return _from_json(raw)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-        raise ModelError(f"{path}: the latency model is damaged; make it again") from error
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ModelError(
+            f"{path}: the latency model is damaged ({why}); make it again: "
+            "ablate latency-model STUDY"
+        ) from error
 
 
 def require_here(model: LatencyModel, here: Mapping[str, str], path: Path) -> None:

@@ -67,7 +67,7 @@ class Dataset:
         parts = {"training": tuple(train), "validation": tuple(validation)}
         for part, photos in parts.items():
             if not photos:
-                raise DataError(f"there is no {part} image")
+                raise DataError(f"there is no {part} image; expected at least 1, got 0")
         hashes = {part: [_fingerprint(photo) for photo in photos] for part, photos in parts.items()}
         _require_disjoint(parts, hashes)
         digest = hashlib.sha256(json.dumps(_identity(parts, hashes)).encode()).hexdigest()
