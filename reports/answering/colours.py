@@ -7,7 +7,7 @@ import pandas as pd
 
 from reports.analysis.once import once
 from reports.answering.answer import quality_effects, strongest
-from reports.graphics.families import slots_apart
+from reports.numbers.fillings import slots_apart
 from reports.numbers.found import Found
 
 
@@ -17,11 +17,11 @@ def telling_slot(found: Found) -> str:
     axis = strongest(quality_effects(found))
     if axis not in found.levels:
         return ""
-    levels = found.levels[axis].dropna()
-    of_level, names = pd.factorize(levels)
-    for slot, families in slots_apart(found.stages).items():
-        of_family, kinds = pd.factorize(families.reindex(levels.index), use_na_sentinel=False)
-        pairs = np.unique(of_level * max(len(kinds), 1) + of_family)
+    levels, names = pd.factorize(found.levels[axis])
+    known = levels >= 0
+    for slot, families in slots_apart(found):
+        of_family, kinds = pd.factorize(families[known])
+        pairs = np.unique(levels[known] * max(len(kinds), 1) + of_family)
         if len(pairs) == len(names) > 1 < len(kinds):
             return slot
     return ""

@@ -1,8 +1,10 @@
-"""What the levels of an axis fill stages with, where they do."""
+"""What fills the stages of mixes, and what the levels of an axis fill them with, where they do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,42 +15,90 @@ from reports.graphics.families import Look, look
 from reports.numbers.found import Found
 
 Codes = NDArray[np.int64]
-Texts = NDArray[np.object_]
+NONE = -1  # the code of a mix without an answer, or without such a stage
+COLUMNS = ["blocks", "depth", "family"]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What fills one slot.
+
+    Args:
+        slot: Its name.
+        codes: (mixes of the levels,) which of the options; NONE where a mix has no such stage.
+        options: Blocks, depth and family, in order of appearance.
+    """
+
+    slot: str
+    codes: Codes
+    options: tuple[tuple[str, int, str], ...]
+
+    @cached_property
+    def blocks(self) -> Codes:
+        """(options,) the same number where blocks are the same, however deep."""
+        return _coded([blocks for blocks, _, _ in self.options])[0]
+
+    def of_options(self, numbers: Codes) -> Codes:
+        """(mixes,): the number that belongs to the option of each; NONE where it has none."""
+        return np.append(numbers, NONE)[self.codes]
+
+
+@once
+def fillings(found: Found) -> tuple[Filling, ...]:
+    """All slots, in order of appearance."""
+    stages, mixes = found.stages, found.levels.index
+    rows = mixes.get_indexer(pd.Index(stages["mix"]))
+    slots, names = _coded(stages["slot"])
+    kinds = np.zeros(len(stages), dtype=np.int64)
+    for column in COLUMNS:
+        codes, options = _coded(stages[column])
+        kinds = _coded(kinds * max(len(options), 1) + codes)[0]
+    first = np.unique(kinds, return_index=True)[1]
+    known = stages[COLUMNS].iloc[first].to_numpy(dtype=object).tolist()
+    made = []
+    for number, name in enumerate(names):
+        own = np.flatnonzero((slots == number) & (rows >= 0))
+        codes, options = _coded(kinds[own])
+        of_mix = np.full(len(mixes), NONE)
+        of_mix[rows[own]] = codes
+        filled = tuple((str(b), int(d), str(f)) for b, d, f in (known[kind] for kind in options))
+        made.append(Filling(str(name), of_mix, filled))
+    return tuple(made)
 
 
 @once
 def families_of_levels(found: Found, name: str) -> dict[str, Look]:
     """Level -> how its family is drawn, where the axis alone decides what fills a stage."""
     levels, known = _coded(found.levels[name])
-    for mixes, blocks, filled, families in _fillings(found):
-        at = np.where(mixes >= 0, levels[mixes], -1)
-        both = (at >= 0) & (blocks >= 0)
-        pairs = np.unique(at[both] * filled + blocks[both])  # each level with its blocks
+    for each in fillings(found):
+        both = (levels >= 0) & (each.codes >= 0)
+        filled = int(each.blocks.max(initial=0)) + 1
+        pairs = np.unique(levels[both] * filled + each.of_options(each.blocks)[both])
         decided = len(pairs) == len(np.unique(pairs // filled))
         if len(pairs) and decided and len(np.unique(pairs % filled)) > 1:
-            of_levels, first = np.unique(at[both], return_index=True)
-            rows = np.flatnonzero(both)[first]
-            return {
-                str(known[level]): look(str(families[row]))
-                for level, row in sorted(
-                    zip(of_levels, rows, strict=True), key=lambda pair: pair[1]
-                )
-            }
+            of_levels, first = np.unique(levels[both], return_index=True)
+            options = each.codes[both][first]
+            in_order = sorted(zip(first, of_levels, options, strict=True))
+            return {str(known[level]): look(each.options[of][2]) for _, level, of in in_order}
     return {}
 
 
-@once
-def _fillings(found: Found) -> list[tuple[Codes, Codes, int, Texts]]:
-    """Of each slot: rows of mixes in the levels, numbers of blocks, how many, and families."""
-    made = []
-    for _, rows in found.stages.groupby("slot", sort=False):
-        rows = rows.dropna(subset=["blocks", "family"])
-        blocks, names = _coded(rows["blocks"])
-        mixes = found.levels.index.get_indexer(pd.Index(rows["mix"]))
-        made.append((mixes, blocks, max(len(names), 1), rows["family"].to_numpy(dtype=object)))
-    return made
+def slots_apart(found: Found) -> Iterator[tuple[str, Codes]]:
+    """Slots whose family differs between mixes, with its number in each mix; NONE without one.
+
+    A slot that always goes along with an earlier one (a mirrored decoder) is left out.
+    """
+    numbers: dict[str, int] = {}
+    earlier: list[Codes] = []
+    for each in fillings(found):
+        of_options = [numbers.setdefault(family, len(numbers)) for _, _, family in each.options]
+        families = each.of_options(np.array(of_options, dtype=np.int64))
+        several = len(np.unique(families[families >= 0])) > 1
+        if several and not any(np.array_equal(families, other) for other in earlier):
+            earlier.append(families)
+            yield each.slot, families
 
 
-def _coded(values: pd.Series) -> tuple[Codes, Sequence[object]]:
-    codes, names = pd.factorize(values)
+def _coded(values: object) -> tuple[Codes, list[object]]:
+    codes, names = pd.factorize(np.asarray(values))
     return np.asarray(codes, dtype=np.int64), list(names)

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from reports.graphics.families import Look, look
+from reports.numbers.fillings import NONE, Codes, Filling, fillings
 from reports.numbers.found import Found
 from reports.numbers.units import plain
-
-Codes = NDArray[np.int64]
-NONE = -1  # the code of a mix that has no answer
-FILLING = ["blocks", "depth", "family"]
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,20 @@ def facets(found: Found, mixes: pd.Index[str]) -> tuple[Facet, ...]:
 
 def slots(found: Found, mixes: pd.Index[str]) -> tuple[Slot, ...]:
     """All stages of the mixes."""
-    stages = found.stages[found.stages["mix"].isin(mixes)]
-    return tuple(_slot(str(name), rows, mixes) for name, rows in stages.groupby("slot", sort=False))
+    rows = found.levels.index.get_indexer(mixes)
+    made = (_slot(each, rows) for each in fillings(found))
+    return tuple(slot for slot in made if slot.options)
 
 
-def _slot(name: str, rows: pd.DataFrame, mixes: pd.Index[str]) -> Slot:
-    rows = rows.drop_duplicates("mix", keep="last")
-    kinds = rows.groupby(FILLING, sort=False).ngroup()
-    codes = pd.Series(kinds.to_numpy(), index=rows["mix"]).reindex(mixes, fill_value=NONE)
-    options = rows[FILLING].drop_duplicates().to_numpy().tolist()
-    looks = tuple((_text(blocks, int(depth)), look(family)) for blocks, depth, family in options)
-    return Slot(plain(name), looks, codes.to_numpy(dtype=int))
+def _slot(filling: Filling, rows: Codes) -> Slot:
+    own = filling.codes[rows]
+    there = filling.codes[np.sort(rows)]  # options in the order of the table
+    seen = pd.unique(there[there >= 0])
+    places = np.full(len(filling.options) + 1, NONE)
+    places[seen] = np.arange(len(seen))
+    options = (filling.options[at] for at in seen)
+    looks = tuple((_text(blocks, depth), look(family)) for blocks, depth, family in options)
+    return Slot(plain(filling.slot), looks, places[own])
 
 
 def _text(blocks: str, depth: int) -> str:

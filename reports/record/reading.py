@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from reports.record.file import connect, require_whole
@@ -81,7 +82,7 @@ class Reading:
     def specs(self, mixes: Sequence[str]) -> dict[str, str]:
         """Key -> specification (JSON) of these mixes; what is not in the record is left out."""
         query = "SELECT key, spec FROM mixes WHERE key IN (SELECT value FROM json_each(?))"
-        return dict(self._rows(query, (json.dumps(list(mixes)),)))
+        return dict(self._rows(query, (_listed(mixes),)))
 
     def settings(self) -> list[tuple[str, str, str]]:
         """The different task, training and topology (JSON; "" unknown) that mixes have together."""
@@ -121,30 +122,51 @@ class Reading:
         return self._table("SELECT key, trial, mix, seed, step, seconds FROM partials ORDER BY id")
 
     def trial_facts(self) -> pd.DataFrame:
-        """Columns trial, name, value."""
-        return self._table("SELECT trial, name, value FROM trial_facts ORDER BY rowid")
+        """Columns trial, name (categories), value."""
+        return self._table("SELECT trial, name, value FROM trial_facts ORDER BY rowid", few="name")
 
     def measurements(self) -> pd.DataFrame:
-        """Columns subject, metric, value, low, high, n, mode, backend, device, sitting."""
+        """Columns subject, metric, value, low, high, n, mode, backend, device, sitting.
+
+        Metric, mode, back end, device and sitting are categories.
+        """
         return self._table(
             "SELECT subject, metric, value, low, high, n, mode, backend, device, sitting "
-            "FROM measurements ORDER BY id"
+            "FROM measurements ORDER BY id",
+            few="metric mode backend device sitting",
         ).astype({"low": float, "high": float})
 
-    def samples(self) -> pd.DataFrame:
-        """Columns subject, metric, mode, sitting, process, round, value."""
-        return self._table("SELECT * FROM samples")
+    def samples(self, sittings: Collection[str] | None = None) -> pd.DataFrame:
+        """Columns subject, metric, mode, sitting, process, round, value.
 
-    def curve(self, names: Sequence[str] | None = None) -> pd.DataFrame:
-        """Columns trial, name, step, value; of all curves, or of those with these names."""
-        if names is None:
-            return self._table("SELECT * FROM curve")
-        places = ", ".join("?" * len(names))
-        return self._table(f"SELECT * FROM curve WHERE name IN ({places})", tuple(names))
+        Of all sittings; or of some, and those of the machine.
+        """
+        if sittings is None:
+            return self._table("SELECT * FROM samples")
+        some = "sitting IN (SELECT value FROM json_each(?)) OR subject = 'machine'"
+        return self._table(f"SELECT * FROM samples WHERE {some}", (_listed(sittings),))
 
-    def curve_names(self) -> list[str]:
-        """Names of all curves."""
-        return [name for (name,) in self._rows("SELECT DISTINCT name FROM curve")]
+    def curve(
+        self, names: Collection[str] | None = None, trials: Collection[str] | None = None
+    ) -> pd.DataFrame:
+        """Columns trial, name, step, value.
+
+        Args:
+            names: Of the curves; None for all.
+            trials: Whose; None for all.
+        """
+        where, values = _of_trials(trials)
+        if names is not None:
+            where += " AND name IN (SELECT value FROM json_each(?))"
+            values += (_listed(names),)
+        return self._table(f"SELECT * FROM curve WHERE {where}", values)
+
+    def curve_names(self, trials: Collection[str] | None = None) -> list[str]:
+        """Names of the curves of these trials, or of all."""
+        where, values = _of_trials(trials)
+        return [
+            of for (of,) in self._rows(f"SELECT DISTINCT name FROM curve WHERE {where}", values)
+        ]
 
     def notes(self) -> pd.DataFrame:
         """Columns subject, topic, text."""
@@ -162,13 +184,15 @@ class Reading:
         """Keys of the trials that left pictures."""
         return {key for (key,) in self._rows("SELECT trial FROM pictures")}
 
-    def _table(self, query: str, values: tuple[object, ...] = ()) -> pd.DataFrame:
+    def _table(self, query: str, values: tuple[object, ...] = (), *, few: str = "") -> pd.DataFrame:
+        """The rows; `few` names the columns of few different texts."""
         with _uncollected():
             names, rows = self._asked(query, values)
             if not rows:
                 return pd.DataFrame(columns=names)
             columns = zip(*rows, strict=True)  # column by column is twice as quick
-            return pd.DataFrame({name: list(of) for name, of in zip(names, columns, strict=True)})
+            known = zip(names, columns, strict=True)
+            return pd.DataFrame({name: _column(of, name in few.split()) for name, of in known})
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         return self._asked(query, values)[1]
@@ -182,6 +206,27 @@ class Reading:
             return [column[0] for column in cursor.description], cursor.fetchall()
         except sqlite3.Error as problem:
             raise RecordError(f"{self.path}: cannot be read ({problem})") from problem
+
+
+def _listed(names: Collection[str]) -> str:
+    """As SQLite's json_each reads it: as many as there are, where `?` is limited."""
+    return json.dumps(list(names))
+
+
+def _of_trials(trials: Collection[str] | None) -> tuple[str, tuple[object, ...]]:
+    """A condition, and what stands in the place of its `?`."""
+    if trials is None:
+        return "TRUE", ()
+    return "trial IN (SELECT value FROM json_each(?))", (_listed(trials),)
+
+
+def _column(values: tuple[Any, ...], few: bool) -> Any:
+    """As pandas holds it in least room; only numbers with a fraction are ever absent."""
+    if few:
+        return pd.Categorical.from_codes(*pd.factorize(np.array(values, dtype=object)))
+    if values[0] is None or isinstance(values[0], float):
+        return np.array(values, dtype=float)
+    return list(values)
 
 
 @contextmanager
