@@ -6,33 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from reports.answering.answer import answer, cost_metric, quality_metric
-from reports.answering.colours import telling_slot
-from reports.graphics.escaping import escape_latex
-from reports.ink.curves import curves_figure
-from reports.ink.effects import effects_figure
-from reports.ink.front import front_figure
-from reports.ink.networks import networks_figure
-from reports.ink.style import COLUMN, PAGE, Style, save_all
+from reports.answering.answer import answer
 from reports.methods.details import details, in_latex, in_markdown, things
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
 from reports.numbers.mixes import mixes
 from reports.numbers.results import read
-from reports.numbers.units import plain, spoken, title
+from reports.page.maker import maker
 from reports.paper.bibliography import RECORD, Bibliography, bibliography, run_entry
+from reports.paper.document import document
+from reports.paper.figures import draw_figures
 from reports.paper.results_table import all_sheet, results_sheet
 from reports.paper.swaps_table import swaps_sheet
-from reports.sections import drawings
 from reports.sections.section import Given
 from reports.sections.swaps import swap_table
 from reports.whole import write_whole
 
-TEMPLATE = Path(__file__).with_name("main.tex")
-WIDTHS = {"column": COLUMN, "page": PAGE}
-ENDINGS = ("pdf", "svg")
 README = """\
 # Paper kit
 
@@ -45,15 +34,16 @@ README = """\
   SVG.
 - `methods.tex`, `methods.md`: the implementation details in words.
 - `references.bib`: sources of the blocks, topologies, losses and degradations, and the run itself.
+
+Made by {maker} from the record with SHA-256 {record}; `ablate verify` makes it again and compares.
 """
 
 
 @dataclass(frozen=True)
-class _Kit:
+class Kit:
     """What all files are made of."""
 
-    found: Found
-    record: Path
+    given: Given
     sources: Bibliography
 
 
@@ -74,19 +64,13 @@ def write_paper(
     Raises:
         RecordError: The record cannot be read.
     """
-    folder, kit = Path(folder), _kit(Path(record), source_of)
-    for name in ("figures", "tables"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder, kit = Path(folder), kit_of(Path(record), source_of)
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
     written = {}
-    for name, text in _texts(kit).items():
+    for name, text in texts_of(kit).items():
         write_whole(folder / name, text)
         written[name] = folder / name
-    for name, draw in _figures(kit).items():
-        for width, style in WIDTHS.items():
-            files = [f"figures/{name}_{width}.{ending}" for ending in ENDINGS]
-            paths = save_all(draw(style), [folder / file for file in files], style)
-            written |= dict(zip(files, paths, strict=True))
-    return written
+    return written | draw_figures(kit.given, folder)
 
 
 def paper_texts(record: Path | str, source_of: Callable[[str], str]) -> dict[str, str]:
@@ -95,23 +79,30 @@ def paper_texts(record: Path | str, source_of: Callable[[str], str]) -> dict[str
     Raises:
         RecordError: The record cannot be read.
     """
-    return _texts(_kit(Path(record), source_of))
+    return texts_of(kit_of(Path(record), source_of))
 
 
-def _kit(record: Path, source_of: Callable[[str], str]) -> _Kit:
+def kit_of(record: Path, source_of: Callable[[str], str]) -> Kit:
+    """Read what all files are made of.
+
+    Raises:
+        RecordError: The record cannot be read.
+    """
     found = read(record)
     named = things(found, settings_of(record))
-    return _Kit(found, record, bibliography({thing: source_of(thing) for thing in named}))
+    sources = bibliography({thing: source_of(thing) for thing in named})
+    return Kit(Given(record, found, answer(found)), sources)
 
 
-def _texts(kit: _Kit) -> dict[str, str]:
-    found = kit.found
-    told = details(found, settings_of(kit.record))
+def texts_of(kit: Kit) -> dict[str, str]:
+    """Name of each file that is text -> what stands in it."""
+    found = kit.given.found
+    told = details(found, settings_of(kit.given.record))
     table = mixes(found)
     swaps = swap_table(found)
     texts = {
-        "README.md": README,
-        "main.tex": _main(kit, has_swaps=swaps is not None),
+        "README.md": README.format(maker=maker(), record=found.record_hash),
+        "main.tex": document(kit.given, has_swaps=swaps is not None),
         "methods.tex": in_latex(told, kit.sources.keys) + f"\\nocite{{{RECORD}}}\n",
         "methods.md": "\n\n".join(in_markdown(told)) + "\n",
         "references.bib": kit.sources.text + "\n" + _own(found),
@@ -123,61 +114,7 @@ def _texts(kit: _Kit) -> dict[str, str]:
     return texts
 
 
-def _figures(kit: _Kit) -> dict[str, Callable[[Style], Figure]]:
-    found = kit.found
-    quality, cost, slot = quality_metric(found), cost_metric(found), telling_slot(found)
-    figures: dict[str, Callable[[Style], Figure]] = {
-        "front": lambda style: front_figure(found, style, quality, cost, slot),
-        "effects": lambda style: effects_figure(found, style),
-        "curves": lambda style: curves_figure(found, style),
-    }
-    shown = drawings.collect(Given(kit.record, found, answer(found)))
-    if shown is not None:
-        figures["networks"] = lambda style: networks_figure(shown.drawn, style)
-    return figures
-
-
 def _own(found: Found) -> str:
     facts = found.facts
     began = (facts.get("started") or facts.get("created", ""))[:4]
     return run_entry(facts.get("study_name", ""), began, found.record_hash)
-
-
-def _main(kit: _Kit, *, has_swaps: bool) -> str:
-    """The document, its gaps filled."""
-    found, said = kit.found, answer(kit.found)
-    quality, cost = spoken(title(quality_metric(found))), spoken(title(cost_metric(found)))
-    facts = found.facts
-    drawn = drawings.collect(Given(kit.record, found, said)) is not None
-    gaps = {
-        "TITLE": escape_latex(facts.get("question") or facts.get("study_name", "")),
-        "ANSWER": escape_latex(" ".join(filter(None, (said.sentence, said.choices, *said.doubts)))),
-        "SWAPS": "\\input{tables/swaps}" if has_swaps else "% no two levels can be compared",
-        "FRONT": escape_latex(
-            f"Mean {quality} against {cost}; bars are intervals, the staircase joins mixes that no "
-            f"other beats in the two, letters mark the front.{_colour(telling_slot(found))}"
-        ),
-        "EFFECTS": escape_latex(
-            "Mean difference of each level to the mean of its choice, all else equal; filled dots "
-            "are differences that the data support."
-        ),
-        "CURVES": "Validation over training, a line for each mix; those of the front in colour.",
-        "NETWORKS": NETWORKS if drawn else "% no network can be drawn",
-    }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for name, filling in gaps.items():
-        text = text.replace(f"<<{name}>>", filling)
-    return text
-
-
-def _colour(slot: str) -> str:
-    return f" Colour and shape: the family of blocks at {plain(slot)}." if slot else ""
-
-
-NETWORKS = r"""\begin{figure*}[t]
-\centering
-\includegraphics[width=\textwidth]{figures/networks_page.pdf}
-\caption{The networks of the front: boxes are stages with their blocks and, where measured, their
-share of the cost.}
-\label{fig:networks}
-\end{figure*}"""
