@@ -60,12 +60,14 @@ class Scores:
     errors: Numbers
 
     @classmethod
-    def of(cls, values: Numbers) -> Self:
-        """From (mixes, seeds); NaN where a mix was not trained with a seed."""
+    def of(cls, values: Numbers, middle: Numbers | None = None) -> Self:
+        """From (mixes, seeds), NaN where a mix was not trained with a seed; and means if known."""
         present = ~np.isnan(values)
         n = present.sum(axis=1)
-        sums = np.where(present, values, 0.0).sum(axis=1)
-        return cls(np.where(n > 0, sums / np.maximum(n, 1), np.nan), n, errors(values))
+        if middle is None:
+            sums = np.where(present, values, 0.0).sum(axis=1)
+            middle = np.where(n > 0, sums / np.maximum(n, 1), np.nan)
+        return cls(middle, n, errors(values))
 
     def some(self, rows: Mask | Places) -> Self:
         """Of some of the mixes, with the errors of all."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports.analysis.statistics import Numbers
+
+SETTLED = 1e-12  # of the largest effect: what a further round changes no more
 
 
 def effects_of_seeds(values: Numbers) -> Numbers:
@@ -27,24 +30,30 @@ def effects_of_seeds(values: Numbers) -> Numbers:
     effects = np.zeros(values.shape[1])
     for _ in range(200 if not present.all() else 1):  # once is exact where nothing is missing
         means = (filled - present * effects).sum(axis=1) / present.sum(axis=1)
+        before = effects
         effects = (filled - present * means[:, None]).sum(axis=0) / np.maximum(cells, 1)
         effects -= effects[cells > 0].mean() if cells.any() else 0.0
+        if np.abs(effects - before).max(initial=0.0) <= SETTLED * np.abs(effects).max(initial=0.0):
+            break
     return np.where(cells > 0, effects, 0.0)
 
 
-def levelled(values: Numbers) -> Numbers:
+def levelled(values: Numbers, like: NDArray[np.bool_] | None = None) -> Numbers:
     """Values of mixes that lack seeds, less what those that they have add in the mean.
 
     A mean over lucky seeds does not compare with one over others: crops, noise and initial weights
-    of a seed are the same for every mix. Mixes with all seeds are left as they are.
+    of a seed are the same for every mix. Mixes with all seeds are left as they are. Only means of
+    levelled values compare: seed by seed, a mix that was levelled is off by what was taken.
 
     Args:
         values: (mixes, seeds); NaN where a mix was not trained with a seed.
+        like: (mixes,) which of them tell what a seed adds; all if left out.
     """
     present = ~np.isnan(values)
     if present[present.any(axis=1)].all():
         return values
-    shifts = (present @ effects_of_seeds(values)) / np.maximum(present.sum(axis=1), 1)
+    effects = effects_of_seeds(values if like is None else values[like])
+    shifts = (present @ effects) / np.maximum(present.sum(axis=1), 1)
     return values - np.where(present.all(axis=1), 0.0, shifts)[:, None]
 
 

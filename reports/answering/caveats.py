@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.analysis.effects import Effects
 from reports.analysis.estimates import Values
+from reports.analysis.seeds import most_seeds
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.numbers.units import count, plain
 
@@ -31,8 +32,9 @@ def caveats(effects: Effects, measured: Values, stopped: int = 0) -> tuple[str, 
             "with."
         )
     if stopped:
+        verb = "is" if stopped == 1 else "are"
         said.append(
-            f"{count(stopped, 'mix')} stopped at a rung are not in: these are effects among the "
+            f"{count(stopped, 'mix')} stopped at a rung {verb} not in: these are effects among the "
             "mixes that were good enough to go on, and smaller than among all."
         )
     if effects.untold:
@@ -44,5 +46,6 @@ def caveats(effects: Effects, measured: Values, stopped: int = 0) -> tuple[str, 
             "whether another seed agrees is not known."
         )
     elif 0 < measured.seeds < FEWEST_SEEDS:
-        said.append(f"{count(measured.seeds, 'seed')} can't support a claim.")
+        most = "" if most_seeds(measured.trials) < FEWEST_SEEDS else ", as most mixes have,"
+        said.append(f"{count(measured.seeds, 'seed')}{most} can't support a claim.")
     return tuple(said)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reports.analysis.effects import Effects
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.analysis.swaps import Swap, swaps
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.goals import begin, cost_metric, higher_is_better, place, quality_metric, scale
 from reports.numbers.measured import cost_values, finer_for, quality_values
@@ -141,15 +142,17 @@ def _silent(axes: list[str]) -> str:
 
 def _none(found: Found, swap: Swap, shown: Scale) -> str:
     """That nothing can be claimed, and what could have been seen."""
-    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    if seeds < FEWEST_SEEDS:
-        few = "1 seed" if seeds == 1 else count(seeds, "seed")
-        return f"With {few} to a mix, no difference claimed between any two choices."
+    seeds = seed_counts(found)
+    if seeds.middle < FEWEST_SEEDS:
+        mixes = "a mix" if seeds.most < FEWEST_SEEDS else "most mixes"
+        few = f"{count(seeds.middle, 'seed')} to {mixes}"
+        return f"With {few}, no difference claimed between any two choices."
     text = (
         f"No difference claimed between any two choices: the largest, {swap.after} instead of "
-        f"{swap.before} {place(swap.axis)}, is {shown.signed(swap.value)} "
-        f"({percent(0.95)}: {shown.spread(swap.low, swap.high)})"
+        f"{swap.before} {place(swap.axis)}, is {shown.signed(swap.value)}"
     )
+    if spread := shown.spread(swap.low, swap.high):
+        text += f" ({percent(0.95)}: {spread})"
     if math.isfinite(swap.smallest):
         text += f"; less than {shown.text(swap.smallest)} could hardly have been seen"
     return f"{text}."

@@ -12,6 +12,8 @@ from reports.analysis.interactions import interactions
 from reports.analysis.power import smallest_difference
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import FEWEST_SEEDS
+from reports.analysis.swaps import swaps
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.goals import plain_place, quality_metric, scale
 from reports.numbers.measured import quality_values
@@ -93,11 +95,10 @@ def doubts(found: Found, effects: Effects) -> tuple[str, ...]:
     seen = sight(found)
     if seen is not None:
         said.append(sight_words(found, seen))
-    most = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    if most >= FEWEST_SEEDS and len(found.ranked) > 2:
+    if seed_counts(found).most >= FEWEST_SEEDS and len(found.ranked) > 2:
         quality = spoken(scale(found, quality_metric(found)).title)
-        said.append(
-            f"Of the choices, all claims hold together at {percent(0.95)}; intervals of {quality} "
-            "are each by itself."
-        )
+        each = f"intervals of {quality} are {percent(0.95)}, each by itself."
+        claims = any(swap.claimed for swap in swaps(quality_values(found)))
+        together = f"Of the choices, all claims hold together at {percent(0.95)}; "
+        said.append(f"{together}{each}" if claims else each[:1].upper() + each[1:])
     return tuple(said)

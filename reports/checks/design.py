@@ -14,6 +14,7 @@ from reports.analysis.seeds import effects_of_seeds
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.answering.doubts import sight
 from reports.answering.zeros import BASELINE, INPUT, over_baseline, over_input
+from reports.numbers.counts import seed_counts
 from reports.numbers.finding import Finding
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
@@ -26,10 +27,14 @@ WILD = 4.0  # times as much as the middle mix: chance alone does so once in 60,0
 
 def few_seeds(found: Found) -> list[Finding]:
     """Too few seeds to claim a difference, or for most of the differences that there are."""
-    most = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    if 0 < most < FEWEST_SEEDS:
-        claim = "no spread can be shown" if most == 1 else "no difference between mixes is claimed"
-        return [Finding("note", f"{count(most, 'seed')} to a mix: {claim}.")]
+    seeds = seed_counts(found)
+    if 0 < seeds.most < FEWEST_SEEDS:
+        claim = "no difference between mixes is claimed"
+        claim = "no spread can be shown" if seeds.most == 1 else claim
+        return [Finding("note", f"{count(seeds.most, 'seed')} to a mix: {claim}.")]
+    if 0 < seeds.middle < FEWEST_SEEDS:
+        text = f"{count(seeds.middle, 'seed')} to most mixes: nothing is claimed of the choices."
+        return [Finding("note", text)]
     seen = sight(found)
     if seen is None or seen.unseen <= BLIND:
         return []

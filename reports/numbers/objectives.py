@@ -75,7 +75,7 @@ def objective(
     """
     if name in per_seed:
         values = per_seed[name].reindex(table.index).to_numpy(dtype=float)
-        return Scores.of(values)
+        return Scores.of(values, table[name].to_numpy(dtype=float))  # levelled where seeds lack
     columns = [name, f"{name}_low", f"{name}_high"]
     ends = table.reindex(columns=columns).to_numpy(dtype=float)
     return Costs(ends[:, 0], ends[:, 1], ends[:, 2])

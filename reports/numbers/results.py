@@ -57,14 +57,12 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
     }
     per_seed = with_gains(by_seed(trials, measurements))
-    if _confirmed(facts, trials):
-        per_seed = {name: _levelled(values) for name, values in per_seed.items()}
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = _named(record.mixes(), trials, partials)
     wide = levels.pivot(index="mix", columns="axis", values="level")
     wide = wide.reindex(index=table.index, columns=list(levels["axis"].unique()))
-    parts = [table, wide, *_summaries(per_seed, table.index)]
+    parts = [table, wide, *_summaries(per_seed, table)]
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
     table = with_front(pd.concat(parts, axis=1), per_seed, objectives, metrics, draws)
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
@@ -164,17 +162,6 @@ def _curve(record: Reading, trials: int) -> pd.DataFrame:
     return record.curve(names) if names else record.curve()
 
 
-def _confirmed(facts: Mapping[str, str], trials: pd.DataFrame) -> bool:
-    """Whether some mixes were trained with more seeds than the study gives to each."""
-    return "seeds" in facts and bool((trials["seed"] >= int(facts["seeds"])).any())
-
-
-def _levelled(values: pd.DataFrame) -> pd.DataFrame:
-    """Values whose means compare although some mixes have fewer seeds."""
-    numbers = levelled(values.to_numpy(dtype=float))
-    return pd.DataFrame(numbers, index=values.index, columns=values.columns)
-
-
 def _status(trials: pd.DataFrame) -> pd.Series:
     """One word per mix: a mix with a diverged seed is diverged, whatever the others did."""
     mixes = pd.Index(trials["mix"].unique())
@@ -186,10 +173,12 @@ def _status(trials: pd.DataFrame) -> pd.Series:
     return pd.Series(words.astype(object), index=mixes, dtype=object)
 
 
-def _summaries(per_seed: Mapping[str, pd.DataFrame], keys: pd.Index[str]) -> list[pd.DataFrame]:
-    parts = []
+def _summaries(per_seed: Mapping[str, pd.DataFrame], table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Means over seeds with their spread; of mixes that lack seeds as if they had all of them."""
+    parts, keys = [], table.index
+    counts = (table["status"].isin(["done", "partial"]) & ~table["baseline"]).to_numpy(dtype=bool)
     for metric, values in per_seed.items():
-        rows = summaries(values.reindex(keys).to_numpy(dtype=float))
+        rows = summaries(levelled(values.reindex(keys).to_numpy(dtype=float), counts))
         columns = {
             metric: rows.mean,
             f"{metric}_sd": rows.sd,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.graphics.escaping import escape_markdown
 from reports.graphics.pipes import pipe_table
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.mixes import MOST, Table, heading, mixes, named
-from reports.numbers.units import count
 from reports.sections.section import Given, Section
 
 LONG = 60  # a table of more is cut in the page
@@ -17,13 +18,11 @@ SEEN = 32  # mixes that are left of it
 
 def table_intro(found: Found) -> str:
     """What the numbers of the table are."""
-    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    fewest = min((int(v.notna().sum(axis=1).min()) for v in found.per_seed.values()), default=0)
-    over = f"{fewest} to {seeds} seeds" if 0 < fewest < seeds else count(seeds, "seed")
-    text = f"Means over {over}. " if seeds else "Nothing has been trained yet. "
-    if 0 < fewest < seeds and seeds > int(found.facts.get("seeds", seeds)):
+    seeds = seed_counts(found)
+    text = f"Means over {seeds.words}. " if seeds.most else _untrained(found)
+    if seeds.fewest < seeds.most:
         text += "From mixes with fewer is taken what their seeds add for all mixes alike. "
-    if seeds > 2:
+    if seeds.most >= FEWEST_SEEDS:
         text += "± is half the 95\u00a0% interval over seeds. "
     if "latency" in found.table:
         text += "Where a rank by latency is a range, the mix is not separable from others. "
@@ -35,6 +34,11 @@ def table_intro(found: Found) -> str:
             "are drawn again. "
         )
     return text.strip()
+
+
+def _untrained(found: Found) -> str:
+    ended = bool((found.trials["status"] == "done").any())
+    return "" if ended else "Nothing has been trained yet. "
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""How many seeds the mixes of a run have, and how that is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.analysis.once import once
+from reports.numbers.found import Found
+from reports.numbers.goals import quality_metric
+from reports.numbers.units import count
+
+
+@dataclass(frozen=True)
+class SeedCounts:
+    """Seeds to a mix, of the mixes that count and have a quality; 0 where there is none.
+
+    Args:
+        fewest: Of the mix with the fewest.
+        middle: Of the middle one: what a study as a whole can be judged by.
+        most: Of the mix with the most.
+    """
+
+    fewest: int
+    middle: int
+    most: int
+
+    @property
+    def words(self) -> str:
+        """3 seeds; 1 to 5 seeds where mixes differ."""
+        alike = self.fewest == self.most
+        return count(self.most, "seed") if alike else f"{self.fewest} to {self.most} seeds"
+
+
+@once
+def seed_counts(found: Found, metric: str = "") -> SeedCounts:
+    """How many seeds the mixes have.
+
+    Args:
+        found: The numbers.
+        metric: Of what trials were scored by; by default what mixes are ranked by.
+    """
+    values = found.per_seed.get(metric or quality_metric(found))
+    if values is None:
+        return SeedCounts(0, 0, 0)
+    counts = values.reindex(found.ranked.index).notna().sum(axis=1).to_numpy()
+    counts = counts[counts > 0]
+    if not len(counts):
+        return SeedCounts(0, 0, 0)
+    return SeedCounts(int(counts.min()), int(np.median(counts)), int(counts.max()))
