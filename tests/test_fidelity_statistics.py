@@ -141,8 +141,10 @@ def test_what_a_seed_adds_for_all_mixes_alike_is_no_scatter():
     assert set(verdicts(values).values()) == {1}
 
 
-def test_one_seed_supports_no_verdict():
+def test_fewer_seeds_than_any_claim_needs_support_no_verdict():
     assert set(verdicts(UP[:4, None]).values()) == {0}
+    noise = np.random.default_rng(2).normal(0, 0.01, (4, 2))
+    assert set(verdicts(UP[:4, None] + noise).values()) == {0}
 
 
 def test_among_equal_mixes_hardly_a_study_claims_anything():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reports.fidelity.checkpoints import course
+from reports.fidelity.checkpoints import course, mean_over_seeds
 from reports.fidelity.holding import held, unfair_judge
 from reports.fidelity.judging import judged
 from reports.fidelity.longer import FACT, Kept, kept_text, longer
@@ -257,6 +258,25 @@ def test_names_are_text_wherever_they_stand(settling: Path, tmp_path: Path):
     html = page(Path(path))
     assert nasty not in html
     assert "Trained 4 times as long</h3>" in html
+
+
+def test_means_over_seeds_compare_where_a_mix_lacks_the_poor_one():
+    values = np.array([[1.0, 3.0], [2.0, 4.0], [math.nan, 3.5]])
+    assert mean_over_seeds(values) == pytest.approx([2.0, 3.0, 2.5])
+    both = mean_over_seeds(np.stack([values, values + 1.0]))
+    assert both == pytest.approx(np.array([[2.0, 3.0, 2.5], [3.0, 4.0, 3.5]]))
+
+
+def test_two_seeds_have_no_interval(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    path = written(tmp_path / "two.sqlite", rng.normal(30, 0.1, (len(STEPS), 5, 2)))
+    values = {mix: {0: 31.0 + at, 1: 31.1 + at} for at, mix in enumerate(read(path).table.index)}
+    with Record.open(path, writable=True) as record:
+        record.set_fact(FACT, kept_text({}, "longer", Kept(4.0, 400, "psnr", values)))
+    found = shown(path).longer[0]
+    assert not any(row.short[1] or row.long[1] for row in found.rows)
+    assert "The short training told none of the 10 pairs apart" in " ".join(found.sentences)
+    assert "at 95 %" not in found.sentences[-1]
 
 
 def test_a_simulated_run_has_a_course(tmp_path: Path):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.seeds import scatter
-from reports.analysis.statistics import Numbers, holm, t_probability
+from reports.analysis.seeds import most_seeds, scatter
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers, holm, t_probability
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,14 @@ def verdicts(values: Numbers, level: float = 0.95) -> dict[tuple[int, int], int]
 
     A difference of means over common seeds is held against the scatter of all mixes together
     (`seeds.scatter`, with its degrees of freedom), by Student's t; over all pairs the claims hold
-    together with the level's probability (Holm).
+    together with the level's probability (Holm). With fewer seeds than any claim needs nobody can
+    tell.
 
     Args:
         values: (mixes, seeds), higher is better; NaN where a mix lacks a seed.
         level: Of all claims together.
     """
-    sd, degrees = scatter(values)
+    sd, degrees = scatter(values) if most_seeds(values) >= FEWEST_SEEDS else (math.nan, 0)
     pairs = list(itertools.combinations(range(len(values)), 2))
     found = [_difference(values[one] - values[other], sd, degrees) for one, other in pairs]
     claimed = holm([p_value for _, p_value in found], level)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from reports.analysis.seeds import levelled
 from reports.analysis.statistics import Numbers
 from reports.answering.answer import quality_metric
 from reports.numbers.found import Found
@@ -78,7 +79,17 @@ def scored_curve(found: Found) -> str:
 
 
 def mean_over_seeds(values: Numbers) -> Numbers:
-    """Means along the last axis of what is there; NaN where nothing is."""
+    """Means over seeds, of mixes that lack some as if they had all; NaN where nothing is.
+
+    Args:
+        values: (mixes, seeds) or (checkpoints, mixes, seeds).
+
+    Returns:
+        (mixes,) or (checkpoints, mixes).
+    """
+    if values.ndim > 2:
+        return np.stack([mean_over_seeds(each) for each in values])
+    values = levelled(values)
     present = ~np.isnan(values)
     counts = present.sum(axis=-1)
     sums = np.where(present, values, 0.0).sum(axis=-1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.fidelity import Agreement, agreement
-from reports.analysis.statistics import Summary, summarise
+from reports.analysis.statistics import FEWEST_SEEDS, Summary, summarise
 from reports.analysis.verdicts import Turned, turned
 from reports.fidelity.checkpoints import mean_over_seeds
 from reports.fidelity.longer import Longer, longer
@@ -84,7 +84,8 @@ def _choice(found: Held, scale: Scale) -> str:
     gained = f"On average the longer training added {scale.text(found.gained)}."
     if found.best == 0:
         return f"The best of the short training is the best of the long one. {gained}"
-    spread = scale.spread(found.lost.low, found.lost.high)
+    enough = found.lost.n >= FEWEST_SEEDS
+    spread = scale.spread(found.lost.low, found.lost.high) if enough else ""
     ends = f" ({spread} at 95 %)" if spread else ""
     return f"Choosing by the short training loses {scale.text(found.lost.mean)}{ends}. {gained}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.analysis.statistics import Numbers, summarise
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers, summarise
 from reports.answering.answer import quality_metric, scale
 from reports.fidelity.checkpoints import mean_over_seeds
 from reports.fidelity.holding import heading, held, said, turned_words
@@ -77,6 +77,6 @@ def _ends(short: Numbers, long: Numbers) -> list[tuple[float, float]]:
 def _result(values: Numbers, shown: Scale) -> tuple[str, str]:
     """Mean over seeds, and half of its interval where there is one."""
     found = summarise(values.tolist())
-    if found.n < 2:
+    if found.n < FEWEST_SEEDS:
         return shown.number(found.mean), ""
     return shown.number(found.mean), f"±{shown.number((found.high - found.low) / 2)}"
