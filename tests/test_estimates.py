@@ -108,12 +108,13 @@ def test_combinations_that_are_all_there_leave_no_interaction_in_an_effect():
     model = Sum(of)
     weights = model.weights(0, deviations(3))
     misfit = Misfit(model, np.zeros(of.mixes), None)
-    np.testing.assert_allclose(misfit.exposure(0, deviations(3), weights, fitted=False), 0.0)
+    norms = (weights**2).sum(axis=1)
+    np.testing.assert_allclose(misfit.exposure(0, deviations(3), norms, weights), 0.0)
     one = np.zeros((1, of.mixes))
     one[0, [0, 4]] = -1.0, 1.0  # one pair of mixes that differ on the first axis only
     contrast = np.array([[-1.0, 1.0, 0.0]])
     # with each other axis: the cells of this pair weigh 1 instead of 1/2, the others 0
-    assert misfit.exposure(0, contrast, one, fitted=False) == pytest.approx([2 * 4 * 0.5**2])
+    assert misfit.exposure(0, contrast, np.array([2.0]), one) == pytest.approx([2 * 4 * 0.5**2])
 
 
 def test_saturated_mixes_say_nothing_of_interactions():
@@ -166,13 +167,23 @@ def test_nothing_measured_gives_nothing():
     assert (empty.seeds, empty.noise, list(itertools.chain(empty.means))) == (0, None, [])
 
 
+def test_a_fit_is_judged_from_sums_over_levels_as_from_the_weights_of_its_mixes():
+    of, contrasts = design(3, 3, 2, drop=(0, 4, 5, 10, 16)), deviations(3)
+    values = trials(of, 4, np.random.default_rng(8))
+    values[2, 1:3] = math.nan  # chance counts more for a mean over fewer seeds
+    measured = of_trials(of, values)
+    quick = measured.judge(0, contrasts)
+    slow = measured.judge(0, contrasts, measured.model.weights(0, contrasts))
+    for one, other in zip(quick, slow, strict=True):
+        assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))
+
+
 def test_what_cells_weigh_in_a_fit_is_the_same_by_columns_and_by_mixes():
     of, contrasts = design(3, 3, 2, drop=(0, 4, 5, 10, 16)), deviations(3)
     model = Sum(of)
     misfit = Misfit(model, np.zeros(of.mixes), None)
-    quick, slow = (
-        misfit.exposure(0, contrasts, model.weights(0, contrasts), fitted=fitted)
-        for fitted in (True, False)
-    )
+    weights = model.weights(0, contrasts)
+    norms = (weights**2).sum(axis=1)
+    quick, slow = (misfit.exposure(0, contrasts, norms, each) for each in (None, weights))
     assert (slow > 0.0).all()
     np.testing.assert_allclose(quick, slow, rtol=1e-9)

@@ -96,7 +96,7 @@ def _by_axis(model: Sum, values: Numbers, scale: Numbers) -> Noise:
     for axis in known:
         block = design.blocks[axis]
         sums[axis] = squares(changes[block], model.inverse[block, block])
-    left = shifts - design.columns @ changes
+    left = shifts - model.fitted(changes)
     spare = model.spare * steps
     unsteady = [at for at in known if _singled_out(at, known, sums, degrees)]
     calm = [at for at in known if at not in unsteady]

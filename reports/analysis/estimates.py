@@ -103,20 +103,33 @@ class Values:
             weights: (estimates, mixes) that would give these contrasts, were all a sum; those of
                 least squares if they are not given.
         """
-        fitted = weights is None
-        if weights is None:
-            weights = self.model.weights(axis, contrasts)
-        values = weights @ self.means
-        norms = (weights**2).sum(axis=1)
-        spill = self.misfit.exposure(axis, contrasts, weights, fitted=fitted)
-        if self.noise is None:
+        noise = self.noise
+        if weights is None:  # sums over levels say it all, however many mixes there are
+            shares = self.model.shares(axis, contrasts)
+            values = shares @ self._sums
+            norms, scale = (_squares(shares, each) for each in (self.model.gram, self._scaled))
+        else:  # einsum, as a product of matrices would keep every core busy for so little
+            values = np.einsum("em,m->e", weights, self.means)
+            norms = np.einsum("em,em->e", weights, weights)
+            scale = (
+                norms if noise is None else np.einsum("em,em,m->e", weights, weights, noise.scale)
+            )
+        spill = self.misfit.exposure(axis, contrasts, norms, weights)
+        if noise is None:
             return self._from_what_is_left(values, norms, spill)
-        spread = self.noise.of_axes[axis]
-        chance = spread.variance * (weights**2 @ self.noise.scale)
+        spread = noise.of_axes[axis]
         return [
             self._estimate(float(value), *self._variance(float(own), spread.degrees, float(more)))
-            for value, own, more in zip(values, chance, spill, strict=True)
+            for value, own, more in zip(values, spread.variance * scale, spill, strict=True)
         ]
+
+    @cached_property
+    def _sums(self) -> Numbers:
+        return self.model.summed(self.means)
+
+    @cached_property
+    def _scaled(self) -> Numbers:
+        return self.model.gram if self.noise is None else self.model.crossed(self.noise.scale)
 
     def _variance(self, chance: float, degrees: float, spill: float) -> tuple[float, float]:
         """Of an estimate, with its degrees of freedom (Satterthwaite 1946)."""
@@ -156,6 +169,12 @@ class Values:
         free = int(min(degrees, MANY))
         half = quantile(free) * error
         return Estimate(value, error, free, value - half, value + half)
+
+
+def _squares(shares: Numbers, gram: Numbers) -> Numbers:
+    """(estimates,), sums of squared weights of mixes, from what each column counts for."""
+    found: Numbers = ((shares @ gram) * shares).sum(axis=1)
+    return found
 
 
 def of_seeds(levels: pd.DataFrame, values: pd.DataFrame) -> Values:

@@ -43,7 +43,7 @@ class Misfit:
         """What chance alone would have left over."""
         if self.noise is None:
             return 0.0
-        return self.noise.rest.variance * float(self.model.freedom @ self.noise.scale)
+        return self.noise.rest.variance * float((self.model.freedom * self.noise.scale).sum())
 
     @cached_property
     def tables(self) -> dict[tuple[int, int], Numbers]:
@@ -83,7 +83,9 @@ class Misfit:
         """Of what a cell adds; 0 where chance explains all that is left over."""
         return max(0.0, self.left - self.by_chance) / self.trace if self.known else math.nan
 
-    def exposure(self, axis: int, contrasts: Numbers, weights: Numbers, *, fitted: bool) -> Numbers:
+    def exposure(
+        self, axis: int, contrasts: Numbers, norms: Numbers, weights: Numbers | None = None
+    ) -> Numbers:
         """How much of the variance of the cells is in estimates, (estimates,).
 
         Sum of squares, over the cells of all two-way tables, of what a cell weighs in the estimate
@@ -92,21 +94,21 @@ class Misfit:
         Args:
             axis: Number of the axis that the estimates are about.
             contrasts: (estimates, levels), the weights of its levels.
-            weights: (estimates, mixes).
-            fitted: Whether these are the weights of the model itself.
+            norms: (estimates,), sums of the squared weights of the mixes.
+            weights: (estimates, mixes); those of the model itself if left out.
         """
         design = self.model.design
-        if design.complete and np.allclose((weights**2).sum(axis=1), self._least(axis, contrasts)):
-            return np.zeros(len(weights))
-        total, sizes = np.zeros(len(weights)), design.sizes
+        if design.complete and np.allclose(norms, self._least(axis, contrasts)):
+            return np.zeros(len(contrasts))
+        total, sizes = np.zeros(len(contrasts)), design.sizes
         shares = self.model.shares(axis, contrasts)
-        weighing = [] if fitted else [np.flatnonzero(row) for row in weights]
+        weighing = [] if weights is None else [np.flatnonzero(row) for row in weights]
         for first, second in design.pairs:
-            if fitted:  # quick, however many mixes there are
+            if weights is None:  # quick, however many mixes there are
                 sums: Numbers = shares @ self.tables[first, second]
             else:
                 sums = self._sums((first, second), weights, weighing)
-            table = sums.reshape(len(weights), sizes[first], sizes[second])
+            table = sums.reshape(len(contrasts), sizes[first], sizes[second])
             if axis == first:
                 table = table - contrasts[:, :, None] / sizes[second]
             elif axis == second:

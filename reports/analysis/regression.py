@@ -30,16 +30,24 @@ class Sum:
     @cached_property
     def gram(self) -> Numbers:
         """(terms, terms), X'X, from how often every two levels are together."""
+        return self.crossed(np.ones(self.design.mixes))
+
+    def crossed(self, scale: Numbers) -> Numbers:
+        """(terms, terms), X'SX: sums over levels and their pairs, which are fewer than mixes.
+
+        Args:
+            scale: (mixes,), what each counts for.
+        """
         design = self.design
-        found = np.zeros((design.columns.shape[1],) * 2)
-        found[0, 0] = design.mixes
+        found = np.zeros((1 + sum(size - 1 for size in design.sizes),) * 2)
+        found[0, 0] = scale.sum()
         for at, (size, block) in enumerate(zip(design.sizes, design.blocks, strict=True)):
-            counts, coded = np.bincount(design.codes[:, at], minlength=size), coding(size)
-            found[0, block] = found[block, 0] = counts @ coded
-            found[block, block] = (coded.T * counts) @ coded
+            sums, coded = np.bincount(design.codes[:, at], scale, size), coding(size)
+            found[0, block] = found[block, 0] = sums @ coded
+            found[block, block] = (coded.T * sums) @ coded
         for (one, other), cells in design.cells.items():
             sizes = (design.sizes[one], design.sizes[other])
-            table = np.bincount(cells, minlength=sizes[0] * sizes[1]).reshape(sizes)
+            table = np.bincount(cells, scale, sizes[0] * sizes[1]).reshape(sizes)
             both = coding(sizes[0]).T @ table @ coding(sizes[1])
             found[design.blocks[one], design.blocks[other]] = both
             found[design.blocks[other], design.blocks[one]] = both.T
@@ -76,19 +84,44 @@ class Sum:
 
         Source: the normal equations, b = (X'X)^-1 X'y.
         """
-        found: Numbers = self.inverse @ (self.design.columns.T @ values)
+        found: Numbers = self.inverse @ self.summed(values)
+        return found
+
+    def summed(self, values: Numbers) -> Numbers:
+        """X'y, in the shape of `coefficients`: sums over the mixes of every level."""
+        several = values.reshape(len(values), -1).T
+        found = np.stack([self._summed(each) for each in several], axis=1)
+        return found.reshape(-1, *values.shape[1:])
+
+    def _summed(self, values: Numbers) -> Numbers:
+        parts = [np.array([values.sum()])]
+        for at, size in enumerate(self.design.sizes):
+            parts.append(coding(size).T @ np.bincount(self.design.codes[:, at], values, size))
+        return np.concatenate(parts)
+
+    def fitted(self, coefficients: Numbers) -> Numbers:
+        """Xb, (mixes,) or (mixes, several): what the sum says of every mix."""
+        found = np.broadcast_to(coefficients[0], (self.design.mixes, *coefficients.shape[1:]))
+        for at, size in enumerate(self.design.sizes):
+            of_levels = coding(size) @ coefficients[self.design.blocks[at]]
+            found = found + of_levels[self.design.codes[:, at]]
         return found
 
     def left(self, values: Numbers) -> Numbers:
         """What the sum does not explain, in the shape of the values."""
-        residuals: Numbers = values - self.design.columns @ self.coefficients(values)
+        residuals: Numbers = values - self.fitted(self.coefficients(values))
         return residuals
 
     @cached_property
     def freedom(self) -> Numbers:
         """(mixes,) the share of its own noise that each residual keeps, 1 minus the leverage."""
-        columns = self.design.columns
-        kept: Numbers = 1.0 - np.einsum("mt,mt->m", columns @ self.inverse, columns)
+        leverage = np.zeros(self.design.mixes)
+        shares = self.fitted(self.inverse)  # (mixes, terms)
+        leverage += shares[:, 0]
+        for at, size in enumerate(self.design.sizes):
+            of_levels = shares[:, self.design.blocks[at]]
+            leverage += (of_levels * coding(size)[self.design.codes[:, at]]).sum(axis=1)
+        kept: Numbers = 1.0 - leverage
         return kept
 
     def shares(self, axis: int, contrasts: Numbers) -> Numbers:
