@@ -13,7 +13,7 @@ import pytest
 from reports.build import report_texts, write_report
 from reports.record import Measurement, MixRow, Record, RecordError, StageRow, TrialRow
 from reports.record.file import VERSION
-from reports.verifying import verify
+from reports.verifying.checking import verify
 from tests.simulated_run import METRICS, simulate
 
 OBJECTIVES = ("psnr", "latency")

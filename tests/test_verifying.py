@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from ablate.cli import main
-from reports import verifying
 from reports.build import report_texts, write_report
 from reports.page.maker import maker
 from reports.page.pieces import pieces
 from reports.record import Record
 from reports.record.hashing import record_hash
-from reports.verifying import Difference, VerifyError, verify
+from reports.verifying import of_report
+from reports.verifying.checking import verify
+from reports.verifying.copies import VerifyError
+from reports.verifying.differing import Difference
 from tests.simulated_run import simulate
 
 
@@ -38,7 +40,7 @@ def made_once(monkeypatch: pytest.MonkeyPatch, kept: dict[str, dict[str, str]]) 
             kept[name] = report_texts(record)
         return kept[name]
 
-    monkeypatch.setattr(verifying, "report_texts", texts)
+    monkeypatch.setattr(of_report, "report_texts", texts)
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablate.command_line._options import add_output
+from ablate.command_line._options import add_output, add_plugins
 
 HELP = "compute every number of a report again from its record; name the first that differs"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which report, and of which record."""
-    report = "a report (report.html, report.md, results.csv, results.tex), or the folder of a run"
+    report = (
+        "a report (report.html, report.md, results.csv, results.tex), a paper kit, a file of it, or "
+        "the folder of a run"
+    )
     parser.add_argument("report", type=Path, metavar="REPORT", help=report)
-    record = "the record, or the folder of its run (default: the one beside the report)"
+    record = (
+        "the record, or the folder of its run (default: the one beside the report or above the kit)"
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help=record)
+    add_plugins(parser)
     add_output(parser)
 
 

@@ -20,6 +20,12 @@ from reports.sections.section import Given
 WIDTHS = {"column": COLUMN, "page": PAGE}
 ENDINGS = ("pdf", "svg")
 FOLDER = "figures"
+NAMES = tuple(
+    f"{FOLDER}/{name}_{width}.{ending}"
+    for name in ("front", "effects", "curves", "networks")
+    for width in WIDTHS
+    for ending in ENDINGS
+)
 
 
 def draw_figures(given: Given, folder: Path) -> dict[str, Path]:

@@ -1,0 +1,103 @@
+"""Files and what they say when they are made again, compared piece by piece."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reports.page.maker import maker
+from reports.page.pieces import pieces
+from reports.verifying.differing import Difference, first
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+BREAKS = r"(?:\\allowbreak\{\}|\s)?"  # what may stand between the letters of a hash
+
+
+class VerifyError(ValueError):
+    """What cannot be verified; the message says why."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One file.
+
+    Args:
+        name: As messages call it.
+        theirs: What stands in it.
+        ours: What the record says; None where it makes no such file.
+    """
+
+    name: str
+    theirs: str
+    ours: str | None
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a report says it was made of; "" where it does not say.
+
+    Args:
+        record: Hash of the record.
+        code: The code.
+    """
+
+    record: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of comparing.
+
+    Args:
+        files: What was compared.
+        numbers: How many numbers stand in these.
+        difference: The first that differs; None where all is as the record has it.
+        remarks: What else is worth knowing: another record, another version.
+    """
+
+    files: tuple[str, ...]
+    numbers: int = 0
+    difference: Difference | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def compared(copies: Sequence[Copy], stated: Stated, now: str, what: str = "report") -> Compared:
+    """Hold files against what is made again.
+
+    Args:
+        copies: The files.
+        stated: What they say they were made of.
+        now: Hash of the record that they are held against.
+        what: What they are, in remarks.
+    """
+    numbers, difference = 0, None
+    ours = Stated(now, maker())
+    for copy in copies:
+        said = pieces(copy.name, neutral(copy.theirs, stated))
+        numbers += sum(len(NUMBER.findall(piece.text)) for piece in said)
+        made = [] if copy.ours is None else pieces(copy.name, neutral(copy.ours, ours))
+        difference = difference or first(copy.name, said, made)
+    names = tuple(copy.name for copy in copies)
+    return Compared(names, numbers, difference, tuple(remarks(stated, ours, what)))
+
+
+def neutral(text: str, names: Stated) -> str:
+    """The text without what names record and code: these are remarks, not differences."""
+    if names.record:
+        text = re.sub(BREAKS.join(names.record), "(record)", text)
+    return text.replace(names.code, "(code)") if names.code else text
+
+
+def remarks(then: Stated, now: Stated, what: str) -> Iterator[str]:
+    """Where a report was made of another record, or by other code, than now."""
+    if not then.record:
+        yield f"the {what} does not say which record it was made of"
+    elif then.record != now.record:
+        yield (
+            f"the record has changed since the {what} was made (sha256 {then.record[:12]}... then, "
+            f"{now.record[:12]}... now)"
+        )
+    if then.code and then.code != now.code:
+        yield f"the {what} was made by {then.code}; this is {now.code}"

@@ -1,0 +1,56 @@
+"""The files of a report, and what a record makes of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from reports.build import report_texts
+from reports.verifying.copies import Compared, Copy, Stated, VerifyError, compared
+
+FILES = ("report.html", "report.md", "results.csv", "results.tex")
+HASH = re.compile(r"\b[0-9a-f]{64}\b")
+META = r'<meta name="{}" content="([^"]*)">'
+
+
+def report_files(path: Path) -> dict[Path, str]:
+    """Files to compare -> what each is called in a report that is made again; none in a folder.
+
+    Raises:
+        VerifyError: It is a file that no report has.
+    """
+    if path.is_dir():
+        return {path / name: name for name in FILES if (path / name).is_file()}
+    known = {Path(name).suffix: name for name in FILES}
+    if path.suffix not in known:
+        endings = ", ".join(known)
+        raise VerifyError(f"{path}: not a file of a report that can be compared ({endings})")
+    return {path: known[path.suffix]}
+
+
+def compare_report(files: Mapping[Path, str], record: Path, now: str) -> Compared:
+    """Hold the files of a report against a record.
+
+    Args:
+        files: As `report_files` finds them.
+        record: The record.
+        now: Its hash.
+    """
+    made = report_texts(record)
+    copies = {
+        name: Copy(file.name, file.read_text(encoding="utf-8"), made[name])
+        for file, name in files.items()
+    }
+    return compared(tuple(copies.values()), _stated(copies, now), now)
+
+
+def _stated(copies: Mapping[str, Copy], now: str) -> Stated:
+    """The record and the code that a report says it was made of."""
+    for name, copy in copies.items():
+        if name == "report.html":
+            found = [re.search(META.format(each), copy.theirs) for each in ("record", "generator")]
+            return Stated(found[0][1] if found[0] else "", found[1][1] if found[1] else "")
+        if now in (copy.ours or "") and (hashed := HASH.search(copy.theirs)):
+            return Stated(hashed[0])
+    return Stated()
