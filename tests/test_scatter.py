@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.analysis.paired import paired
 from reports.analysis.pareto import front
+from reports.analysis.seeds import scatter
+from reports.analysis.statistics import t_quantile
 from reports.answering.answer import answer
 from reports.graphics.axes import axis, between
 from reports.numbers.results import read
@@ -212,24 +215,30 @@ def test_with_too_many_mixes_those_off_the_fronts_are_counted(many):
 def test_accuracies_differ_seed_by_seed():
     seeds = {"psnr": np.array([[30.0, 31.0, 32.0], [29.9, 30.8, 31.7], [30.0, 31.5, 31.4]])}
     psnr = measure([31.0, 30.8, 30.97], name="psnr", accuracy=True, better="higher")
-    evidence = Evidence(seeds, {})
+    evidence = Evidence(seeds, {"psnr": (0.02, 4)}, {})
     gap = evidence.gap(psnr, 1, 0)
     assert gap.value == pytest.approx(-0.2)
-    half = 4.302653 * 0.1 / math.sqrt(3)  # of t with two degrees of freedom
+    half = 2.776445 * 0.1 / math.sqrt(3)  # of t with four degrees of freedom
     assert (gap.low, gap.high) == pytest.approx((-0.2 - half, -0.2 + half), abs=1e-6)
-    assert not gap.apart  # three seeds that differ by 0.1 dB
+    assert gap.apart
     assert evidence.gap(psnr, 1, 1).value == 0.0
-    seeds["psnr"][1] = seeds["psnr"][0] - [0.20, 0.21, 0.19]
-    assert evidence.gap(psnr, 1, 0).apart
-    seeds["psnr"][1, 2] = NAN
-    two = evidence.gap(psnr, 1, 0)
-    assert not two.apart
-    assert math.isnan(two.low)
+    seeds["psnr"][1] = seeds["psnr"][0] - [0.05, 0.06, 0.04]
+    gap = evidence.gap(psnr, 1, 0)
+    half = 2.776445 * 0.02 * math.sqrt(2 / 3)  # they scatter less by luck than mixes do
+    assert (gap.low, gap.high) == pytest.approx((-0.05 - half, -0.05 + half), abs=1e-6)
+    seeds["psnr"][1, 1:] = NAN
+    gap = evidence.gap(psnr, 1, 0)
+    half = 2.776445 * 0.02 * math.sqrt(2)  # of the one seed that both have
+    assert (gap.low, gap.high) == pytest.approx((-0.05 - half, -0.05 + half), abs=1e-6)
+    assert not gap.apart
+    few = Evidence(seeds, {"psnr": (NAN, 0)}, {}).gap(psnr, 2, 0)
+    assert few.value == pytest.approx(-0.1 / 3)
+    assert not few.apart and math.isnan(few.low)
 
 
 def test_latencies_are_apart_as_they_were_ranked():
     latency = measure([1.0, 1.01, 2.0])
-    evidence = Evidence({}, {0: frozenset({1}), 1: frozenset({0}), 2: frozenset()})
+    evidence = Evidence({}, {}, {0: frozenset({1}), 1: frozenset({0}), 2: frozenset()})
     assert not evidence.gap(latency, 0, 1).apart
     assert evidence.gap(latency, 0, 2).apart
     assert evidence.gap(latency, 2, 0).value == pytest.approx(1.0)
@@ -240,7 +249,7 @@ def test_other_costs_are_apart_where_their_intervals_are_and_counts_where_they_d
     energy = measure([1.0, 1.1, 1.7], name="energy", **ends)
     unknown = measure([1.0, 9.0], name="energy")
     counted = measure([5.0, 5.0, 5.1], name="params", exact=True)
-    evidence = Evidence({}, {})
+    evidence = Evidence({}, {}, {})
     assert not evidence.gap(energy, 0, 1).apart
     assert evidence.gap(energy, 0, 2).apart
     assert evidence.gap(energy, 2, 0).apart
@@ -292,7 +301,11 @@ def test_a_baseline_and_a_mix_without_a_result_can_be_compared(found, shown):
     assert [head.look for head in table.heads][1:] == [None, None]
     psnr = dict(table.lines)["PSNR"]
     assert psnr[1].verdict == "worse"
-    assert psnr[2].verdict == "even"  # of two seeds nothing can be claimed
+    noise = scatter(found.per_seed["psnr"].loc[found.ranked.index].to_numpy())
+    values = found.per_seed["psnr"].loc[[shown.pinned[0], failed]].to_numpy()
+    gap = paired(values, 0, noise, most=3)  # by the two seeds that both have
+    words = "worse" if gap.high[1] < 0.0 else "better" if gap.low[1] > 0.0 else "even"
+    assert psnr[2].verdict == words
     assert [head.status for head in table.heads] == ["", "baseline", "diverged"]
 
 
@@ -317,7 +330,26 @@ def test_the_script_gets_lists_as_long_as_there_are_mixes(found, shown):
             for p in range(first, last + 1)
         ]
         assert {data["ties"]["order"][p] for p in places} == {at, *shown.evidence.ties[at]}
-    assert data["quantiles"] == pytest.approx([12.706205, 4.302653])
+    psnr = next(each for each in data["measures"] if each["name"] == "psnr")
+    sd, degrees = scatter(found.per_seed["psnr"].loc[found.ranked.index].to_numpy())
+    assert psnr["scatter"]["sd"] == pytest.approx(sd)
+    assert psnr["scatter"]["apart"] == pytest.approx(t_quantile(0.975, degrees), abs=1e-6)
+    limits = dict(zip(data["left"], psnr["scatter"]["best"], strict=True))
+    assert limits[2] == pytest.approx(t_quantile(0.975, degrees), abs=1e-4)
+    assert limits[10] == pytest.approx(t_quantile(1 - 0.025 / 45, degrees), abs=1e-4)
+    assert "scatter" not in next(each for each in data["measures"] if each["name"] == "latency")
+
+
+def test_the_plot_tells_two_mixes_apart_as_the_answer_does(found, shown):
+    noise = scatter(found.per_seed["psnr"].loc[found.ranked.index].to_numpy())
+    keys = [str(key) for key in found.ranked.index[:6]]
+    gaps = paired(found.per_seed["psnr"].loc[keys].to_numpy(), 0, noise)
+    measure = shown.measure("psnr")
+    for at, key in enumerate(keys[1:], 1):
+        gap = shown.evidence.gap(measure, shown.mixes.index(key), shown.mixes.index(keys[0]))
+        assert gap.value == pytest.approx(gaps.mean[at], abs=1e-3)
+        assert gap.low == pytest.approx(gaps.low[at], abs=1e-3)
+        assert gap.apart == (gaps.low[at] > 0.0 or gaps.high[at] < 0.0)
 
 
 def test_what_two_hundred_mixes_take_in_the_page(many):

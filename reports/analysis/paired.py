@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,10 +70,27 @@ def paired(
     claimable = (n > 0) & (max(most, most_seeds(values)) >= FEWEST_SEEDS)
     error = np.maximum(own, sd * np.sqrt(2.0)) / np.sqrt(counted)
     error[to] = 0.0
-    half = np.where(n > 0, t_quantile(0.5 + LEVEL / 2, degrees) * error, np.nan)
+    half = np.where(n > 0, quantile(degrees) * error, np.nan)
     mean = np.where(n > 0, mean, np.nan)
     p_value = _p_values(mean, error, claimable, degrees)
     return Paired(mean, mean - half, mean + half, n.astype(np.int64), p_value, claimable)
+
+
+def quantile(degrees: int) -> float:
+    """How many standard errors an interval reaches to each side."""
+    return t_quantile(0.5 + LEVEL / 2, min(degrees, MANY))
+
+
+def best_limits(left: Sequence[int], degrees: int, level: float = LEVEL) -> list[float]:
+    """How many standard errors another mix must be behind the best, as `beaten_by_best` decides.
+
+    Args:
+        left: How many mixes are not beaten yet, the best included: at least two.
+        degrees: Degrees of freedom of the standard error.
+        level: Of all claims together.
+    """
+    tails = [(1.0 - level) / (mixes * (mixes - 1)) for mixes in left]
+    return [t_quantile(1.0 - tail, min(degrees, MANY)) for tail in tails]
 
 
 def beaten_by_best(p_values: Numbers, level: float = LEVEL) -> Mask:

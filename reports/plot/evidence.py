@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.analysis.statistics import FEWEST_SEEDS, Numbers, summarise
+from reports.analysis.paired import paired
+from reports.analysis.seeds import most_seeds, scatter
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.numbers.found import Found
 from reports.numbers.rankings import ranks
 from reports.numbers.sittings import METRIC
@@ -43,18 +45,21 @@ class Evidence:
     Args:
         seeds: Accuracy -> value by seed, (mixes, seeds), in the unit shown; NaN where
             missing.
+        scatters: Accuracy -> how far seeds scatter, of all mixes together; see `seeds.scatter`. It
+            has no degrees of freedom where there are too few seeds to claim any difference.
         ties: For each mix that was ranked by latency those that it is not separable from.
     """
 
     seeds: Mapping[str, Numbers]
+    scatters: Mapping[str, tuple[float, int]]
     ties: Mapping[int, frozenset[int]]
 
     def gap(self, measure: Measure, one: int, other: int) -> Gap:
         """One mix minus another.
 
-        Accuracies are paired by seed; latencies of one sitting are separable or not, round by
-        round (see `reports.rankings`); of other costs the intervals must not overlap, and counts
-        differ where they are not equal.
+        Accuracies are paired by seed (see `paired`); latencies of one sitting are separable or
+        not, round by round (see `rankings`); of other costs the intervals must not overlap, and
+        counts differ where they are not equal.
         """
         if measure.accuracy:
             return self._by_seed(measure.name, one, other)
@@ -62,11 +67,12 @@ class Evidence:
         return Gap(difference, math.nan, math.nan, self._apart(measure, one, other))
 
     def _by_seed(self, name: str, one: int, other: int) -> Gap:
-        values = self.seeds[name]
-        gap = summarise(values[one] - values[other])
-        if gap.n < FEWEST_SEEDS:
-            return Gap(gap.mean, math.nan, math.nan, False)
-        return Gap(gap.mean, gap.low, gap.high, gap.excludes_zero)
+        both = self.seeds[name][[other, one]]
+        found = paired(both, 0, self.scatters[name], most=FEWEST_SEEDS)
+        mean, low, high = (float(each[1]) for each in (found.mean, found.low, found.high))
+        if not found.claimable[1]:
+            return Gap(mean, math.nan, math.nan, False)
+        return Gap(mean, low, high, low > 0.0 or high < 0.0)
 
     def _apart(self, measure: Measure, one: int, other: int) -> bool:
         if measure.exact:
@@ -87,18 +93,32 @@ def evidence(found: Found, mixes: pd.Index[str]) -> Evidence:
     at = {str(key): place for place, key in enumerate(mixes)}
     few = len(found.ranked) <= MOST_RANKED
     rows = [row for shown in ranks(found)[:1] for row in shown.rows] if few else []
+    known = {
+        name: values
+        for name, values in found.per_seed.items()
+        if found.metrics[name].better != "none"
+    }
     return Evidence(
         seeds={
             name: _seeds(found.scales[name], values.reindex(mixes).to_numpy(dtype=float))
-            for name, values in found.per_seed.items()
-            if found.metrics[name].better != "none"
+            for name, values in known.items()
         },
+        scatters={name: _scatter(found, name, values) for name, values in known.items()},
         ties={
             at[row.mix]: frozenset(at[key] for key in row.ties if key in at)
             for row in rows
             if row.mix in at
         },
     )
+
+
+def _scatter(found: Found, name: str, values: pd.DataFrame) -> tuple[float, int]:
+    """How far seeds scatter, in the unit shown, and its degrees of freedom."""
+    ranked = values.reindex(found.ranked.index).to_numpy(dtype=float)
+    if most_seeds(ranked) < FEWEST_SEEDS:
+        return math.nan, 0
+    sd, degrees = scatter(ranked)
+    return sd / found.scales[name].factor, degrees
 
 
 def _seeds(shown: Scale, values: Numbers) -> Numbers:

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from reports.analysis.statistics import FEWEST_SEEDS, t_quantile
+from reports.analysis.paired import best_limits, quantile
 from reports.graphics.axes import Axis
 from reports.graphics.families import Look, in_order
 from reports.numbers.found import Found
 from reports.numbers.sittings import METRIC
 from reports.plot.crowd import COLUMNS, ROWS, Crowd
-from reports.plot.evidence import Evidence
 from reports.plot.facets import Slot
 from reports.plot.measures import COST_PAD, PAD, TICKS, Measure
 from reports.plot.plot import Plot
 
 Json = Mapping[str, object]
+
+_LEFT = (2, 3, 4, 5, 6, 8, 10, 14, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000)  # mixes
 
 
 def payload(found: Found, shown: Plot) -> Json:
@@ -40,8 +41,7 @@ def payload(found: Found, shown: Plot) -> Json:
         "y": shown.y,
         "pinned": [shown.mixes.index(key) for key in shown.pinned],
         "ties": _ties(shown),
-        "quantiles": _quantiles(shown.evidence),
-        "fewest": FEWEST_SEEDS,
+        "left": _LEFT,
         "axis": {"ticks": TICKS, "pads": [PAD, COST_PAD]},
         "grid": [COLUMNS, ROWS],
         "crowds": [[x, y, *_crowd(each)] for (x, y), each in shown.crowds.items()],
@@ -67,6 +67,7 @@ def _measure(measure: Measure, shown: Plot) -> Json:
     if measure.accuracy:
         seeds = shown.evidence.seeds[measure.name]
         data["seeds"] = [_numbers(row) for row in seeds.tolist()]
+        data["scatter"] = _scatter(*shown.evidence.scatters[measure.name])
     return data
 
 
@@ -115,10 +116,16 @@ def _runs(places: Sequence[int]) -> list[int]:
     return runs
 
 
-def _quantiles(evidence: Evidence) -> list[float]:
-    """Student's t at 97.5 %, by degrees of freedom from 1."""
-    seeds = max((values.shape[1] for values in evidence.seeds.values()), default=1)
-    return [round(t_quantile(0.975, degrees), 6) for degrees in range(1, max(seeds, 2))]
+def _scatter(sd: float, degrees: int) -> Json | None:
+    """How far seeds scatter, and how many standard errors a difference takes; None if unknown.
+
+    `apart` is for two mixes by themselves, `best` for the best of many against the others, by how
+    many of them are left.
+    """
+    if not degrees:
+        return None
+    limits = [round(limit, 4) for limit in best_limits(_LEFT, degrees)]
+    return {"sd": float(f"{sd:.7g}"), "apart": round(quantile(degrees), 6), "best": limits}
 
 
 def _crowd(crowd: Crowd) -> list[object]:

@@ -16,7 +16,7 @@
     const sign = y.better === "higher" ? 1 : -1;
     const best = within.reduce((a, b) => (sign * y.values[b] > sign * y.values[a] ? b : a));
     plot.marksOf(field, best).forEach((node) => node.classList.add("winner"));
-    const alike = within.filter((mix) => mix !== best && !plot.gap(y, mix, best).apart).length;
+    const alike = plot.alike(y, best, within.filter((mix) => mix !== best)).length;
     const { label, letter } = plot.card(best);
     const name = letter ? `${letter} (${label})` : label;
     const words = `${name} is best with ${plot.text(y, y.values[best])} at ${plot.text(x, x.values[best])}`;

@@ -33,19 +33,42 @@
 
   /** One mix minus another: the difference, its interval, and whether it can be claimed. */
   const gap = (measure, one, other) => {
-    if (measure.seeds) return bySeed(measure.seeds[one], measure.seeds[other]);
+    if (measure.seeds) return bySeed(measure, one, other);
     const [a, b] = [value(measure, one), value(measure, other)];
     return { value: a === null || b === null ? null : a - b, ends: null, apart: apart(measure, one, other) };
   };
-  const bySeed = (one, other) => {
-    const gaps = one.map((a, seed) => (a === null || other[seed] === null ? null : a - other[seed])).filter((each) => each !== null);
+  /** Seed by seed: the mean difference, and its standard error from the scatter of all mixes or its own, which is larger. */
+  const paired = ({ seeds, scatter }, one, other) => {
+    const gaps = seeds[one].map((a, seed) => (a === null || seeds[other][seed] === null ? null : a - seeds[other][seed])).filter((each) => each !== null);
     const n = gaps.length;
-    if (!n) return { value: null, ends: null, apart: false };
-    const mean = gaps.reduce((sum, each) => sum + each, 0) / n;
-    if (n < given.fewest) return { value: mean, ends: null, apart: false };
-    const variance = gaps.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (n - 1);
-    const half = given.quantiles[n - 2] * Math.sqrt(variance / n);
+    const mean = n ? gaps.reduce((sum, each) => sum + each, 0) / n : null;
+    if (!n || !scatter) return { mean, error: null };
+    const own = gaps.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(n - 1, 1);
+    return { mean, error: Math.sqrt(Math.max(own, 2 * scatter.sd ** 2) / n) };
+  };
+  const bySeed = (measure, one, other) => {
+    const { mean, error } = paired(measure, one, other);
+    if (error === null) return { value: mean, ends: null, apart: false };
+    const half = measure.scatter.apart * error;
     return { value: mean, ends: [mean - half, mean + half], apart: mean - half > 0 || mean + half < 0 };
+  };
+  /** Standard errors that the best of so many mixes must be ahead; between those that are given, along their logarithm. */
+  const limit = ({ best }, many) => {
+    const next = given.left.findIndex((each) => each >= many);
+    if (next < 1) return next ? best[best.length - 1] : best[0];
+    const [a, b] = [given.left[next - 1], given.left[next]].map(Math.log);
+    return best[next - 1] + (best[next] - best[next - 1]) * (Math.log(many) - a) / (b - a);
+  };
+  /** Which others the best of them can't be told from, by claims that hold together. */
+  const alike = (measure, best, others) => {
+    if (!measure.seeds) return others.filter((mix) => !gap(measure, mix, best).apart);
+    if (!measure.scatter) return others;
+    const ahead = others.map((mix) => {
+      const { mean, error } = paired(measure, mix, best);
+      return [mix, error === null || mean === 0 ? 0 : Math.abs(mean) / error];
+    }).sort((a, b) => b[1] - a[1]);
+    const first = ahead.findIndex(([, errors], at) => errors < limit(measure.scatter, others.length + 1 - at));
+    return first < 0 ? [] : ahead.slice(first).map(([mix]) => mix);
   };
   const ranked = new Map(given.ties.order.map((mix, place) => [mix, place]));
   const tied = (one, other) => given.ties.runs[one].some((first, n, runs) => n % 2 === 0 && first <= other && other <= runs[n + 1]);
@@ -68,5 +91,5 @@
     });
     return best;
   };
-  Object.assign(plot, { measures, keys, card, isCost, value, ends, number, text, signed, spread, heading, gap, front });
+  Object.assign(plot, { measures, keys, card, isCost, value, ends, number, text, signed, spread, heading, gap, alike, front });
 })();
