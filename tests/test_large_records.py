@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from reports.answering.answer import answer
 from reports.build import sections
 from reports.numbers import results
 from reports.numbers.found import Found
 from reports.numbers.rankings import RankRow, Ranks
 from reports.numbers.results import read
 from reports.page.page import Parts, html
+from reports.record import Reading
+from reports.sections import fidelity, learning
 from reports.sections.ranks import shortened
-from tests.simulated_large import KINDS, STAGES, Large, simulate_large
+from reports.sections.section import Given
+from tests.simulated_large import CHECKPOINTS, KINDS, STAGES, Large, simulate_large
 
 MIXES = 2100
 
@@ -80,6 +84,29 @@ def test_curves_of_losses_stay_in_the_record_of_very_many_trials(
     assert set(read(record).curve["name"]) == {"loss", "psnr"}
     monkeypatch.setattr(results, "MANY", 100)
     assert set(read(record).curve["name"]) == {"psnr"}
+
+
+def test_curves_of_very_many_trials_are_read_of_some_mixes_and_the_front_and_that_is_said(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(results, "MANY", 100)
+    monkeypatch.setattr(results, "FOLLOWED", 300)
+    found = read(record)
+    assert found.followed is not None and found.followed >= set(found.letters)
+    assert 300 <= len(found.followed) <= 300 + len(found.letters)
+    assert found.curve["trial"].nunique() == len(found.followed)
+    note = f"Curves were read of {len(found.followed)} of 2,100 mixes"
+    given = Given(record, found, answer(found))
+    shown = fidelity.collect(given), learning.collect(given)
+    assert shown[0] is not None and shown[1] is not None
+    assert (
+        shown[0].sentences[0].startswith(f"At step\u00a0200 of 400 the {len(found.followed)} mix")
+    )
+    assert shown[0].sentences[-1].startswith(note)
+    assert shown[1].note.startswith(note)
+    assert any(line.startswith(note) for line in learning.markdown(shown[1]))
+    with Reading.open(record) as whole:
+        assert len(results.collect(whole).curve) == MIXES * len(CHECKPOINTS)
 
 
 def test_the_simulation_writes_what_it_says(parts: Parts):

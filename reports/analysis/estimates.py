@@ -111,9 +111,7 @@ class Values:
         else:  # einsum, as a product of matrices would keep every core busy for so little
             values = np.einsum("em,m->e", weights, self.means)
             norms = np.einsum("em,em->e", weights, weights)
-            scale = (
-                norms if noise is None else np.einsum("em,em,m->e", weights, weights, noise.scale)
-            )
+            scale = np.einsum("em,em,m->e", weights, weights, self._scale)
         spill = self.misfit.exposure(axis, contrasts, norms, weights)
         if noise is None:
             return self._from_what_is_left(values, norms, spill)
@@ -128,8 +126,12 @@ class Values:
         return self.model.summed(self.means)
 
     @cached_property
+    def _scale(self) -> Numbers:
+        return np.ones(len(self.means)) if self.noise is None else self.noise.scale
+
+    @cached_property
     def _scaled(self) -> Numbers:
-        return self.model.gram if self.noise is None else self.model.crossed(self.noise.scale)
+        return self.model.crossed(self._scale)
 
     def _variance(self, chance: float, degrees: float, spill: float) -> tuple[float, float]:
         """Of an estimate, with its degrees of freedom (Satterthwaite 1946)."""

@@ -50,6 +50,8 @@ def course(found: Found) -> Course | None:
     if not name or quality not in found.per_seed:
         return None
     final = found.per_seed[quality].reindex(found.ranked.index).dropna(how="all")
+    if found.followed is not None:
+        final = final[final.index.isin(found.followed)]
     final = final.loc[:, final.notna().mean() >= SHARED]
     sign = 1.0 if found.metrics[quality].better == "higher" else -1.0
     points = _points(found, name, final)

@@ -22,6 +22,16 @@ def mean_curves(found: Found, name: str) -> pd.DataFrame:
     return curves.iloc[:, ::-1].iloc[:, ::every].iloc[:, ::-1]  # the last step stays
 
 
+def followed_words(found: Found) -> str:
+    """Whose curves were read, where not those of all; "" otherwise."""
+    if found.followed is None:
+        return ""
+    return (
+        f"Curves were read of {len(found.followed):,} of {len(found.table):,} mixes: some, evenly "
+        "spaced among all, and those on the front."
+    )
+
+
 def curve_name(found: Found) -> str:
     """The quality over training where it was scored more than once; else the longest curve."""
     steps = found.curve.groupby("name")["step"].nunique()

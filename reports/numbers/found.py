@@ -32,9 +32,11 @@ class Found:
         partials: Columns key, trial, mix, seed, step, seconds: trials at rungs, before their end.
         trial_facts: Columns trial, name, value.
         measurements: As recorded, for what is not in the table.
-        samples: Columns subject, metric, mode, sitting, process, round, value: round by round.
+        samples: Columns subject, metric, mode, sitting, process, round, value: round by round, of
+            the sittings that most mixes were timed in last, and of the machine.
         curve: Columns trial, name, step, value.
         notes: Columns subject, topic, text.
+        followed: Mixes whose curves were read; None where they are those of all.
     """
 
     path: Path
@@ -52,12 +54,18 @@ class Found:
     samples: pd.DataFrame
     curve: pd.DataFrame
     notes: pd.DataFrame
+    followed: frozenset[str] | None = None
     _columns: dict[str, list[float]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def record_hash(self) -> str:
         """SHA-256 of the record, as `sha256sum` prints it."""
         return record_hash(self.path)
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """The measurements of whole networks, not of trials, of stages or of the machine."""
+        return self.measurements[self.measurements["subject"].isin(self.table.index)]
 
     @cached_property
     def cost_metrics(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from reports.graphics.axes import Axis, axis, wants_log
 from reports.numbers.found import Found
 from reports.numbers.named import Named
 from reports.numbers.results import main_mode
-from reports.numbers.sittings import METRIC, rounds_of
+from reports.numbers.sittings import METRIC, main_sittings, rounds_of
 from reports.numbers.units import count, percent, spoken, title
 
 ROOM = 1.2  # how far beyond the ratios their intervals are drawn, as a factor
@@ -75,19 +75,19 @@ class Ranks:
 
 
 @once
-@once
 def ranks(found: Found) -> tuple[Ranks, ...]:
     """A ranking for each mode in which two mixes or more were timed together, the main one first.
 
     Baselines are not in it, nor mixes that were timed in another sitting than most.
     """
-    rows = found.measurements[found.measurements["metric"] == METRIC]
-    rows = rows[rows["subject"].isin(found.table.index[~found.table["baseline"]])]
+    rows = found.costs[found.costs["metric"] == METRIC]
+    mixes = found.table.index[~found.table["baseline"]]
+    rows = rows[rows["subject"].isin(mixes)]
     if rows.empty:
         return ()
-    main = main_mode(rows)[METRIC]
-    modes = sorted(dict.fromkeys(rows["mode"]), key=lambda mode: mode != main)
-    made = (_ranks(found, str(mode), rows[rows["mode"] == mode]) for mode in modes)
+    main, sittings = main_mode(rows)[METRIC], main_sittings(rows, mixes)
+    modes = sorted(sittings, key=lambda mode: mode != main)
+    made = (_ranks(found, mode, rows[rows["mode"] == mode], sittings[mode]) for mode in modes)
     return tuple(each for each in made if each is not None)
 
 
@@ -103,9 +103,8 @@ def rank_texts(shown: Iterable[Ranks]) -> dict[str, tuple[str, int]]:
     return {row.mix: (row.ranks, row.low) for row in first.rows} if first else {}
 
 
-def _ranks(found: Found, mode: str, rows: pd.DataFrame) -> Ranks | None:
+def _ranks(found: Found, mode: str, rows: pd.DataFrame, sitting: str) -> Ranks | None:
     last = rows.drop_duplicates("subject", keep="last").set_index("subject")
-    sitting = str(last["sitting"].value_counts(sort=True).index[0])
     together = last[last["sitting"] == sitting]
     if len(together) < 2:
         return None

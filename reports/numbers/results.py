@@ -14,9 +14,11 @@ from reports.analysis.summaries import summaries
 from reports.numbers.found import Found
 from reports.numbers.membership import with_front
 from reports.numbers.quality import GAINS, comparable, with_gains
+from reports.numbers.sittings import main_sittings
 from reports.record import Metric, Reading
 
 MANY = 5000  # trials from which on loss curves stay in the record, where scores are there
+FOLLOWED = 1000  # mixes whose curves are read of as many trials, and those on the front
 LOSS = "loss"
 
 
@@ -40,37 +42,36 @@ def read(path: Path | str) -> Found:
         RecordError: It cannot be read.
     """
     with Reading.open(path) as record:
-        return collect(record)
+        return collect(record, followed=FOLLOWED)
 
 
-def collect(record: Reading, draws: int = DRAWS) -> Found:
+def collect(record: Reading, draws: int = DRAWS, followed: int | None = None) -> Found:
     """Everything of an open record that a report needs.
 
     Args:
         record: Open for reading.
         draws: Of the bootstrap behind `front_probability`; with 0 that is absent.
+        followed: How many mixes' curves are read where there are very many trials, evenly spaced
+            and beside those of the front; None for all.
     """
-    facts, trials, measurements = record.facts(), record.trials(), record.measurements()
-    partials, levels = record.partials(), record.levels()
-    metrics = {
-        metric.name: metric
-        for metric in (Metric(*row) for row in record.metrics().to_numpy().tolist())
-    }
+    trials, measurements, partials = record.trials(), record.measurements(), record.partials()
+    metrics = {row[0]: Metric(*row) for row in record.metrics().to_numpy().tolist()}
     per_seed = with_gains(by_seed(trials, measurements))
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = _named(record.mixes(), trials, partials)
-    wide = levels.pivot(index="mix", columns="axis", values="level")
-    wide = wide.reindex(index=table.index, columns=list(levels["axis"].unique()))
+    wide = _wide(record.levels(), table.index)
     parts = [table, wide, *_summaries(per_seed, table)]
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
     table = with_front(pd.concat(parts, axis=1), per_seed, objectives, metrics, draws)
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
     table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
     table.attrs["objectives"] = objectives
+    some = _followed(trials, table, followed)
+    sittings = main_sittings(measurements, table.index[~table["baseline"]])
     return Found(
         path=record.path,
-        facts=facts,
+        facts=record.facts(),
         objectives=objectives,
         metrics=metrics,
         table=table,
@@ -81,9 +82,10 @@ def collect(record: Reading, draws: int = DRAWS) -> Found:
         partials=partials,
         trial_facts=record.trial_facts(),
         measurements=measurements,
-        samples=record.samples(),
-        curve=_curve(record, len(trials)),
+        samples=record.samples(set(sittings.values())),
+        curve=_curve(record, trials, some),
         notes=standing(record.notes(), measurements),
+        followed=some,
     )
 
 
@@ -111,11 +113,14 @@ def main_mode(measurements: pd.DataFrame) -> dict[str, str]:
     Args:
         measurements: Columns subject, metric, mode.
     """
-    chosen = {}
-    for metric, rows in measurements.groupby("metric", sort=False):
-        counts = rows.groupby("mode", sort=False)["subject"].nunique()
-        chosen[str(metric)] = str(counts.idxmax())
-    return chosen
+    modes: dict[str, dict[str, pd.Series]] = {}
+    groups = measurements.groupby(["metric", "mode"], sort=False, observed=True)["subject"]
+    for (metric, mode), subjects in groups:
+        modes.setdefault(str(metric), {})[str(mode)] = subjects
+    return {
+        metric: max(of, key=lambda mode: of[mode].nunique()) if len(of) > 1 else next(iter(of))
+        for metric, of in modes.items()
+    }
 
 
 def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -131,7 +136,7 @@ def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.Da
     trial = pd.Index(done["key"]).get_indexer(pd.Index(measurements["subject"]))
     rows = measurements[["metric", "value"]].assign(trial=trial)[trial >= 0]
     found = {}
-    for metric, of_one in rows.groupby("metric", sort=False):
+    for metric, of_one in rows.groupby("metric", sort=False, observed=True):
         values, at = np.full((len(mixes), len(seeds)), np.nan), of_one["trial"].to_numpy()
         values[row[at], column[at]] = of_one["value"].to_numpy(dtype=float)
         known = ~np.isnan(values)
@@ -156,10 +161,31 @@ def _named(mixes: pd.DataFrame, trials: pd.DataFrame, partials: pd.DataFrame) ->
     return table
 
 
-def _curve(record: Reading, trials: int) -> pd.DataFrame:
-    """All curves; of very many trials only what was scored, where something was."""
-    names = [name for name in record.curve_names() if name != LOSS] if trials > MANY else []
-    return record.curve(names) if names else record.curve()
+def _wide(levels: pd.DataFrame, mixes: pd.Index[str]) -> pd.DataFrame:
+    """Rows mixes, columns axes in order of appearance."""
+    columns, axes = pd.factorize(levels["axis"])
+    grid = np.full((len(mixes), len(axes)), np.nan, dtype=object)
+    grid[mixes.get_indexer(pd.Index(levels["mix"])), columns] = levels["level"]
+    named = {str(axis): grid[:, at].tolist() for at, axis in enumerate(axes)}
+    return pd.DataFrame(named, index=mixes).rename_axis(columns="axis")
+
+
+def _followed(trials: pd.DataFrame, table: pd.DataFrame, most: int | None) -> frozenset[str] | None:
+    """Mixes whose curves are read; None for all."""
+    mixes = trials["mix"].unique()
+    if most is None or len(trials) <= MANY or len(mixes) <= most:
+        return None
+    evenly = mixes[np.linspace(0, len(mixes) - 1, most).astype(int)]
+    return frozenset(map(str, [*evenly, *table.index[table["on_front"]]]))
+
+
+def _curve(record: Reading, trials: pd.DataFrame, mixes: frozenset[str] | None) -> pd.DataFrame:
+    """Curves of some mixes or all; of very many trials only scores, where there are any."""
+    some = None if mixes is None else trials["key"][trials["mix"].isin(mixes)].tolist()
+    names = (
+        [name for name in record.curve_names(some) if name != LOSS] if len(trials) > MANY else []
+    )
+    return record.curve(names or None, some)
 
 
 def _status(trials: pd.DataFrame) -> pd.Series:
@@ -194,7 +220,8 @@ def _costs(measurements: pd.DataFrame, keys: pd.Index[str]) -> list[pd.DataFrame
     """The latest measurement of each mix; sizes other than the main one as metric@size."""
     main = main_mode(measurements)
     parts = []
-    for (metric, mode), rows in measurements.groupby(["metric", "mode"], sort=False):
+    groups = measurements.groupby(["metric", "mode"], sort=False, observed=True)
+    for (metric, mode), rows in groups:
         name = str(metric) if main[str(metric)] == mode else f"{metric}@{mode}"
         last = rows.drop_duplicates("subject", keep="last").set_index("subject").reindex(keys)
         columns = {name: last["value"], f"{name}_low": last["low"], f"{name}_high": last["high"]}

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 
 METRIC = "latency"
 CPU = "latency_cpu"  # samples of CPU time
 BY_CPU = "latency_by_cpu"  # a sample where wall time is not believed
 _WORDS = "CPU time is given"  # the same in the remarks of older records
+
+
+def main_sittings(measurements: pd.DataFrame, mixes: pd.Index[str]) -> dict[str, str]:
+    """Mode -> the sitting that the latest latency of most of these mixes is of.
+
+    Args:
+        measurements: Of a record.
+        mixes: Their keys.
+    """
+    rows = measurements[measurements["metric"] == METRIC]
+    rows = rows[rows["subject"].isin(mixes)].drop_duplicates(["subject", "mode"], keep="last")
+    return {
+        str(mode): str(Counter(of_mode["sitting"]).most_common(1)[0][0])
+        for mode, of_mode in rows.groupby("mode", sort=False, observed=True)
+    }
 
 
 def rounds_of(

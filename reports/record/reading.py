@@ -94,17 +94,19 @@ class Reading:
         return self._rows(query, parts)
 
     def levels(self) -> pd.DataFrame:
-        """Columns mix, axis, level: one row per mix and axis."""
+        """Columns mix, axis, level (both categories): one row per mix and axis."""
         return self._table(
             "SELECT mix, axis, level FROM levels JOIN mixes ON mixes.key = mix "
-            "ORDER BY mixes.id, position"
+            "ORDER BY mixes.id, position",
+            few="axis level",
         )
 
     def stages(self) -> pd.DataFrame:
-        """Columns mix, slot, blocks, family, depth: one row per mix and slot."""
+        """Columns mix, slot, blocks, family (these categories), depth: a row per mix and slot."""
         return self._table(
             "SELECT mix, slot, blocks, family, depth FROM stages "
-            "JOIN mixes ON mixes.key = mix ORDER BY mixes.id, position"
+            "JOIN mixes ON mixes.key = mix ORDER BY mixes.id, position",
+            few="slot blocks family",
         )
 
     def trials(self) -> pd.DataFrame:

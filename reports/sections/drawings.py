@@ -149,7 +149,8 @@ def _shares(
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """What stages have shares of, "" if nothing, and mix -> slot -> share."""
     own = found.stages[found.stages["mix"].isin(mixes)]
-    subjects = {*(own["mix"] + ":" + own["slot"]), *(f"{mix}:rest" for mix in mixes)}
+    stages = zip(own["mix"], own["slot"], strict=True)
+    subjects = {*(f"{mix}:{slot}" for mix, slot in stages), *(f"{mix}:rest" for mix in mixes)}
     rows = found.measurements
     table = by_stage(replace(found, measurements=rows[rows["subject"].isin(subjects)]))
     for metric in SHARED:

@@ -15,6 +15,7 @@ from reports.fidelity.words import CAVEAT, interval, number, said
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.lines import Plot
 from reports.graphics.pipes import beside, escaped, pipe_table
+from reports.numbers.curves import followed_words
 from reports.numbers.units import ABSENT, Scale, percent
 from reports.sections.section import Given, Section
 
@@ -74,8 +75,9 @@ def collect(given: Given) -> Fidelity | None:
     if judges is None and not long:
         return None
     shown = scale(found, quality_metric(found))
+    read = tuple(filter(None, [followed_words(found)]))
     return Fidelity(
-        sentences=said(judges, shown) if judges else (),
+        sentences=(*said(judges, shown), *read) if judges else (),
         caveat=CAVEAT if judges else "",
         heading=shown.heading,
         bands=tuple(f"{name}, {n}" for name, n in judges.bands.items()) if judges else (),

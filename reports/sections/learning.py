@@ -10,8 +10,9 @@ import pandas as pd
 from reports.analysis.statistics import Numbers
 from reports.answering.answer import quality_effects, scale, strongest
 from reports.graphics.axes import Axis, axis, svg_path
+from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look
-from reports.numbers.curves import curve_name, mean_curves
+from reports.numbers.curves import curve_name, followed_words, mean_curves
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.units import count, plain, title
@@ -58,6 +59,7 @@ class Learning:
         yticks: Positions and labels.
         left_out: How many levels there are beyond those drawn.
         lines_of: How many mixes there are, where not all of them are drawn; else 0.
+        note: Whose curves were read, where not those of all.
     """
 
     heading: str
@@ -67,6 +69,7 @@ class Learning:
     yticks: tuple[tuple[float, str], ...]
     left_out: int = 0
     lines_of: int = 0
+    note: str = ""
 
     @property
     def drawn(self) -> int:
@@ -110,6 +113,7 @@ def learning(found: Found, name: str = "") -> Learning:
         panels=panels[:MOST_PANELS],
         left_out=max(len(panels) - MOST_PANELS, 0),
         lines_of=len(curves) if len(drawn) < len(curves) else 0,
+        note=followed_words(found),
         xticks=tuple((across.at(tick), across.label(tick)) for tick in across.ticks),
         yticks=tuple((1 - down.at(tick), down.label(tick)) for tick in down.ticks),
     )
@@ -167,9 +171,10 @@ def collect(given: Given) -> Learning | None:
     return shown if shown.panels else None
 
 
-def markdown(_: Learning) -> list[str]:
+def markdown(shown: Learning) -> list[str]:
     """The figure beside the report."""
-    return ["## How they learned", "", "![Learning curves](figures/curves.png)", ""]
+    lines = ["## How they learned", "", "![Learning curves](figures/curves.png)", ""]
+    return [*lines, *([escape(shown.note), ""] if shown.note else [])]
 
 
 SECTION = Section("curves", collect, markdown)
