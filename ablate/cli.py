@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import signal
 import sys
 import warnings
@@ -18,6 +19,7 @@ from ablate.command_line import Command, commands
 from ablate.runs.interrupting import INTERRUPTED, TERMINATED
 
 BAD_INPUT = 2
+PIPE = 160  # columns, where nobody says how many there are
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     known = commands()
     options = _parser(known).parse_args(arguments)
     try:
-        known[options.command].carry_out(options, Console(markup=False, emoji=False))
+        known[options.command].carry_out(options, _console())
         code = 0
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not spoil the end
@@ -54,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _complain(f"{place}{error.strerror or error}")
         code = BAD_INPUT
     raise SystemExit(code)
+
+
+def _console() -> Console:
+    """Where a command speaks; a file or another program is wider than a terminal often is."""
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE
+    return console
 
 
 def _goes_on(options: argparse.Namespace) -> str:

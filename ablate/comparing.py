@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console
 
 from ablate.console.speaking import say
-from ablate.console.tables import make_table
+from ablate.console.tables import Cells, fitted
 from ablate.folder import RunFolder
 from ablate.runs.differing import Change, changes
 from reports.comparing.accuracy import Accuracy, Gap
@@ -67,12 +67,12 @@ def _tell_sittings(found: Comparison, options: argparse.Namespace, console: Cons
 
 def _show_accuracy(found: Accuracy, console: Console) -> None:
     say(console, f"accuracy, {found.scale.heading}")
-    table = make_table("mix", "before", "after", "seeds", "change")
+    rows = list[tuple[str, ...]]()
     for row in found.rows[:MOST]:
         label = row.label if row.same else f"{row.label} (another study)"
         numbers = (found.scale.number(row.before), found.scale.number(row.after))
-        table.add_row(label, *numbers, str(row.change.n), row.words)
-    console.print(table)
+        rows.append((label, *numbers, str(row.change.n), row.words))
+    _draw(("mix", "before", "after", "seeds", "change"), rows, console)
     if len(found.rows) > MOST:
         say(console, f"and {len(found.rows) - MOST} more; all of them: --json")
     for line in (found.basis, found.common):
@@ -85,10 +85,8 @@ def _show_accuracy(found: Accuracy, console: Console) -> None:
 def _show_counted(found: tuple[Counted, ...], console: Console) -> None:
     if not found:
         return
-    table = make_table("mix", "cost", "before", "after")
-    for row in found[:MOST]:
-        table.add_row(row.label, row.cost, row.before, row.after)
-    console.print(table)
+    rows = [(row.label, row.cost, row.before, row.after) for row in found[:MOST]]
+    _draw(("mix", "cost", "before", "after"), rows, console)
     if len(found) > MOST:
         say(console, f"and {len(found) - MOST} more counts that differ; all of them: --json")
 
@@ -100,15 +98,19 @@ def _show_timing(found: Comparison, console: Console) -> None:
 
 def _show(compared: Compared, console: Console) -> None:
     say(console, f"latency at {compared.mode}, sitting {' and then '.join(compared.sittings)}")
-    table = make_table("mix", "before / ms", "after / ms", "change")
-    for row in compared.rows:
-        table.add_row(row.label, _milli(row.before), _milli(row.after), row.words)
-    console.print(table)
+    rows = [(row.label, _milli(row.before), _milli(row.after), row.words) for row in compared.rows]
+    _draw(("mix", "before / ms", "after / ms", "change"), rows, console)
     for line in (compared.basis, compared.common):
         if line:
             say(console, line)
     if compared.alone:
         say(console, f"in one of them alone: {', '.join(compared.alone)}")
+
+
+def _draw(headings: Cells, rows: Sequence[Cells], console: Console) -> None:
+    texts = [name for name in headings if name in ("mix", "cost", "change")]
+    table, _ = fitted(headings, rows, console.width, texts=texts)
+    console.print(table)
 
 
 def _some(labels: tuple[str, ...]) -> str:

@@ -140,10 +140,28 @@ def test_the_list_as_a_table_and_as_json(cli: Cli, tmp_path: Path):
     (tmp_path / "bad" / "record.sqlite").write_bytes(b"")
     code, out, _ = cli("runs", tmp_path)
     assert code == 0
-    for words in ("mine", "idle", "lama", "26.00 dB", "unreadable", "is empty (0 bytes)"):
+    for words in ("mine", "idle", "lama", "26.05 dB", "unreadable", "is empty (0 bytes)"):
         assert words in out
     code, out, _ = cli("runs", tmp_path, "--json")
     assert {run["name"]: run["done"] for run in json.loads(out)} == {"mine": 3, "bad": 0}
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(80, "last written, size"), (120, "")])
+def test_the_list_fits_a_terminal_with_its_words_whole(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, left_out: str
+):
+    for name in ("where_does_mamba_pay", "quickstart"):
+        a_run(tmp_path / name, ALL)
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = cli("runs", tmp_path)
+    remark = f"not shown here: {left_out}; a wider terminal or --json has all"
+    table = [line.rstrip() for line in out.splitlines() if line.strip() and line != remark]
+    assert (remark in out) == bool(left_out)
+    assert len(table) == 4
+    assert max(map(len, table)) <= width
+    for words in ("where_does_mamba_pay", "quickstart", "idle", "emvm", "27.05 dB"):
+        assert words in out
+    assert ("size" in table[0]) == (not left_out)
 
 
 def test_no_runs_is_said(cli: Cli, tmp_path: Path):

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from ablate import command_line
+from ablate import cli, command_line
 from ablate.command_line import FIRST, commands
 
 FOUND = commands()
@@ -29,3 +29,10 @@ def test_a_file_more_is_a_command_more(monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "say_hello.py").write_text('HELP = "greets"\n')
     monkeypatch.setattr(command_line, "__path__", [*command_line.__path__, str(tmp_path)])
     assert list(commands())[-1] == "say-hello"
+
+
+def test_a_pipe_has_room_for_tables_and_a_terminal_its_own_width(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert cli._console().width == cli.PIPE
+    monkeypatch.setenv("COLUMNS", "72")
+    assert cli._console().width == 72

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from rich.console import Console
-from rich.table import Table
 
 from ablate.collection import listing, merging, pruning
 from ablate.console.speaking import say
+from ablate.console.tables import fitted, too_narrow
 from ablate.console.words import shown
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_LEFT = ("run", "state", "best")
+_COLUMNS = ("run", "state", "trials", "failed", "best", "value", "last written", "size")
+_SPARE = ("size", "last written", "failed")  # where a terminal is narrow, in this order
 
 
 def merge(options: argparse.Namespace, console: Console) -> None:
@@ -38,7 +38,13 @@ def runs(options: argparse.Namespace, console: Console) -> None:
     if not found:
         say(console, f"{shown(options.folder)}: no runs; start one: ablate run STUDY")
         return
-    console.print(_table(found))
+    rows = [_row(run) for run in found]
+    table, missing = fitted(
+        _COLUMNS, rows, console.width, texts=("run", "best"), spare=_SPARE, cut=True
+    )
+    console.print(table)
+    if missing:
+        say(console, too_narrow(missing))
     for run in found:
         if run.problem:
             say(console, f"{run.name}: {run.problem}")
@@ -112,27 +118,19 @@ def size(count: float) -> str:
     return f"{count:.1f} {_UNITS[power]}" if power else f"{count:.0f} {_UNITS[0]}"
 
 
-def _table(found: Sequence[listing.Listed]) -> Table:
-    from rich import box
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "state", "trials", "failed", "best", "value", "last written", "size"):
-        left = heading in _LEFT
-        table.add_column(heading, justify="left" if left else "right", overflow="fold")
-    for run in found:
-        of = "" if run.trials is None else f"/{run.trials}"
-        readable = run.state != listing.UNREADABLE
-        table.add_row(
-            run.name,
-            run.state,
-            f"{run.done + run.failed}{of}" if readable else "-",
-            str(run.failed) if readable else "-",
-            run.best or "-",
-            run.value or "-",
-            _when(run.when),
-            size(run.size),
-        )
-    return table
+def _row(run: listing.Listed) -> tuple[str, ...]:
+    of = "" if run.trials is None else f"/{run.trials}"
+    readable = run.state != listing.UNREADABLE
+    return (
+        run.name,
+        run.state,
+        f"{run.done + run.failed}{of}" if readable else "-",
+        str(run.failed) if readable else "-",
+        run.best or "-",
+        run.value or "-",
+        _when(run.when),
+        size(run.size),
+    )
 
 
 def _when(text: str) -> str:

@@ -65,6 +65,7 @@ def _show_block(block: Description, console: Console) -> None:
     say(console, f"{block.at}: {block.params:,} parameters, {block.macs / 1e9:.3f} GMACs\n")
     if block.knobs:
         table = make_table("knob", "type", "default", "what it is")
+        table.columns[1].max_width = 16  # columns, so that most is left to the text
         for knob in block.knobs:
             table.add_row(knob.name, knob.type, knob.default, knob.text)
         console.print(table)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ablate.console.numbers import whole
 from ablate.console.speaking import listening, say
-from ablate.console.tables import make_table
+from ablate.console.tables import fitted
 from ablate.console.words import duration
 from ablate.crossover.crossings import closer, compare
 from ablate.crossover.found import Comparison, Quantity
@@ -139,11 +139,10 @@ def _show(found: Comparison, grid: Grid, device: str, console: Console) -> None:
         say(console, line)
 
 
-def _print(title: str, rows: tuple[Row, list[Row]], console: Console) -> None:
+def _print(title: str, found: tuple[Row, list[Row]], console: Console) -> None:
     say(console, title)
-    shown = make_table(*rows[0])
-    for row in rows[1]:
-        shown.add_row(*row)
+    headings, rows = found
+    shown, _ = fitted(headings, rows, console.width, texts=headings)
     console.print(shown)
 
 

@@ -12,6 +12,7 @@ from ablate.composition.finding import model_folders, usable_model
 from ablate.composition.limits import limits
 from ablate.console.numbers import workers_of
 from ablate.console.speaking import listening, say
+from ablate.console.tables import too_narrow
 from ablate.events import phases
 from ablate.planning.words import plan_lines, plan_table
 from ablate.plugins import load_plugins
@@ -47,6 +48,9 @@ def plan(options: argparse.Namespace, console: Console) -> None:
         say(console, json.dumps(asdict(planned), indent=2))
         return
     say(console, study.question)
-    console.print(plan_table(planned.mixes))
+    table, missing = plan_table(planned.mixes, console.width)
+    console.print(table)
+    if missing:
+        say(console, too_narrow(missing))
     for line in plan_lines(planned):
         say(console, line)

@@ -6,31 +6,43 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from ablate.console.tables import make_table
+from ablate.console.tables import fitted
 from ablate.console.words import duration
 from ablate.runs.plan import Plan, PlannedMix
 
+_TAKEN = ("inference", "training", "one trial")  # left out where there is no room, in this order
 
-def plan_table(mixes: Sequence[PlannedMix]) -> Table:
-    """What each mix takes; a column for latency and footing where there is one to show."""
+
+def plan_table(mixes: Sequence[PlannedMix], width: int) -> tuple[Table, tuple[str, ...]]:
+    """What each mix takes; a column for latency and footing where there is one to show.
+
+    Args:
+        mixes: A row each.
+        width: Columns of the terminal.
+
+    Returns:
+        The table, and the headings of what it has no room for.
+    """
     predicted = any(mix.latency is not None for mix in mixes)
     level = any(mix.footing is not None for mix in mixes)
-    headings = ["mix", "parameters", "GMACs", "inference", "training", "one trial"]
+    headings = ["mix", "parameters", "GMACs", *_TAKEN]
     headings += ["latency"] * predicted + ["solved", "off"] * level
-    table = make_table(*headings)
-    for mix in mixes:
-        latency = "-" if mix.latency is None else f"{1e3 * mix.latency:.3g} ms"
-        table.add_row(
-            mix.label,
-            _or_dash(mix.params, "{:,}"),
-            _or_dash(mix.macs, "{:.3f}", 1e9),
-            _or_dash(mix.peak_memory, "{:.0f} MiB", 2**20),
-            _or_dash(mix.training_memory, "{:.0f} MiB", 2**20),
-            "-" if mix.seconds is None else duration(mix.seconds),
-            *([latency] if predicted else []),
-            *(_footing_cells(mix) if level else []),
-        )
-    return table
+    rows = [_row(mix, predicted, level) for mix in mixes]
+    return fitted(headings, rows, width, texts=("mix", "solved"), spare=_TAKEN)
+
+
+def _row(mix: PlannedMix, predicted: bool, level: bool) -> list[str]:
+    latency = "-" if mix.latency is None else f"{1e3 * mix.latency:.3g} ms"
+    return [
+        mix.label,
+        _or_dash(mix.params, "{:,}"),
+        _or_dash(mix.macs, "{:.3f}", 1e9),
+        _or_dash(mix.peak_memory, "{:.0f} MiB", 2**20),
+        _or_dash(mix.training_memory, "{:.0f} MiB", 2**20),
+        "-" if mix.seconds is None else duration(mix.seconds),
+        *([latency] if predicted else []),
+        *(_footing_cells(mix) if level else []),
+    ]
 
 
 def plan_lines(planned: Plan) -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ablate.console.numbers import whole
 from ablate.console.speaking import listening, say
-from ablate.console.tables import make_table
+from ablate.console.tables import fitted
 from ablate.console.words import duration
 from ablate.costs import placing
 from ablate.events import phases, warnings
@@ -89,9 +89,8 @@ class _Asked:
         headings, rows = shown
         if self.options.json:
             return
-        table = make_table(*headings)
-        for row in rows:
-            table.add_row(*row)
+        spare = ("FLOP/B", "of all")
+        table, _ = fitted(headings, rows, self.console.width, texts=headings[:1], spare=spare)
         self.console.print(table)
 
 
