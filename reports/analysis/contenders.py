@@ -27,13 +27,31 @@ def contenders(best: Numbers, worst: Numbers, directions: Sequence[str]) -> Mask
     Raises:
         ValueError: The directions don't fit the points.
     """
-    surely = worst[front(worst, directions)]
     sign = np.where(np.asarray(directions) == "higher", -1.0, 1.0)
+    surely = worst[front(worst, directions)] * sign
     left = np.flatnonzero(~np.isnan(best + worst).any(axis=1))
-    for point in surely * sign:
+    if len(directions) == 2 and len(surely):
+        left = left[~_under(surely, best[left] * sign)]
+        surely = surely[:0]
+    for point in surely:
         costs = best[left] * sign
         beaten = (costs >= point).all(axis=1) & (costs > point).any(axis=1)
         left = left[~beaten]
     mask = np.zeros(len(best), dtype=bool)
     mask[left] = True
     return mask
+
+
+def _under(stairs: Numbers, points: Numbers) -> Mask:
+    """Which points a front dominates, lower is better: the step to the left of each is held to it.
+
+    Args:
+        stairs: (front, 2), none of which dominates another.
+        points: (points, 2).
+    """
+    stairs = stairs[np.lexsort((stairs[:, 1], stairs[:, 0]))]
+    at = np.searchsorted(stairs[:, 0], points[:, 0], side="right") - 1
+    step = stairs[np.maximum(at, 0)]
+    lower = (step <= points).all(axis=1) & (step < points).any(axis=1)
+    under: Mask = (at >= 0) & lower
+    return under

@@ -51,5 +51,6 @@ def summaries(values: Numbers, level: float = 0.95) -> Summaries:
 
 def _quantiles(n: Counts, level: float) -> Numbers:
     """Student's quantile for each number of values; 1 where there is none."""
-    known = {int(size): t_quantile(0.5 + level / 2, int(size) - 1) for size in set(n) if size > 1}
-    return np.array([known.get(int(size), 1.0) for size in n])
+    sizes, at = np.unique(n, return_inverse=True)
+    known = [t_quantile(0.5 + level / 2, int(size) - 1) if size > 1 else 1.0 for size in sizes]
+    return np.array(known, dtype=float)[at]

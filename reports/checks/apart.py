@@ -5,6 +5,8 @@ from __future__ import annotations
 from reports.numbers.found import Found
 from reports.numbers.units import count
 
+COLUMNS = ["comparable", "micro_batch"]  # facts of trials
+
 
 def apart(found: Found) -> tuple[str, tuple[str, ...]]:
     """One sentence, and a line for each trial; the sentence is empty where there is no such trial.
@@ -13,12 +15,13 @@ def apart(found: Found) -> tuple[str, tuple[str, ...]]:
     statistics are then those of fewer images.
     """
     facts = found.trial_facts
+    facts = facts[facts["name"].isin(COLUMNS)]
     if facts.empty:
         return "", ()
     table = facts.drop_duplicates(["trial", "name"]).pivot(
         index="trial", columns="name", values="value"
     )
-    table = table.reindex(columns=["comparable", "micro_batch"])
+    table = table.reindex(columns=COLUMNS)
     odd = table[table["comparable"] == "no"]["micro_batch"]
     rows = found.trials[found.trials["key"].isin(odd.index)]
     if rows.empty:

@@ -14,10 +14,10 @@ PLACES = ("device", "gpu", "cpu")  # the same
 
 def several_sittings(found: Found) -> list[Finding]:
     """Latencies that were not measured side by side."""
-    rows = found.measurements[found.measurements["metric"] == "latency"]
+    rows = found.costs[found.costs["metric"] == "latency"]
     rows = rows[rows["subject"].isin(found.ranked.index)]  # stopped ones were timed before
     last = rows.drop_duplicates(["subject", "mode"], keep="last")
-    sittings = last.groupby("mode")["sitting"].nunique()
+    sittings = last.groupby("mode", observed=True)["sitting"].nunique()
     if (sittings > 1).any():
         text = f"Latency comes from {sittings.max()} sittings; compare across them with care."
         return [Finding("note", text)]
@@ -27,13 +27,14 @@ def several_sittings(found: Found) -> list[Finding]:
 def mixed_kernels(found: Found) -> list[Finding]:
     """Mixes that were timed or trained with different kernels of the scan, or devices."""
     findings = []
-    rows = found.measurements[found.measurements["subject"].isin(found.ranked.index)]
+    rows = found.costs[found.costs["metric"].isin(["latency", "energy"])]
+    rows = rows[rows["subject"].isin(found.ranked.index)]
     last = rows.drop_duplicates(["subject", "metric", "mode"], keep="last")
     for column, what in (("backend", "kernels of the scan"), ("device", "devices")):
-        timed = last[(last["metric"].isin(["latency", "energy"])) & (last[column] != "")]
+        timed = last[last[column] != ""]
         names = [
             sorted(set(of_one[column]))
-            for _, of_one in timed.groupby(["metric", "mode"], sort=False)
+            for _, of_one in timed.groupby(["metric", "mode"], sort=False, observed=True)
         ]
         worst = max(names, key=len, default=[])
         if len(worst) > 1:
@@ -46,6 +47,7 @@ def _mixed_trials(found: Found) -> list[Finding]:
     """Trials that ran with another kernel or on another device than the rest."""
     findings = []
     facts = found.trial_facts
+    facts = facts[facts["name"].isin(KERNELS + PLACES)]
     facts = facts[facts["trial"].isin(found.trials["key"][found.trials["status"] == "done"])]
     for names, what in ((KERNELS, "kernels of the scan"), (PLACES, "devices")):
         rows = facts[facts["name"].isin(names)]

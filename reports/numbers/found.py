@@ -65,7 +65,17 @@ class Found:
     @cached_property
     def costs(self) -> pd.DataFrame:
         """The measurements of whole networks, not of trials, of stages or of the machine."""
-        return self.measurements[self.measurements["subject"].isin(self.table.index)]
+        return self.measurements[self._of_mixes]
+
+    @cached_property
+    def parts(self) -> pd.DataFrame:
+        """The measurements of what is neither a whole network nor a trial: stages, the machine."""
+        of_trials = self.measurements["metric"].isin(list(self.per_seed))
+        return self.measurements[~self._of_mixes & ~of_trials]
+
+    @cached_property
+    def _of_mixes(self) -> pd.Series:
+        return self.measurements["subject"].isin(self.table.index)
 
     @cached_property
     def cost_metrics(self) -> tuple[str, ...]:
@@ -132,14 +142,14 @@ class Found:
 
     @cached_property
     def _labels(self) -> list[str]:
-        return [str(label) for label in self.table["label"]]
+        return list(map(str, self.table["label"].tolist()))
 
     @cached_property
     def _statuses(self) -> list[str]:
-        return [str(status) for status in self.table["status"]]
+        return list(map(str, self.table["status"].tolist()))
 
     def _numbers(self, column: str) -> list[float]:
         """A column of the table as plain numbers; all NaN where there is none."""
         if column not in self.table:
             return [math.nan] * len(self.table)
-        return [float(value) for value in self.table[column]]
+        return self.table[column].to_numpy(dtype=float).tolist()

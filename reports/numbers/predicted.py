@@ -14,7 +14,9 @@ PREDICTED = "predicted_latency"
 
 def predictions(found: Found) -> tuple[str, ...]:
     """A sentence for each mode in which mixes were both predicted and measured."""
-    rows = found.measurements
+    rows = found.costs
+    if not (rows["metric"] == PREDICTED).any():
+        return ()
     predicted, measured = (_last(rows[rows["metric"] == name]) for name in (PREDICTED, METRIC))
     pairs = predicted.join(measured["value"].rename("value_measured"), how="inner")
     modes = pairs.index.get_level_values("mode")

@@ -83,9 +83,9 @@ def conditions(found: Found) -> tuple[Condition, ...]:
 def protocol_of(found: Found, name: str) -> Protocol:
     """How one metric was found."""
     metric = found.metrics[name]
-    rows = found.measurements[found.measurements["metric"] == name]
-    whole = rows[rows["subject"].isin(found.table.index)]
-    rows = rows if whole.empty else whole  # stages only where whole networks were not measured
+    rows = found.costs[found.costs["metric"] == name]
+    if rows.empty:  # stages only where whole networks were not measured
+        rows = found.measurements[found.measurements["metric"] == name]
     modes = [mode.replace("x", "×") for mode in rows["mode"].unique() if mode]
     main = main_mode(rows).get(name, "").replace("x", "×")
     modes.sort(key=lambda mode: mode != main)

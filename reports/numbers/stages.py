@@ -15,7 +15,7 @@ ROOFLINE = "bound"  # topic of notes on what limits a stage
 
 def by_stage(found: Found) -> pd.DataFrame:
     """Costs of stages: columns mix, slot, metric, mode, value, low, high; the latest of each."""
-    rows = found.measurements
+    rows = found.parts
     of_stage = [":" in str(subject) for subject in rows["subject"].tolist()]
     rows = rows.loc[np.array(of_stage, dtype=bool)]
     names = [str(subject).rpartition(":") for subject in rows["subject"].tolist()]
