@@ -50,6 +50,8 @@ def _lines(found: Checked, *, quiet: bool) -> list[str]:
     said = [found.difference.words] if found.difference else []
     if quiet:
         return said
+    if not found.files:
+        return ["nothing could be compared", *found.remarks]
     good = f"{_files(found.files)}: {found.numbers} numbers, all as in {found.record}"
     return [*(said or [good]), *found.remarks]
 

@@ -74,8 +74,9 @@ def compared(copies: Sequence[Copy], stated: Stated, now: str, what: str = "repo
     """
     numbers, difference = 0, None
     ours = Stated(now, maker())
+    theirs = Stated(stated.record or now, stated.code or ours.code)
     for copy in copies:
-        said = pieces(copy.name, neutral(copy.theirs, stated))
+        said = pieces(copy.name, neutral(copy.theirs, theirs))
         numbers += sum(len(NUMBER.findall(piece.text)) for piece in said)
         made = [] if copy.ours is None else pieces(copy.name, neutral(copy.ours, ours))
         difference = difference or first(copy.name, said, made)
@@ -85,9 +86,7 @@ def compared(copies: Sequence[Copy], stated: Stated, now: str, what: str = "repo
 
 def neutral(text: str, names: Stated) -> str:
     """The text without what names record and code: these are remarks, not differences."""
-    if names.record:
-        text = re.sub(BREAKS.join(names.record), "(record)", text)
-    return text.replace(names.code, "(code)") if names.code else text
+    return re.sub(BREAKS.join(names.record), "(record)", text).replace(names.code, "(code)")
 
 
 def remarks(then: Stated, now: Stated, what: str) -> Iterator[str]:

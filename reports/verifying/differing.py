@@ -10,6 +10,7 @@ from reports.page.pieces import Piece
 
 LONGEST = 120  # letters of a text that a message shows
 BEFORE = 40  # of these, before the first letter that differs
+SOME = 8  # bytes that a message shows
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,15 @@ def first(file: str, theirs: Sequence[Piece], ours: Sequence[Piece]) -> Differen
 
 
 def first_byte(file: str, theirs: bytes, ours: bytes) -> Difference | None:
-    """The same of a file that is no text: how many bytes are alike before the first that is not."""
+    """The same of a file that is no text: from that byte on a few, in hex."""
     if theirs == ours:
         return None
     alike = next(
         (at for at, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a != b),
         min(len(theirs), len(ours)),
     )
-    sizes = f"{len(theirs)} bytes", f"{len(ours)} bytes"
-    return Difference(file, f"after {alike} bytes that are alike", *sizes)
+    ends = (each[alike : alike + SOME].hex(" ") or None for each in (theirs, ours))
+    return Difference(file, f"byte {alike + 1}", *ends)
 
 
 def _place(piece: Piece) -> str:

@@ -20,8 +20,12 @@ from reports.verifying.differing import Difference, first, first_byte
 
 TABLES = ("tables/results.tex", "tables/swaps.tex", "tables/all_mixes.tex")
 TEXTS = (*TABLES, "methods.tex", "methods.md", "references.bib", "main.tex")
-README = "README.md"
-MADE = re.compile(r"Made by (.+?) from the record with SHA-256 ([0-9a-f]{64})")
+STATED = {
+    "README.md": re.compile(
+        r"Made by (?P<code>.+?) from the record with SHA-256 (?P<record>[0-9a-f]{64})"
+    ),
+    "references.bib": re.compile(r"SHA-256 \\texttt\{(?P<record>[0-9a-f ]{67})\}"),
+}
 DRAWN = re.compile(rb"Matplotlib v(\d+(?:\.\w+)*)")  # in PDF and SVG
 
 Sources = Callable[[str], str]
@@ -78,10 +82,13 @@ def _present(folder: Path) -> tuple[str, ...]:
 
 
 def _stated(folder: Path) -> Stated:
-    """The record and the code that a kit says it was made of."""
-    readme = folder / README
-    found = MADE.search(readme.read_text(encoding="utf-8")) if readme.is_file() else None
-    return Stated(found[2], found[1]) if found else Stated()
+    """The record and the code that a kit says it was made of; code stands in one file only."""
+    for name, pattern in STATED.items():
+        text = (folder / name).read_text(encoding="utf-8") if (folder / name).is_file() else ""
+        if found := pattern.search(text):
+            stated = found.groupdict()
+            return Stated(stated["record"].replace(" ", ""), stated.get("code", ""))
+    return Stated()
 
 
 def _compare_figures(folder: Path, names: Sequence[str], given: Given, place: str) -> Compared:
