@@ -18,12 +18,12 @@ METRICS = (PSNR, LATENCY, PARAMS)
 class Made:
     """A mix.
 
-    levels: by axis. seeds: of each seed its quality, or how its trial ended. costs: a value, or
-    (value, low, high).
+    levels: by axis. seeds: of each seed its quality, None where its trial was not scored, or how it
+    ended. costs: a value, or (value, low, high).
     """
 
     label: str
-    seeds: Mapping[int, float | str]
+    seeds: Mapping[int, float | str | None]
     levels: Mapping[str, str] = field(default_factory=dict)
     costs: Mapping[str, float | tuple[float, float, float]] = field(default_factory=dict)
     baseline: bool = False
@@ -75,7 +75,7 @@ def _train(made: Record, mix: Made, quality: str) -> None:
             made.add_trial(TrialRow(key, mix.key, seed, value, "so it was", 1.0))
             continue
         row = TrialRow(key, mix.key, seed, "done", "", 1.0)
-        made.add_trial(row, [Measurement(key, quality, value)])
+        made.add_trial(row, [] if value is None else [Measurement(key, quality, value)])
 
 
 def _cost(key: str, name: str, value: float | tuple[float, float, float]) -> Measurement:

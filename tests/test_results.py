@@ -141,7 +141,7 @@ def test_failures_are_listed_with_their_reasons(tmp_path):
     findings = {finding.text: finding for finding in health(read(record_of(tmp_path, mixes)))}
     diverged = findings["1 of 11 trials diverged; its mix is kept off the front."]
     assert diverged.details == ("label wild, seed 1: why",)
-    assert "1 of 11 trials failed; its mix counts with the seeds that are left." in findings
+    assert "1 of 11 trials failed; its mix is judged by the seeds that are left." in findings
     assert not any(finding.level == "good" for finding in findings.values())
 
 

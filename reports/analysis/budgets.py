@@ -9,6 +9,8 @@ import numpy as np
 
 from reports.analysis.statistics import Numbers
 
+ROUNDING = 1e-12
+
 
 def budgets(costs: Sequence[float], low: Sequence[float], high: Sequence[float]) -> list[float]:
     """A round budget for each step of a staircase: enough for its mix, too little for the next.
@@ -49,12 +51,13 @@ def roundest(low: float, high: float) -> float:
     power = math.floor(math.log10(high))
     tens = [10.0**exponent for exponent in range(math.floor(math.log10(low)), power + 1)]
     round_ones = [multiple * ten for ten in tens for multiple in (1.0, 2.0, 5.0)]
-    if fitting := [number for number in round_ones if low <= number < high]:
+    least = low * (1.0 - ROUNDING)  # of what floats can't tell from it, the round one
+    if fitting := [number for number in round_ones if least <= number < high]:
         return fitting[0]
     for exponent in range(power, power - 16, -1):
         for multiple in (5.0, 2.0, 1.0):
             number = _multiple(low, multiple, exponent)
-            if low <= number < high:
+            if least <= number < high:
                 return number
     return low
 

@@ -171,17 +171,23 @@ def _best(found: Found, field: _Field, cheaper: str) -> str:
     quality, best = field.quality, field.best
     shown, seeds = scale(found, quality), int(found.number(best, f"{quality}_n"))
     others = len(field.mixes) - 1
+    called = begin(name(found, best)) if best in found.letters else f"The mix {name(found, best)}"
     if others:
-        text = f"{begin(name(found, best))} has the best mean {spoken(shown.title)} of "
-        text += count(others + 1, "mix")
+        text = f"{called} has the best mean {spoken(shown.title)} of {count(others + 1, 'mix')}"
     else:
-        text = f"{begin(name(found, best))} is the only mix with a {spoken(shown.title)}"
+        text = f"{called} is the only mix with {_article(spoken(shown.title))}"
     text += f" ({by_gain(found)}): " if by_gain(found) else ": "
     text += shown.text(found.number(best, quality)) + _between(found, quality, best, shown, seeds)
     cost = cost_metric(found)
     if cost and not math.isnan(found.number(best, cost)):
         text += f" at {price(found, cost, best)}"
     return text + (_second(found, field, cheaper, shown) if others else "")
+
+
+def _article(name: str) -> str:
+    """A name with its article: a PSNR, an SSIM."""
+    vowel = name[:1] in "aeio" or (name[1:2].isupper() and name[:1] in "AEFHILMNORSX")
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def _between(found: Found, quality: str, best: str, shown: Scale, seeds: int) -> str:
@@ -222,7 +228,7 @@ def _saved(found: Found, field: _Field, cheaper: str, shown: Scale) -> str:
 
 def _inside(text: str) -> str:
     """A sentence after a colon; names of mixes and the like keep their letters."""
-    for word in ("At ", "For ", "Mix ", "No ", "With "):
+    for word in ("As ", "At ", "For ", "Mix ", "No ", "The mix ", "With "):
         if text.startswith(word):
             return text[:1].lower() + text[1:]
     return text

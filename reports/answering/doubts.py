@@ -42,6 +42,7 @@ class Sight:
 def sight(found: Found) -> Sight | None:
     """What could have been seen; None where seeds can't tell, or there are fewer than two mixes."""
     quality, table = quality_metric(found), found.ranked
+    table = table[table[quality].notna()] if quality in table else table[:0]
     if quality not in found.per_seed or len(table) < 2:
         return None
     values = found.per_seed[quality].reindex(table.index).to_numpy(dtype=float)
@@ -51,7 +52,7 @@ def sight(found: Found) -> Sight | None:
     if not degrees or seeds < FEWEST_SEEDS:
         return None
     smallest = smallest_difference(sd * math.sqrt(2.0), seeds, degrees=degrees)
-    means = np.sort(table[quality].dropna().to_numpy(dtype=float))
+    means = np.sort(table[quality].to_numpy(dtype=float))
     reach = np.searchsorted(means, means + smallest, side="left") - np.arange(len(means)) - 1
     pairs = len(means) * (len(means) - 1) / 2
     return Sight(sd, seeds, smallest, float(reach.clip(0).sum()) / pairs)

@@ -23,7 +23,7 @@ NAMED = 2  # rivals that are named
 CLOSE = (
     1.05  # a step of the front that costs less than 5 % more than another is no step for a budget
 )
-ROUNDING = 1.0 + 1e-12  # so that a mix that costs just as much is within its budget
+ROUNDING = 1.0 + 1e-11  # so that a mix that costs just as much is within its budget
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ def nothing(found: Found) -> str:
     if len(found.table) == 0:
         return "There is nothing in this run yet: no mix, no trial."
     if not trials.empty and (trials["status"] != "done").all():
-        return f"All {count(len(trials), 'trial')} {_how(found)}: there is nothing to compare."
+        every = "The one trial" if len(trials) == 1 else f"All {count(len(trials), 'trial')}"
+        return f"{every} {_how(found)}: there is nothing to compare."
     if not trials.empty and quality not in found.per_seed:
         done = count(len(trials), "trial")
         return f"{done} done, but without a {spoken(title(quality))}{_by_cost(found)}."

@@ -34,7 +34,8 @@ def over_input(found: Found) -> dict[str, float]:
     else:
         return {}
     sign = 1.0 if higher_is_better(found, quality) else -1.0
-    return {str(mix): sign * float(gap) for mix, gap in gaps.dropna().items()}
+    known = sign * gaps.dropna()
+    return dict(zip(map(str, known.index), known.tolist(), strict=True))
 
 
 def over_baseline(found: Found) -> dict[str, float]:
@@ -45,5 +46,5 @@ def over_baseline(found: Found) -> dict[str, float]:
     if quality not in baselines or baselines[quality].isna().all():
         return {}
     sign = 1.0 if higher_is_better(found, quality) else -1.0
-    zero = float((sign * baselines[quality]).max())
-    return {str(mix): sign * float(value) - zero for mix, value in found.ranked[quality].items()}
+    zero, known = float((sign * baselines[quality]).max()), found.ranked[quality].dropna()
+    return {str(mix): sign * float(value) - zero for mix, value in known.items()}

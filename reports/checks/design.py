@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 
 import numpy as np
-import pandas as pd
 
 from reports.analysis.design import Design
 from reports.analysis.regression import Sum
@@ -46,11 +44,10 @@ def few_seeds(found: Found) -> list[Finding]:
 
 def confounded(found: Found) -> list[Finding]:
     """Choices that never vary apart, so that nobody can say which of them it was."""
-    levels = found.levels.loc[found.ranked.index].dropna()
-    levels = levels[[axis for axis in levels if levels[axis].nunique() > 1]]
-    if levels.shape[1] < 2 or len(levels) < 2:
+    design = Design.of(found.levels.loc[found.ranked.index].dropna())
+    if len(design.axes) < 2:
         return []
-    twins = [pair for pair in combinations(levels.columns, 2) if _alike(levels, pair)]
+    twins = [(design.axes[a], design.axes[b]) for a, b in design.pairs if _alike(design, (a, b))]
     findings = [
         Finding(
             "bad",
@@ -60,7 +57,6 @@ def confounded(found: Found) -> list[Finding]:
         for one, other in twins
     ]
     known = {axis for pair in twins for axis in pair}
-    design = Design.of(levels)
     apart = Sum(design).told_apart
     mixed = [a for a, told in zip(design.axes, apart, strict=True) if not told and a not in known]
     if mixed:
@@ -70,10 +66,10 @@ def confounded(found: Found) -> list[Finding]:
     return findings
 
 
-def _alike(levels: pd.DataFrame, pair: tuple[str, str]) -> bool:
+def _alike(design: Design, pair: tuple[int, int]) -> bool:
     """Whether each level of one always goes with the same level of the other, both ways."""
-    pairs = len(levels[list(pair)].drop_duplicates())
-    return all(levels[axis].nunique() == pairs for axis in pair)
+    pairs = np.count_nonzero(np.bincount(design.cells[pair]))
+    return all(design.sizes[axis] == pairs for axis in pair)
 
 
 def baseline_not_beaten(found: Found) -> list[Finding]:
@@ -87,8 +83,8 @@ def _not_better(found: Found, what: str, gaps: Mapping[str, float]) -> list[Find
     if not poor:
         return []
     shown = scale(found, quality_metric(found))
-    verb = "is" if len(poor) == 1 else "are"
-    text = f"{len(poor)} of {count(len(gaps), 'mix')} {verb} no better than {what}."
+    verb, own = ("is", what) if len(poor) == 1 else ("are", what.replace("its ", "their "))
+    text = f"{len(poor)} of {count(len(gaps), 'mix')} {verb} no better than {own}."
     lines = [f"{found.label(mix)}: {shown.signed(gaps[mix])}" for mix in poor[:NAMED]]
     lines += [f"and {len(poor) - NAMED} more"] if len(poor) > NAMED else []
     return [Finding("bad", text, tuple(lines))]

@@ -113,7 +113,8 @@ def _spread(values: pd.Series) -> float:
 
 def edge_words(edges: tuple[str, ...]) -> str:
     """What mixes at the edge of the rates mean."""
+    them = "it" if len(edges) == 1 else "them"
     return (
         f"{count(len(edges), 'mix')} chose the smallest or the largest learning rate of those "
-        "tried in every trial: a wider list may serve them better."
+        f"tried in every trial: a wider list may serve {them} better."
     )

@@ -74,8 +74,8 @@ def broken_trials(found: Found) -> list[Finding]:
     """Trials that diverged or failed, with their reasons."""
     findings = []
     for status, rule in (
-        ("diverged", "its mix is kept off the front"),
-        ("failed", "its mix counts with the seeds that are left"),
+        ("diverged", "{} kept off the front"),
+        ("failed", "{} judged by the seeds that are left"),
     ):
         rows = found.trials[found.trials["status"] == status]
         if len(rows):
@@ -85,7 +85,9 @@ def broken_trials(found: Found) -> list[Finding]:
                 for mix, seed, reason in shown
             ]
             details += [f"and {len(rows) - LISTED} more"] if len(rows) > LISTED else []
-            text = f"{len(rows)} of {count(len(found.trials), 'trial')} {status}; {rule}."
+            whose = "its mix is" if rows["mix"].nunique() == 1 else "their mixes are"
+            text = f"{len(rows)} of {count(len(found.trials), 'trial')} {status}; "
+            text += f"{rule.format(whose)}."
             findings.append(Finding("bad", text, tuple(details)))
     return findings
 

@@ -84,7 +84,8 @@ def networks(found: Found, settings: Settings) -> list[Sentence]:
         made.append(("Their blocks are ", *_joined(blocks), "."))
     asked = [_axis(found, str(axis)) for axis in found.levels]
     if asked:
-        made.append((f"{count(len(asked), 'choice')} are varied: {'; '.join(asked)}.",))
+        verb = "is" if len(asked) == 1 else "are"
+        made.append((f"{count(len(asked), 'choice')} {verb} varied: {'; '.join(asked)}.",))
     made.append((_tried(found),))
     return made
 

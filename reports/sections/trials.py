@@ -118,7 +118,8 @@ def listed(found: Found, most: int = MOST) -> list[str]:
 def markdown(shown: Trials) -> list[str]:
     """In Markdown only how many there are and where to get them."""
     total = sum(len(group.lines) for group in shown.groups) + shown.left_out
-    where = "they are listed on the page, and as a table by: ablate export RUN --csv trials.csv"
+    they = "it is" if total == 1 else "they are"
+    where = f"{they} listed on the page, and as a table by: ablate export RUN --csv trials.csv"
     return ["## Trials", "", escape(f"{count(total, 'trial')}; {where}."), ""]
 
 

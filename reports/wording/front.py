@@ -72,6 +72,8 @@ def equal_words(found: Found, mixes: Weighed) -> str:
         for name, each in zip(found.objectives, margins, strict=True)
         if each
     )
+    if mixes.on_front.all():
+        return ""
     if not more:
         return f"Every mix off it is beaten by more than seeds and timings err by ({words})."
     return (
@@ -104,9 +106,10 @@ def covered_words(mixes: Weighed) -> str:
     )
     if math.isnan(room.value):
         return ""
-    text = f"The front covers {percent(min(room.value, 1.0))}"
+    text = f"The front covers {percent(min(max(room.value, 0.0), 1.0))}"
     if not math.isnan(room.low):
-        text += f" ({100 * room.low:.0f} to {min(100 * room.high, 100.0):.0f} at {percent(0.95)})"
+        low, high = max(100 * room.low, 0.0), min(100 * room.high, 100.0)
+        text += f" ({low:.0f} to {high:.0f} at {percent(0.95)})"
     return f"{text} of the room between the worst and the best of each objective (hypervolume)."
 
 

@@ -1,0 +1,87 @@
+"""Sentences of a report where there is one of something, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.answering.answer import answer
+from reports.checks.footing import edge_words
+from reports.checks.health import health
+from reports.methods.details import details
+from reports.methods.settings import settings_of
+from reports.numbers.found import Found
+from reports.numbers.results import read
+from reports.sections import front, trials
+from reports.sections.section import Given
+from tests.handmade import Made, milliseconds, record
+
+
+def mix(label: str, psnr: float, latency: float, seeds: int = 3, **others: object) -> Made:
+    values = {seed: psnr + 0.01 * seed for seed in range(seeds)}
+    return Made(label, values, {"stage1": label}, {"latency": milliseconds(latency)}, **others)
+
+
+def found(folder: Path, *mixes: Made) -> Found:
+    return read(record(folder / "record", mixes))
+
+
+def front_words(one: Found) -> str:
+    shown = front.collect(Given(one.path, one, answer(one)))
+    assert shown is not None
+    return " ".join(shown.sentences)
+
+
+def test_where_all_mixes_are_on_the_front_none_off_it_is_spoken_of(tmp_path: Path):
+    (tmp_path / "more").mkdir()
+    two = mix("a", 30.0, 5.0), mix("b", 31.0, 8.0)
+    assert "off it" not in front_words(found(tmp_path, *two))
+    assert "Every mix off it is beaten" in front_words(
+        found(tmp_path / "more", *two, mix("c", 28.0, 9.0))
+    )
+
+
+def test_a_name_keeps_its_letters_where_a_sentence_begins_with_it(tmp_path: Path):
+    never_timed = Made("c plain", {seed: 32.0 + 0.01 * seed for seed in range(3)}, {"stage1": "c"})
+    said = answer(found(tmp_path, mix("a", 30.0, 5.0), mix("b", 31.0, 8.0), never_timed)).sentence
+    assert "The mix c plain has the best mean PSNR of 3 mixes" in said
+
+
+def test_one_trial_that_failed_is_spoken_of_as_one(tmp_path: Path):
+    one = found(tmp_path, Made("a", {0: "failed"}))
+    assert answer(one).sentence == "The one trial failed: there is nothing to compare."
+    texts = [finding.text for finding in health(one)]
+    assert "1 of 1 trial failed; its mix is judged by the seeds that are left." in texts
+    shown = trials.trials(one)
+    assert shown is not None
+    assert trials.markdown(shown)[2].startswith("1 trial; it is listed on the page")
+
+
+def test_several_trials_that_failed_are_of_several_mixes(tmp_path: Path):
+    made = [mix("a", 30.0, 5.0), Made("b", {0: "failed"}), Made("c", {0: "failed", 1: "failed"})]
+    texts = [finding.text for finding in health(found(tmp_path, *made))]
+    assert "3 of 6 trials failed; their mixes are judged by the seeds that are left." in texts
+
+
+def test_one_choice_is_varied_and_two_are(tmp_path: Path):
+    path = record(tmp_path / "record", [mix("a", 30.0, 5.0), mix("b", 31.0, 8.0)])
+    networks = details(read(path), settings_of(path))[0]
+    assert "1 choice is varied: stage1 (a, b)." in networks.text
+
+
+@pytest.mark.parametrize(("edges", "ending"), [(("a",), "serve it"), (("a", "b"), "serve them")])
+def test_a_rate_at_the_edge_may_serve_one_mix_or_several(edges: tuple[str, ...], ending: str):
+    assert edge_words(edges).endswith(f"a wider list may {ending} better.")
+
+
+def test_a_mix_without_a_score_does_not_hide_that_none_is_better_than_nothing(tmp_path: Path):
+    made = [Made("b", {0: None}), mix("a", 20.0, 5.0), mix("zero", 25.0, 1.0, baseline=True)]
+    said = answer(found(tmp_path, *made)).sentence
+    assert said.startswith("No mix is better than the network that does nothing: the best, a, ")
+
+
+def test_what_a_front_covers_is_never_less_than_nothing(tmp_path: Path):
+    made = [mix("a", 30.0, 5.0), mix("b", 30.001, 5.1), mix("c", 30.02, 5.15)]
+    said = front_words(found(tmp_path, *made))
+    assert "The front covers " in said and "(−" not in said and "(-" not in said
