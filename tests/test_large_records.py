@@ -52,7 +52,10 @@ def test_a_long_ranking_lists_the_fastest_and_the_front_and_says_so():
     long = Ranks("64x64", rows, 45, 45, "All can be told apart.", "Round by round.", False)
     short = shortened(long, most=3)
     assert [row.mix for row in short.rows] == ["m0", "m1", "m2", "m9"]
-    assert short.basis == "Round by round. Listed are the fastest and the front, 4 mixes of 10."
+    assert short.basis == (
+        "Round by round. Listed are the fastest and the front, 4 mixes of 10; all latencies are in "
+        "results.csv."
+    )
     assert shortened(long, most=10) is long
 
 

@@ -222,6 +222,16 @@ def test_two_hundred_mixes_stay_under_three_hundred_kilobytes(tmp_path):
     assert len(parts.shown("mixes").table.rows) == SEEN + 1
     assert parts.shown("mixes").table.left_out == 201 - SEEN
     assert len(text.encode()) < 300_000
+    said = {part.name: "\n".join(part.markdown) for part in parts.sections}
+    assert f"Listed are {SEEN} of 201 mixes" in said["mixes"]
+    assert "all are in results.csv" in said["mixes"] and "results.csv" in said["ranks"]
+    for name, cut in {
+        "budgets": r"\d+ smaller steps? of the front left out; the front is in results\.csv\.",
+        "front": r"\d+ more mixe?s? on the front.* left out; all are in results\.csv\.",
+        "stages": r"196 further mixes not listed; the record holds all\.",
+    }.items():
+        assert re.search(cut, said[name]), name
+    assert parts.shown("front").unlisted in text.replace("&nbsp;", "\u00a0")
 
 
 def test_the_table_puts_the_best_first_and_the_input_last(run):

@@ -10,6 +10,7 @@ from reports.graphics.pipes import escaped, pipe_table
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric
 from reports.numbers.objectives import weighed
+from reports.numbers.units import count
 from reports.sections.section import Given, Section
 
 COSTS = 4  # that have budgets
@@ -61,6 +62,9 @@ def markdown(shown: Budgets) -> list[str]:
             cells = (line.budget, line.best.name, line.quality, line.cost, line.behind, line.wins)
             rows.append(escaped([*cells, line.as_good]))
         lines += [*pipe_table(escaped(heads), "llrrrrl", rows), ""]
+        if each.left_out:
+            steps = count(each.left_out, "smaller step")
+            lines += [f"{steps} of the front left out; the front is in results.csv.", ""]
     return lines
 
 

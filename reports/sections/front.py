@@ -62,6 +62,14 @@ class Front:
     zero: str
     draws: int
 
+    @property
+    def unlisted(self) -> str:
+        """How many are not shown, and where they are; "" where all are."""
+        if not self.left_out:
+            return ""
+        rest = f"{count(self.left_out, 'more mix')} on the front, or on it in {percent(LIKELY)} of "
+        return f"{rest}the draws or more, left out; all are in results.csv."
+
 
 def collect(given: Given) -> Front | None:
     """The front; None where fewer than two objectives were measured."""
@@ -137,7 +145,8 @@ def markdown(shown: Front) -> list[str]:
     for row in shown.members:
         rates = [beside(text, spread) for text, spread in row.rates]
         rows.append(escaped([row.name, *row.objectives, row.probability, row.knee, *rates]))
-    return [*lines, *pipe_table(escaped(heads), "l" + "r" * (len(heads) - 1), rows), ""]
+    table = pipe_table(escaped(heads), "l" + "r" * (len(heads) - 1), rows)
+    return [*lines, *table, "", *([shown.unlisted, ""] if shown.unlisted else [])]
 
 
 SECTION = Section("front", collect, markdown)

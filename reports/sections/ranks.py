@@ -29,7 +29,7 @@ def shortened(shown: Ranks, most: int = MOST) -> Ranks:
         return shown
     basis = (
         f"{shown.basis} Listed are the fastest and the front, {count(len(rows), 'mix')} of "
-        f"{len(shown.rows)}."
+        f"{len(shown.rows)}; all latencies are in results.csv."
     )
     return replace(shown, rows=rows, basis=basis)
 

@@ -124,7 +124,10 @@ def markdown(shown: Roofline) -> list[str]:
         numbers = (f"{one.intensity:.2f}", f"{rate:.1f}")
         rows.append([escape(one.name), escape(one.slot), *numbers, escape(one.limit)])
     heads = ["Mix", "Stage", "FLOP/byte", "GFLOP/s", "Limit"]
-    return [*lines, "", *pipe_table(heads, "llrrl", rows), ""]
+    lines += ["", *pipe_table(heads, "llrrl", rows), ""]
+    if shown.left_out:
+        lines += [f"{count(shown.left_out, 'further mix')} not listed; the record holds all.", ""]
+    return lines
 
 
 SECTION = Section("roofline", collect, markdown)

@@ -21,7 +21,7 @@ from reports.numbers.stages import (
     of_metric,
     stage_metrics,
 )
-from reports.numbers.units import TIE, Scale, percent, plain, scale_of, title
+from reports.numbers.units import TIE, Scale, count, percent, plain, scale_of, title
 from reports.sections.section import Given, Section
 
 REST_WORDS = "rest: stem, resizing, skips, heads"
@@ -232,7 +232,10 @@ def markdown(shown: Stages) -> list[str]:
             rows.append(escaped([row.name, line.slot, *line.cells, *limit]))
     heads = ["Mix", "Stage", *shown.headings, *last]
     kinds = "ll" + "r" * len(shown.headings) + "l" * len(last)
-    return [*lines, *pipe_table(escaped(heads), kinds, rows), ""]
+    lines += [*pipe_table(escaped(heads), kinds, rows), ""]
+    if shown.left_out:
+        lines += [f"{count(shown.left_out, 'further mix')} not listed; the record holds all.", ""]
+    return lines
 
 
 SECTION = Section("stages", collect, markdown)
