@@ -18,6 +18,7 @@ from reports.analysis.statistics import Numbers, kendall, t_quantile
 DRAWS = 1000
 SEED = 20240229  # of the draws, so that a report can be written twice
 MOST_PAIRED = 200  # mixes whose pairs are counted; of more, so many are drawn
+HALF = 4096  # whose square is the last whole number that half a float holds for sure
 FEWEST = 4  # mixes of whose order anything is said
 BANDS: Mapping[str, float] = {"all": 1.0, "best half": 0.5, "best quarter": 0.25}
 
@@ -86,10 +87,12 @@ def _drawn_taus(before: Numbers, after: Numbers, draws: int) -> Numbers:
     """Tau-b of mixes drawn with replacement: (draws,), NaN where all drawn are one mix."""
     n = len(before)
     rng = np.random.default_rng(SEED)
-    counts = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(float)  # (draws, n)
+    exact = np.float32 if n <= HALF else np.float64  # whole numbers, n squared at most
+    counts = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(exact)  # (draws, n)
     signs = [np.sign(values[:, None] - values[None, :]) for values in (before, after)]
+    signs = [sign.astype(exact) for sign in signs]
     same, untied = signs[0] * signs[1], [np.abs(sign) for sign in signs]
-    sums = [((counts @ matrix) * counts).sum(axis=1) for matrix in (same, *untied)]
+    sums = [np.einsum("dn,dn->d", counts @ each, counts).astype(float) for each in (same, *untied)]
     scale = np.sqrt(sums[1] * sums[2])
     return np.where(scale > 0, sums[0] / np.where(scale > 0, scale, 1.0), np.nan)
 

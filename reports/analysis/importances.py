@@ -13,7 +13,7 @@ from reports.analysis.design import Design
 from reports.analysis.statistics import Numbers
 
 FEWEST = 30  # mixes, so that the best tenth are three
-LARGEST = 1_000  # mixes; of more, evenly spaced ones are taken
+LARGEST = 500  # mixes; of more, evenly spaced ones are taken
 BEST = 0.1
 
 

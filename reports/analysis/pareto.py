@@ -145,7 +145,10 @@ def _lowest(costs: Numbers) -> Mask:
 
 def _lowest_pairs(costs: Numbers) -> Mask:
     """Of (draws, points, 2): from left to right, whoever is lower than all before."""
-    order = np.lexsort((costs[..., 1], costs[..., 0]), axis=-1)
+    order = np.argsort(costs[..., 0], axis=-1)
+    x = np.take_along_axis(costs[..., 0], order, axis=-1)
+    if (x[:, 1:] == x[:, :-1]).any():  # rare in draws; only then the other decides, and it is slow
+        order = np.lexsort((costs[..., 1], costs[..., 0]), axis=-1)
     x, y = (np.take_along_axis(costs[..., at], order, axis=-1) for at in (0, 1))
     lower = y < lowest_before(y, np.inf)
     lower[:, :1] = True

@@ -138,7 +138,7 @@ class Found:
 
     @cached_property
     def _row(self) -> dict[str, int]:
-        return {str(key): at for at, key in enumerate(self.table.index)}
+        return {str(key): at for at, key in enumerate(self.table.index.tolist())}
 
     @cached_property
     def _labels(self) -> list[str]:

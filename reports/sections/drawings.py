@@ -105,7 +105,7 @@ def _ranking(found: Found) -> list[str]:
     if quality in order:
         up = found.metrics[quality].better == "lower"
         order = order.sort_values(quality, ascending=up, kind="stable")
-    return list(dict.fromkeys([*map(str, order.index), *map(str, table.index)]))
+    return list(dict.fromkeys(map(str, [*order.index.tolist(), *table.index.tolist()])))
 
 
 def _stages(
@@ -153,9 +153,10 @@ def _shares(
     subjects = {*(f"{mix}:{slot}" for mix, slot in stages), *(f"{mix}:rest" for mix in mixes)}
     rows = found.measurements
     table = by_stage(replace(found, measurements=rows[rows["subject"].isin(subjects)]))
+    ranked = {mix for mix in chosen if mix in found.ranked.index}
     for metric in SHARED:
         of = table[table["metric"] == metric]
-        if set(chosen) & set(found.ranked.index) <= set(of["mix"]) and len(of):
+        if ranked <= set(of["mix"]) and len(of):
             return metric, _of_total(of)
     return "", {}
 

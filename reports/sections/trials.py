@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -101,7 +102,7 @@ def trials(found: Found, most: int = MOST) -> Trials | None:
 
 def listed(found: Found, most: int = MOST) -> list[str]:
     """Mixes whose trials are listed, best first; the front before all others where not all are."""
-    sizes = {str(mix): int(size) for mix, size in found.trials["mix"].value_counts().items()}
+    sizes = Counter(found.trials["mix"].tolist())
     order = [mix for mix in _by_quality(found) if mix in sizes]
     if sum(sizes.values()) <= most:
         return order
@@ -129,7 +130,7 @@ def _by_quality(found: Found) -> list[str]:
     if quality in table:
         up = found.metrics[quality].better == "lower"
         table = table.sort_values(quality, ascending=up, na_position="last", kind="stable")
-    return [str(mix) for mix in table.index]
+    return list(map(str, table.index.tolist()))
 
 
 def _values(found: Found, rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +138,8 @@ def _values(found: Found, rows: pd.DataFrame) -> pd.DataFrame:
     known = [name for name in found.per_seed if not name.startswith(INPUTS)]
     first = [name for name in found.objectives if name in known]
     own = found.measurements
-    own = own[own["subject"].isin(rows["key"]) & own["metric"].isin(known)]
+    own = own[own["metric"].isin(known)]
+    own = own[own["subject"].isin(rows["key"])]
     own = own.drop_duplicates(["subject", "metric"], keep="last")
     measured = set(own["metric"])
     names = [name for name in dict.fromkeys(first + known) if name in measured]
