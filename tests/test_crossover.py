@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from ablate.cli import main
-from ablate.crossover.crossings import closer, compare
+from ablate.crossover.crossings import compare
 from ablate.crossover.found import Comparison
 from ablate.crossover.grid import (
     Case,
@@ -29,8 +29,9 @@ from ablate.crossover.grid import (
     read_grid,
     shown,
 )
+from ablate.crossover.refining import Refining, closer, forecast_refining
 from ablate.crossover.timing import Rehearsed, forecast_seconds
-from ablate.crossover.words import growth_words, heading, laws, sentences, table
+from ablate.crossover.words import begun, growth_words, heading, laws, sentences, table
 from ablate.mix import Choice
 from ablate.profile import Profile
 from ablate.profiling.samples import LatencySample
@@ -41,6 +42,7 @@ SIZES = (32, 48, 64, 96, 128, 192, 256)
 GRID = Grid(size=SIZES, width=(32,), batch=(1,))
 ATTENTION = Contestant(name="windows", family="attention", members=(Choice(name="mwsa"),))
 SCAN = Contestant(name="scan", family="mamba", members=(Choice(name="emvm"),))
+BOTH = (ATTENTION, SCAN)
 
 Seconds = Callable[[str, Point], float]
 
@@ -306,6 +308,48 @@ def test_the_forecast_adds_up_what_every_process_does():
     assert forecast_seconds([one], compiled, "cpu") == pytest.approx(2 * (5 + 14.01) + 40)
 
 
+def rehearsed_as(seconds: Seconds) -> dict[str, Rehearsed]:
+    cases = cases_of(BOTH, GRID.points)
+    return {c.key: Rehearsed(seconds=seconds(c.block.name, c.point)) for c in cases}
+
+
+def timed_as(seconds: Seconds, sizes: Sequence[int], profile: Profile) -> float:
+    """What timing both blocks at some sizes takes."""
+    points = [Point(size=size, width=32, batch=1) for size in sizes]
+    calls = [Rehearsed(seconds=seconds(c.block.name, c.point)) for c in cases_of(BOTH, points)]
+    return forecast_seconds(calls, profile, "cpu")
+
+
+def test_refining_is_forecast_from_the_order_of_single_calls():
+    profile = Profile(rounds=15, processes=3)
+    laws = squares_against_pixels
+    found = forecast_refining(BOTH, GRID, rehearsed_as(laws), profile, "cpu")
+    assert found.crossings == 1  # at 80, between 64 and 96: of 72, 80 and 88 two are timed
+    around = [timed_as(laws, sizes, profile) for sizes in ((72, 80), (80, 88))]
+    assert any(found.seconds == pytest.approx(seconds) for seconds in around)
+    inside = (36, 40, 44, 52, 56, 60, 72, 80, 88, 104, 112, 120)
+    inside += (144, 160, 176, 208, 224, 240)
+    assert found.most == pytest.approx(timed_as(laws, inside, profile))
+
+
+def test_where_single_calls_keep_their_order_refining_is_forecast_to_take_nothing():
+    rehearsed = rehearsed_as(lambda name, point: 1e-9 * point.size**2 * (1 + (name == "mwsa")))
+    found = forecast_refining(BOTH, GRID, rehearsed, Profile(), "cpu")
+    assert (found.crossings, found.seconds) == (0, 0.0)
+    assert found.most > 0
+    lost = {key: Rehearsed(reason="no") for key in rehearsed}
+    assert forecast_refining(BOTH, GRID, lost, Profile(), "cpu").most == 0.0
+
+
+def test_what_timing_takes_is_said_with_its_refinement():
+    mend = "--rounds N or fewer sizes take less, Ctrl-C stops it"
+    assert begun(1, 60, None) == f"timing 1 case takes about 1 min 00 s (forecast); {mend}"
+    assert begun(14, 60, Refining(crossings=2, seconds=30, most=300)) == (
+        "timing 14 cases takes about 1 min 00 s (forecast), with --refine about 1 min 30 s in "
+        f"all: single calls show 2 cross-overs; at most 6 min 00 s; {mend}"
+    )
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main(["crossover", *arguments])
@@ -318,9 +362,12 @@ def test_the_command_times_blocks_and_speaks_json(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     few = ("--size", "8", "--width", "6", "8", "--rounds", "2", "--processes", "1")
-    code, out, _ = run(capsys, "identity", "mwsa", *few, "--device", "cpu", "--json")
+    given = (*few, "--device", "cpu", "--json", "--refine")
+    code, out, beside = run(capsys, "identity", "mwsa", *given)
     said = json.loads(out)
     assert code == 0
+    assert beside.startswith("timing 3 cases takes about ")
+    assert "in all: single calls show 0 cross-overs; at most " in beside
     assert said["base"] == {"size": 8, "width": 6, "batch": 1}
     assert said["device"] == "cpu"
     assert said["forecast_seconds"] > 0

@@ -17,6 +17,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def beside(options: argparse.Namespace, console: Console) -> Console:
+    """Where to say what is no part of the answer: where that is JSON, with the errors."""
+    return Console(stderr=True, markup=False, emoji=False) if options.json else console
+
+
 def listening(options: argparse.Namespace, console: Console) -> AbstractContextManager[Listener]:
     """Bars in a terminal, lines in a log; JSON, where events are its answer, or nothing."""
     if getattr(options, "quiet", False):

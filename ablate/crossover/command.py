@@ -12,12 +12,12 @@ import torch
 from rich.console import Console
 
 from ablate.console.numbers import whole
-from ablate.console.speaking import listening, say
+from ablate.console.speaking import beside, listening, say
 from ablate.console.tables import fitted
-from ablate.console.words import duration
-from ablate.crossover.crossings import closer, compare
+from ablate.crossover.crossings import compare
 from ablate.crossover.found import Comparison, Quantity
 from ablate.crossover.grid import (
+    Case,
     Contestant,
     CrossoverError,
     Grid,
@@ -26,8 +26,9 @@ from ablate.crossover.grid import (
     read_contestants,
     read_grid,
 )
+from ablate.crossover.refining import closer, forecast_refining
 from ablate.crossover.timing import Rehearsed, forecast_seconds, rehearse, time_cases
-from ablate.crossover.words import Row, heading, laws, sentences, table
+from ablate.crossover.words import Row, begun, heading, laws, sentences, table
 from ablate.events import phases, warnings
 from ablate.plugins import load_plugins
 from ablate.profile import Profile
@@ -57,7 +58,7 @@ def crossover(options: argparse.Namespace, console: Console) -> None:
         for line in heading(contestants, grid, _how(facts)):
             say(console, line)
     timed = Sittings(contestants, profile, device, plugins)
-    timed.time(grid.points, options, console)
+    timed.time(grid.points, options, console, grid if options.refine else None)
     found = compare(contestants, grid, timed.rehearsed, timed.samples)
     if options.refine and (more := closer(found.duels)):
         grid = grid.with_more(more)
@@ -101,8 +102,20 @@ class Sittings:
         self.samples: list[tuple[LatencySample, ...]] = []
         self.seconds = 0.0
 
-    def time(self, points: Iterable[Point], options: argparse.Namespace, console: Console) -> None:
+    def time(
+        self,
+        points: Iterable[Point],
+        options: argparse.Namespace,
+        console: Console,
+        refined: Grid | None = None,
+    ) -> None:
         """Rehearse and time the points that were not timed yet; what it takes is said first.
+
+        Args:
+            points: Where.
+            options: Of the command.
+            console: Who is told; where it is to hear JSON, what it takes is said beside that.
+            refined: The grid, where values around its cross-overs are to be timed after that.
 
         Raises:
             CrossoverError: Nothing can be run.
@@ -114,18 +127,21 @@ class Sittings:
         if not able:
             key = cases[0].key
             raise CrossoverError(f"no block can be run; {key}: {self.rehearsed[key].reason}")
-        calls = [self.rehearsed[case.key] for case in able]
-        seconds = forecast_seconds(calls, self._profile, self._device)
-        self.seconds += seconds
-        if not options.json:
-            mend = "--rounds N or fewer sizes take less, Ctrl-C stops it"
-            about = f"timing {len(able)} cases takes about {duration(seconds)} (forecast)"
-            say(console, f"{about}; {mend}")
+        say(beside(options, console), self._forecast(able, refined))
         with (
             listening(options, console) as listener,
             turn(gpu_of(self._device), warnings(listener)),
         ):
             self.samples.append(time_cases(able, **self._how, report=phases(listener)))
+
+    def _forecast(self, able: Sequence[Case], refined: Grid | None) -> str:
+        how = self._profile, self._device
+        seconds = forecast_seconds([self.rehearsed[case.key] for case in able], *how)
+        self.seconds += seconds
+        if refined is None:
+            return begun(len(able), seconds, None)
+        more = forecast_refining(self._contestants, refined, self.rehearsed, *how)
+        return begun(len(able), seconds, more)
 
 
 def _show(found: Comparison, grid: Grid, device: str, console: Console) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -65,27 +64,6 @@ def compare(
     note = "; ".join(sorted(notes - {""}))
     dropped = {key: case.reason for key, case in rehearsed.items() if case.reason}
     return Comparison(courses=tuple(courses), duels=tuple(duels), dropped=dropped, note=note)
-
-
-def closer(duels: Sequence[Duel]) -> dict[Axis, tuple[int, ...]]:
-    """Values to time next, to see where one contestant overtakes another in latency.
-
-    Of the multiples of a power of two, a quarter of the gap apart or less, the two that lie next
-    to each crossing; nothing where no such value lies within the gap.
-    """
-    more: dict[Axis, set[int]] = {}
-    for duel in duels:
-        for crossing in duel.crossings if duel.quantity == "latency" else ():
-            low, high = crossing.between
-            step = 2 ** max(int(math.log2(max((high - low) / 4, 1))), 0)
-            inside = range(low - low % step + step, high, step)
-            nearest = sorted(inside, key=partial(_apart, crossing.at))[:2]
-            more.setdefault(duel.axis, set()).update(set(nearest) - set(duel.x))
-    return {axis: tuple(sorted(values)) for axis, values in more.items() if values}
-
-
-def _apart(one: float, other: float) -> float:
-    return abs(one - other)
 
 
 _Book = Mapping[str, tuple[float, Array]]  # by case: the value, and the same measured again

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ablate.console.words import duration
 from ablate.crossover.found import Comparison, Course, Crossing, Duel, Quantity
 from ablate.crossover.grid import Axis, Contestant, Grid
+from ablate.crossover.refining import Refining
 from ablate.profiling.scaling import Growth
+from reports.numbers.units import count
 
 Row = tuple[str, ...]
 
@@ -28,6 +31,24 @@ def heading(contestants: Sequence[Contestant], grid: Grid, how: str) -> list[str
     fixed = f"base: {base.size}x{base.size}, width {base.width}, batch {base.batch}"
     varied = ", ".join(f"{axis} {_listed(list(grid.along(axis)))}" for axis in grid.axes)
     return [names, f"varied: {varied}; {fixed}", how]
+
+
+def begun(cases: int, seconds: float, refining: Refining | None) -> str:
+    """What timing will take, before it begins.
+
+    Args:
+        cases: Blocks at points.
+        seconds: What timing them takes.
+        refining: What the values around cross-overs take after that; none where none are timed.
+    """
+    about = f"timing {count(cases, 'case')} takes about {duration(seconds)} (forecast)"
+    if refining:
+        shown = f"single calls show {count(refining.crossings, 'cross-over')}"
+        about += (
+            f", with --refine about {duration(seconds + refining.seconds)} in all: {shown}; "
+            f"at most {duration(seconds + refining.most)}"
+        )
+    return f"{about}; --rounds N or fewer sizes take less, Ctrl-C stops it"
 
 
 def table(comparison: Comparison, axis: Axis, quantity: Quantity) -> tuple[Row, list[Row]]:
