@@ -11,9 +11,14 @@ from reports.answering.answer import answer, quality_effects
 from reports.answering.caveats import caveats
 from reports.answering.recommending import by_cost
 from reports.checks.health import health
+from reports.methods.measuring import how_sure
 from reports.numbers.found import Found
 from reports.numbers.measured import quality_values
+from reports.numbers.mixes import mixes as table_of_mixes
+from reports.numbers.protocols import protocols
 from reports.numbers.results import read
+from reports.paper.results_table import results_sheet
+from reports.plot.plot import plot
 from reports.sections.mixes import table_intro
 from tests.handmade import Made, milliseconds, record
 
@@ -113,6 +118,17 @@ def test_confirmed_mixes_are_told_from_the_others_but_choices_are_not(confirmed:
         "1 seed, as most mixes have, can't support a claim.",
     )
     assert table_intro(confirmed).startswith("Means over 1 to 3 seeds. From mixes with fewer is")
+
+
+def test_intervals_say_over_how_many_seeds_they_are(confirmed: Found):
+    rows = {row.metric: row for row in protocols(confirmed)}
+    assert rows["psnr"].spread == "95\u00a0% over 3 seeds (t)"
+    said = " ".join(how_sure(confirmed))
+    assert "by Student's t over 3 seeds; differences" in said
+    assert "From means over fewer seeds than others have is taken what these seeds add" in said
+    shown = plot(confirmed, answer(confirmed)).measure("psnr")
+    assert shown.spread == "95\u00a0% interval over 3 seeds"
+    assert "Means over 1 to 3 seeds." in results_sheet(confirmed, table_of_mixes(confirmed)).caption
 
 
 def test_a_seed_of_its_own_for_each_mix_is_one_seed_to_a_mix(tmp_path: Path):

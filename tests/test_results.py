@@ -198,7 +198,7 @@ def test_different_tasks_are_ranked_by_gain_everywhere(tmp_path):
     assert table.columns[0].metric == "gain"
     page = write_report(path, tmp_path)["report.html"].read_text()
     assert "compared by gain, not by PSNR.</p>" in page
-    assert "One of 2 mixes beats all others: 11.90\xa0dB of gain at 5.00\xa0ms" in page
+    assert "One of 2 mixes is on the front: 11.90\xa0dB of gain at 5.00\xa0ms" in page
 
 
 def test_parameters_are_exact_and_unrepeated_timings_are_not(tmp_path):

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports import page as report_page
 from reports.analysis.paired import paired
 from reports.analysis.pareto import front
 from reports.analysis.seeds import scatter
 from reports.analysis.statistics import t_quantile
 from reports.answering.answer import answer
 from reports.graphics.axes import axis, between
+from reports.graphics.escaping import FORMULA
 from reports.numbers.results import read
 from reports.plot.compared import compared
 from reports.plot.crowd import COLUMNS, ROWS, crowd, edge_of, sorted_pair
@@ -405,3 +407,11 @@ def test_the_front_of_a_part_is_found_in_one_pass_over_all():
         expected = np.zeros(200, dtype=bool)
         expected[among] = front(values.T[among], ["lower", "higher"])
         assert edge_of(pair, among).tolist() == expected.tolist()
+
+
+def test_scripts_guard_every_letter_that_makes_a_sheet_calculate():
+    scripts = Path(report_page.__file__).parent.parent / "templates" / "scripts"
+    for name in ("speed-export.js", "tables.js"):
+        said = (scripts / name).read_text()
+        assert all(each in said for each in (r"\uff1d\uff0b\uff0d\uff20]", r"[=+\-@\t\r")), name
+    assert set(FORMULA) == set("=+-@\t\r\uff1d\uff0b\uff0d\uff20")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from reports.analysis.redrawing import DRAWS
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.methods.wording import Cited, Sentence
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.protocols import Protocol, protocols
-from reports.numbers.units import count, percent, spoken, title
+from reports.numbers.units import percent, spoken, title
 
 INPUT = "input_"  # what was there before any restoration
 SSIM = "Wang et al. 2004"
@@ -35,12 +36,11 @@ def statistics(found: Found) -> list[Sentence]:
 
 def how_sure(found: Found) -> Iterator[str]:
     """The same as plain sentences, for the page too."""
-    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    level = percent(0.95)
-    if seeds >= FEWEST_SEEDS:
+    seeds, level = seed_counts(found), percent(0.95)
+    if seeds.most >= FEWEST_SEEDS:
         yield (
             f"Intervals of accuracy are {level} intervals of the mean by Student's t over "
-            f"{count(seeds, 'seed')}; differences between mixes are paired by seed, with the "
+            f"{seeds.of_intervals}; differences between mixes are paired by seed, with the "
             "scatter of all mixes, or their own where that is larger."
         )
         yield (
@@ -48,8 +48,14 @@ def how_sure(found: Found) -> Iterator[str]:
             "Holm's method, of the best mix against the others over every pair that may be equal; "
             "what can't be claimed is called not distinguishable."
         )
-    elif seeds:
-        yield f"With {count(seeds, 'seed')} to a mix no difference in accuracy is claimed."
+        if seeds.fewest < seeds.most:
+            yield (
+                "From means over fewer seeds than others have is taken what these seeds add for "
+                "all mixes alike, by least squares; differences to them are over the seeds that "
+                "both have."
+            )
+    elif seeds.most:
+        yield f"With {seeds.words} to a mix no difference in accuracy is claimed."
     if found.letters:
         names = " and ".join(spoken(title(name)) for name in found.objectives)
         yield f"On the front are the mixes that no other beats in {names}, by their means."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.analysis.once import once
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric
 from reports.numbers.units import count
@@ -20,17 +21,23 @@ class SeedCounts:
         fewest: Of the mix with the fewest.
         middle: Of the middle one: what a study as a whole can be judged by.
         most: Of the mix with the most.
+        enough: Of the mix with the fewest of those that have enough for an interval.
     """
 
     fewest: int
     middle: int
     most: int
+    enough: int
 
     @property
     def words(self) -> str:
         """3 seeds; 1 to 5 seeds where mixes differ."""
-        alike = self.fewest == self.most
-        return count(self.most, "seed") if alike else f"{self.fewest} to {self.most} seeds"
+        return _range(self.fewest, self.most)
+
+    @property
+    def of_intervals(self) -> str:
+        """The same of the mixes whose means have an interval."""
+        return _range(self.enough, self.most)
 
 
 @once
@@ -43,9 +50,15 @@ def seed_counts(found: Found, metric: str = "") -> SeedCounts:
     """
     values = found.per_seed.get(metric or quality_metric(found))
     if values is None:
-        return SeedCounts(0, 0, 0)
+        return SeedCounts(0, 0, 0, 0)
     counts = values.reindex(found.ranked.index).notna().sum(axis=1).to_numpy()
     counts = counts[counts > 0]
     if not len(counts):
-        return SeedCounts(0, 0, 0)
-    return SeedCounts(int(counts.min()), int(np.median(counts)), int(counts.max()))
+        return SeedCounts(0, 0, 0, 0)
+    several = counts[counts >= FEWEST_SEEDS]
+    enough = int(several.min()) if len(several) else 0
+    return SeedCounts(int(counts.min()), int(np.median(counts)), int(counts.max()), enough)
+
+
+def _range(low: int, high: int) -> str:
+    return count(high, "seed") if low == high else f"{low} to {high} seeds"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
 from reports.numbers.named import Named
@@ -102,7 +103,7 @@ def mixes(found: Found, most: int = MOST) -> Table:
 
 def _listed(found: Found, order: pd.DataFrame, most: int) -> list[str]:
     """Keys of the mixes that are listed, in their order."""
-    keys = [str(mix) for mix in order.index]
+    keys = list(map(str, order.index.tolist()))
     if len(keys) <= most:
         return keys
     baselines = {str(mix) for mix in order.index[order["baseline"]]}
@@ -140,8 +141,8 @@ def shown_metrics(found: Found) -> list[str]:
 def _column(found: Found, shown: Scale) -> Column:
     spread = ""
     if shown.metric in found.per_seed:
-        seeds = found.per_seed[shown.metric].shape[1]
-        spread = "± 95 %" if seeds >= FEWEST_SEEDS else ""
+        enough = seed_counts(found, shown.metric).most >= FEWEST_SEEDS
+        spread = "± 95 %" if enough else ""
     elif f"{shown.metric}_low" in found.table:
         spread = ENDS.get(shown.metric.partition("@")[0], "95 %")
     return Column(shown.metric, shown.title, shown.unit, spread)
@@ -184,7 +185,7 @@ def _inputs(found: Found, scales: list[Scale]) -> list[Row]:
     inputs = found.table[names].dropna().round(6)
     rows = []
     for values in inputs.drop_duplicates().to_numpy(dtype=float).tolist():
-        members = [str(mix) for mix in inputs.index[(inputs == values).all(axis=1)]]
+        members = list(map(str, inputs.index[(inputs == values).all(axis=1)].tolist()))
         known = dict(zip(names, values, strict=True))
         cells = tuple(_input_cell(shown, known) for shown in scales)
         rows.append(Row("", _which(found, members, inputs), "", Cell(ABSENT), "input", cells))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports.analysis.once import once
 from reports.analysis.statistics import FEWEST_SEEDS
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.predicted import PREDICTED
 from reports.numbers.results import main_mode
@@ -113,10 +114,10 @@ def _condition(found: Found, name: str, values: pd.Series) -> Condition:
 def _spread(found: Found, name: str, rows: pd.DataFrame) -> str:
     """What its intervals are, and how wide they are in the middle."""
     if name in found.per_seed:
-        seeds = found.per_seed[name].shape[1]
-        if seeds < FEWEST_SEEDS:
-            return f"none: {count(seeds, 'seed')}"
-        return f"{percent(0.95)} over {seeds} seeds (t)"
+        seeds = seed_counts(found, name)
+        if seeds.most < FEWEST_SEEDS:
+            return f"none: {seeds.words}"
+        return f"{percent(0.95)} over {seeds.of_intervals} (t)"
     known_ends = rows.dropna(subset=["low", "high"])
     known_ends = known_ends[known_ends["value"] > 0]
     if known_ends.empty:

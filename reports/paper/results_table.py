@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.answering.answer import quality_metric
 from reports.graphics.escaping import escape_latex
 from reports.graphics.sheet import Sheet, beside, bold
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.mixes import Cell, Column, Row, Table
 from reports.numbers.units import ABSENT, count, percent, plain
@@ -121,10 +123,11 @@ def _cell(row: Row, metric: str, cell: Cell, best: Mapping[str, Best]) -> str:
 
 def _caption(found: Found) -> str:
     question = escape_latex(found.facts.get("question", ""))
-    seeds = max((values.shape[1] for values in found.per_seed.values()), default=0)
-    means = f" Means over {count(seeds, 'seed')}." if seeds > 1 else ""
+    seeds = seed_counts(found)
+    means = f" Means over {seeds.words}." if seeds.most > 1 else ""
     level = escape_latex(percent(0.95))
-    spread = f" $\\pm$ is half the {level} interval over seeds." if seeds > 2 else ""
+    enough = seeds.most >= FEWEST_SEEDS
+    spread = f" $\\pm$ is half the {level} interval over seeds." if enough else ""
     ends = f" In brackets {level} intervals of costs." if found.cost_metrics else ""
     return f"{question}{means}{spread}{ends}".strip()
 

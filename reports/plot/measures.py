@@ -10,6 +10,7 @@ import pandas as pd
 
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.graphics.axes import Axis, axis, wants_log
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.goals import MEASURED, quality_metric, scale
 from reports.numbers.mixes import ENDS
@@ -142,7 +143,7 @@ def _measure(found: Found, table: pd.DataFrame, name: str) -> Measure:
 def _spread(found: Found, name: str) -> str:
     if name not in found.per_seed:
         return ENDS.get(name.partition("@")[0], f"{percent(0.95)} interval")
-    return f"{percent(0.95)} interval over {found.per_seed[name].shape[1]} seeds"
+    return f"{percent(0.95)} interval over {seed_counts(found, name).of_intervals}"
 
 
 def _column(table: pd.DataFrame, name: str) -> Numbers:

@@ -162,7 +162,7 @@ def _title(found: Found, shown: Plot) -> str:
         for mix in (members[0], members[-1])
     ]
     if len(members) == 1:
-        return f"One of {total} beats all others: {ends[0]}"
+        return f"One of {total} is on the front: {ends[0]}"
     return f"{len(members)} of {total} are on the front, from {ends[0]} to {ends[1]}"
 
 

@@ -71,7 +71,7 @@
   const cell = (value) => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return String(value);
-    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    const text = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : value;
     return /[",\n\r']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   /** The numbers of the mixes in view, in the units shown. */

@@ -43,7 +43,7 @@
     if (scene.filtered && scene.crowd) parts.push("Squares count all mixes, whatever the filter.");
     if (!scene.whole) parts.push(`${plural(scene.points.length, "mix")} in view.`);
     if (scene.whole && scene.beyond) parts.push(`${plural(scene.beyond, "mix")} beyond the plotted range, drawn at the edge (↓).`);
-    if (scene.missing > 0) parts.push(`${plural(scene.missing, "mix")} not shown, because it diverged or a measurement is missing.`);
+    if (scene.missing > 0) parts.push(`${plural(scene.missing, "mix")} not shown (stopped, diverged, failed, waiting or not measured).`);
     return parts.join(" ");
   };
 
