@@ -18,7 +18,7 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "params": _DECIMAL,
     "peak_memory": _BYTES,
 }
-_FORM = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zA-Z]*)")
+_FORM = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zA-Z]*)")
 
 
 def factor_of(unit: str, quantity: str) -> float | None:
@@ -28,13 +28,19 @@ def factor_of(unit: str, quantity: str) -> float | None:
     return next((units[name] for name in spellings if name in units), None)
 
 
+def split_amount(text: str) -> tuple[float, str] | None:
+    """The number and the unit of "1.5 G"; None where there is no number with at most a unit."""
+    found = _FORM.fullmatch(text.strip())
+    return (float(found[1]), found[2]) if found else None
+
+
 def read_amount(text: str, quantity: str) -> float | None:
     """How much "1.5 G", "300 k" or "5 ms" is; None where it is no amount of that quantity."""
-    found = _FORM.fullmatch(text.strip())
-    factor = factor_of(found[2], quantity) if found else None
+    found = split_amount(text)
+    factor = factor_of(found[1], quantity) if found else None
     if found is None or factor is None:
         return None
-    value = float(found[1]) * factor
+    value = found[0] * factor
     return value if 0 < value < math.inf else None
 
 

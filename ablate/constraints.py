@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ablate.amounts import UNITS, factor_of
+from ablate.amounts import UNITS, factor_of, split_amount
 from blocks import nearest
 
 Size = tuple[int, int]
@@ -18,7 +18,7 @@ Sign = Literal["<=", ">="]
 
 SIZELESS = ("params",)
 
-_FORM = re.compile(r"(\w+)(?:@(\d+)x(\d+))? *(<=|>=) *([-+.\de]*\d\.?) *([A-Za-z]*)")
+_FORM = re.compile(r"(\w+)(?:@(\d+)x(\d+))? *(<=|>=)(.*)")
 _EXAMPLE = "write it as 'latency <= 5 ms', 'params <= 2 M' or 'macs@256x256 <= 10 G'"
 
 
@@ -57,31 +57,33 @@ def read_constraint(text: str) -> Constraint:
     found = _FORM.fullmatch(text.strip())
     if not found:
         raise ValueError(f"'{text}' is no constraint; {_EXAMPLE}")
-    quantity, height, width, sign, number, unit = found.groups()
+    quantity, height, width, sign, amount = found.groups()
     if quantity not in UNITS:
         known = ", ".join(UNITS)
         hint = nearest(quantity, UNITS)
         raise ValueError(f"no mix has '{quantity}' before training{hint} (there are: {known})")
-    factor = factor_of(unit, quantity)
-    if factor is None:
-        listed = ", ".join(name or "none" for name in UNITS[quantity])
-        raise ValueError(f"{quantity} has no unit '{unit}' (units: {listed}); got '{text}'")
+    bound = _bound(amount.strip(), quantity, text)
     if height and quantity in SIZELESS:
         raise ValueError(f"{quantity} is the same at every size; leave out @{height}x{width}")
     return Constraint(
         quantity=quantity,
         sign="<=" if sign == "<=" else ">=",
-        bound=_number(number, text) * factor,
+        bound=bound,
         size=(int(height), int(width)) if height else None,
         text=" ".join(text.split()),
     )
 
 
-def _number(text: str, whole: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise ValueError(f"'{text}' is no number in '{whole}'; {_EXAMPLE}") from error
-    if not 0 < value < math.inf:
-        raise ValueError(f"the bound of '{whole}' must be above 0 and finite")
-    return value
+def _bound(amount: str, quantity: str, text: str) -> float:
+    """An amount in the quantity's own unit."""
+    found = split_amount(amount)
+    if found is None:
+        raise ValueError(f"'{amount}' is no number with a unit in '{text}'; {_EXAMPLE}")
+    number, unit = found
+    factor = factor_of(unit, quantity)
+    if factor is None:
+        listed = ", ".join(name or "none" for name in UNITS[quantity])
+        raise ValueError(f"{quantity} has no unit '{unit}' (units: {listed}); got '{text}'")
+    if not 0 < number < math.inf:
+        raise ValueError(f"the bound of '{text}' must be above 0 and finite")
+    return number * factor

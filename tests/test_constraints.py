@@ -65,7 +65,12 @@ def test_a_bound_may_name_the_size_of_the_image() -> None:
         ("latency <= 0 ms", "the bound of 'latency <= 0 ms' must be above 0 and finite"),
         ("params <= 1e999", "the bound of 'params <= 1e999' must be above 0 and finite"),
         ("latency <= 1 kms", "latency has no unit 'kms' (units: s, ms, us)"),
-        ("latency <= 1e-e5 ms", "'1e-e5' is no number in 'latency <= 1e-e5 ms'; write it as "),
+        ("latency <= 1e-e5 ms", "'1e-e5 ms' is no number with a unit in 'latency <= 1e-e5 ms'; "),
+        (
+            "latency <=",
+            "'' is no number with a unit in 'latency <='; write it as 'latency <= 5 ms'",
+        ),
+        ("latency <= -5 ms", "the bound of 'latency <= -5 ms' must be above 0 and finite"),
         ("params@64x64 <= 1 M", "params is the same at every size; leave out @64x64"),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from rich.console import Console
 
 from ablate.command_line._options import add_device, add_json, add_plugins
+from ablate.profile import Precision, Run
 
 HELP = "how blocks grow with resolution, width and batch, and where one overtakes another"
 
@@ -25,9 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", default="15", metavar="N", help=rounds)
     parser.add_argument("--processes", default="3", metavar="N", help="fresh ones (default: 3)")
     parser.add_argument("--threads", default="1", metavar="N", help="CPU threads (default: 1)")
-    parser.add_argument("--run", choices=["eager", "compiled", "graph"], default="eager")
-    precisions = ["float32", "tf32", "bfloat16", "float16"]
-    parser.add_argument("--precision", choices=precisions, default="float32")
+    parser.add_argument("--run", choices=get_args(Run), default="eager")
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     add_device(parser)
     add_json(parser)
     add_plugins(parser)
