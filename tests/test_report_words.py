@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from reports.analysis.ranking import Comparison
 from reports.answering.answer import answer
 from reports.checks.footing import edge_words
 from reports.checks.health import health
 from reports.methods.details import details
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
+from reports.numbers.rankings import _how
 from reports.numbers.results import read
+from reports.record import Metric
 from reports.sections import front, trials
 from reports.sections.section import Given
-from tests.handmade import Made, milliseconds, record
+from reports.sections.swaps import swap_table
+from tests.handmade import PSNR, Made, milliseconds, record
 
 
 def mix(label: str, psnr: float, latency: float, seeds: int = 3, **others: object) -> Made:
@@ -85,3 +90,48 @@ def test_what_a_front_covers_is_never_less_than_nothing(tmp_path: Path):
     made = [mix("a", 30.0, 5.0), mix("b", 30.001, 5.1), mix("c", 30.02, 5.15)]
     said = front_words(found(tmp_path, *made))
     assert "The front covers " in said and "(−" not in said and "(-" not in said
+
+
+SPEED = Metric("throughput", "", "higher")
+
+
+def swift(label: str, psnr: float, speed: float) -> Made:
+    values = {seed: psnr + 0.01 * seed for seed in range(3)}
+    return Made(label, values, {"stage1": label}, {"throughput": speed})
+
+
+def test_of_a_cost_more_can_be_better(tmp_path: Path):
+    one = read(
+        record(
+            tmp_path / "record",
+            [swift("a", 30.0, 200.0), swift("b", 31.0, 120.0), swift("c", 32.0, 100.0)],
+            metrics=(PSNR, SPEED),
+            objectives=("psnr", "throughput"),
+        )
+    )
+    said = answer(one).sentence
+    assert "c instead of a gains 2.00\xa0dB" in said  # a costs least
+    assert "and lowers throughput by 100" in said
+    assert "at a throughput of 100" in said
+    shown = swap_table(one)
+    assert shown is not None
+    remarks = {(row.before, row.after): row.remark for row in shown.rows}
+    assert set(remarks.values()) == {"better, but dearer"}
+
+
+def test_a_cost_is_spoken_of_in_small_letters(tmp_path: Path):
+    made = [
+        Made(label, {0: psnr}, {"stage1": label}, {"params": size})
+        for label, psnr, size in (("a", 30.0, 1000.0), ("b", 31.0, 2000.0))
+    ]
+    one = read(record(tmp_path / "record", made, objectives=("psnr", "params")))
+    assert answer(one).sentence.endswith(
+        "at 2.00\xa0k parameters; with 1 seed to a mix, no difference claimed between the mixes."
+    )
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "in one fresh process;"), (3, "each of 3 ")])
+def test_a_ranking_rests_on_one_process_or_several(number: int, words: str):
+    empty = np.zeros((2, 2))
+    compared = Comparison(("a", "b"), np.zeros(2), empty, number, 10)
+    assert words in _how(compared, busy=True)

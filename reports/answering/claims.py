@@ -85,8 +85,10 @@ def _of_axis(
     gains, costs = ({swap.before: swap for swap in _into(each, axis, best)} for each in known)
     if not gains:
         return None
-    cheapest = max(costs, key=lambda level: costs[level].value, default="")
-    pays = cheapest in gains and costs[cheapest].value > 0 and gains[cheapest].claimed
+    cost = cost_metric(found)
+    dear = -1.0 if cost and higher_is_better(found, cost) else 1.0  # what costs more
+    cheapest = max(costs, key=lambda level: dear * costs[level].value, default="")
+    pays = cheapest in gains and dear * costs[cheapest].value > 0 and gains[cheapest].claimed
     widest = max(gains.values(), key=lambda swap: (swap.claimed, sign * swap.value))
     chosen = gains[cheapest] if pays else widest
     return _Choice(chosen, costs.get(chosen.before))
@@ -124,11 +126,14 @@ def _cost(found: Found, swap: Swap | None) -> str:
     if swap is None or math.isnan(swap.value):
         return ""
     shown = scale(found, cost_metric(found))
-    what = "" if shown.metric == "latency" else f" {shown.title}"
+    what = "" if shown.metric == "latency" else f" {spoken(shown.title)}"
     if not swap.claimed or not shown.signed(swap.value).strip("+−0.").strip(TIE + shown.unit):
         return f", with no difference claimed in {spoken(shown.title)}"
-    verb = "costs" if swap.value > 0 else "saves"
-    return f" and {verb} {shown.text(abs(swap.value))}{what}"
+    amount = shown.text(abs(swap.value))
+    if higher_is_better(found, shown.metric):
+        verb = "raises" if swap.value > 0 else "lowers"
+        return f" and {verb} {spoken(shown.title)} by {amount}"
+    return f" and {'costs' if swap.value > 0 else 'saves'} {amount}{what}"
 
 
 def _silent(axes: list[str]) -> str:

@@ -6,7 +6,7 @@ import re
 
 from reports.numbers.found import Found
 from reports.numbers.quality import comparable, several_tasks
-from reports.numbers.units import Scale, plain
+from reports.numbers.units import Scale, plain, spoken
 
 MEASURED = ("s", "J")  # units of what is never exact; other costs without intervals are counts
 LONGEST = 90  # letters of a label in a sentence
@@ -50,10 +50,12 @@ def name(found: Found, mix: str, longest: int = LONGEST) -> str:
 
 
 def price(found: Found, cost: str, mix: str) -> str:
-    """A mix's cost in a sentence: 9.1 ms, but 4.2 G MACs."""
+    """A mix's cost in a sentence: 9.1 ms, but 4.2 G MACs, and a throughput of 120."""
     shown = scale(found, cost)
     text = shown.text(found.number(mix, cost))
-    return text if cost == "latency" else f"{text} {shown.title}"
+    if higher_is_better(found, cost):
+        return f"a {spoken(shown.title)} of {text}"
+    return text if cost == "latency" else f"{text} {spoken(shown.title)}"
 
 
 def place(axis: str) -> str:

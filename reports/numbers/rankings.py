@@ -150,8 +150,8 @@ def _how(compared: Comparison, busy: bool) -> str:
     if busy:
         return (
             f"The machine was busy, so mixes are held against each other by their least CPU time "
-            f"in each of {compared.processes} fresh processes; a pair counts as separable where "
-            f"the {level} interval of its ratio leaves out 1, each pair by itself."
+            f"in {_processes(compared.processes)}; a pair counts as separable where the {level} "
+            "interval of its ratio leaves out 1, each pair by itself."
         )
     if compared.processes > 1:
         return (
@@ -163,6 +163,10 @@ def _how(compared: Comparison, busy: bool) -> str:
         f"Mixes are held against each other round by round ({rounds} of one process: how much "
         f"processes differ is not in the {level} intervals), each pair by itself."
     )
+
+
+def _processes(number: int) -> str:
+    return "one fresh process" if number == 1 else f"each of {number} fresh processes"
 
 
 def _sentence(mixes: int, pairs: int, ties: int) -> str:

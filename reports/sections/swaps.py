@@ -14,6 +14,7 @@ from reports.graphics.families import Look
 from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
+from reports.numbers.goals import higher_is_better
 from reports.numbers.measured import cost_values, finer_for, quality_values
 from reports.numbers.units import TIE, Scale, count, plain
 from reports.sections.section import Given, Section
@@ -109,7 +110,9 @@ def swap_table(found: Found) -> Swaps | None:
     costs = [_costs(found, metric) for metric in found.cost_metrics[:COSTS]]
     looks = {axis: families_of_levels(found, axis) for axis in dict.fromkeys(s.axis for s in made)}
     listed = made if len(made) <= LONG else made[:LISTED]
-    rows = [_row(swap, shown, costs, looks[swap.axis], measured) for swap in listed]
+    more_is_better = bool(costs) and higher_is_better(found, found.cost_metrics[0])
+    dear = -1.0 if more_is_better else 1.0
+    rows = [_row(swap, shown, costs, dear, looks[swap.axis], measured) for swap in listed]
     return Swaps(
         title=title(made[0], shown),
         sentences=tuple(reading(made, measured)),
@@ -159,16 +162,18 @@ def _row(
     swap: Swap,
     shown: Scale,
     costs: Sequence[tuple[Scale, dict[tuple[str, str, str], Swap]]],
+    dear: float,
     looks: dict[str, Look],
     measured: Values,
 ) -> Row:
+    """A row; `dear` is the sign of what costs more."""
     name = (swap.axis, swap.before, swap.after)
     changes = tuple(
         _change(by_name[name], of, _apart(by_name[name])) if name in by_name else None
         for of, by_name in costs
     )
     first = changes[0].swap if changes and changes[0] and changes[0].sure else None
-    cheaper = "" if first is None else "cheaper" if first.value < 0.0 else "dearer"
+    cheaper = "" if first is None else "cheaper" if dear * first.value < 0.0 else "dearer"
     return Row(
         plain(swap.axis),
         swap.before,
