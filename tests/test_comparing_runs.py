@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ablate.cli import main
 from reports.comparing.runs import compare_runs, paired
 from reports.comparing.sittings import CompareError
 from reports.numbers.results import read
-from reports.record import Measurement, MixRow, Record, TrialRow
+from reports.record import Measurement, Metric, MixRow, Record, TrialRow
 from tests.simulated_run import METRICS
 
 MIXES = 8
@@ -29,6 +30,7 @@ def run(
     prefix: str = "m",
     rng_seed: int = 0,
     params: float = 1000.0,
+    metrics: tuple[Metric, ...] = METRICS,
     **facts: str,
 ) -> Path:
     """A run of eight mixes with true qualities 28, 28.1 ...; `shift` adds to some of them."""
@@ -36,7 +38,7 @@ def run(
     path, rng = folder / "record.sqlite", np.random.default_rng(rng_seed)
     text, given = STUDY.format(steps=steps), {"device": "cpu", "torch": "2.13", **PROFILE, **facts}
     with Record.create(path, "s", text, "Why?", given, ("psnr", "params")) as record:
-        record.define(METRICS)
+        record.define(metrics)
         record.add_mixes(MixRow(f"{prefix}{at}", f"mix {at}", "{}") for at in range(MIXES))
         for at in range(MIXES):
             for seed in range(seeds):
@@ -113,6 +115,29 @@ def test_with_two_seeds_no_difference_is_claimed(tmp_path: Path):
     assert found.accuracy is not None
     assert not any(row.real for row in found.accuracy.rows)
     assert found.accuracy.basis == "2 seeds in common: no difference can be claimed"
+
+
+def test_scores_of_another_unit_or_direction_are_not_compared(tmp_path: Path):
+    before = run(tmp_path / "a")
+    other = tuple(
+        replace(each, unit="kilo" if each.name == "params" else each.unit, better="lower")
+        if each.name in ("psnr", "params")
+        else each
+        for each in METRICS
+    )
+    found = compare_runs(before, run(tmp_path / "b", metrics=other, params=1.0))
+    assert found.accuracy is None
+    assert found.counted == ()
+
+
+def test_scores_of_another_protocol_are_compared_with_that_doubt(tmp_path: Path):
+    other = tuple(
+        replace(each, protocol="Y of YCbCr") if each.name == "psnr" else each for each in METRICS
+    )
+    found = compare_runs(run(tmp_path / "a"), run(tmp_path / "b", metrics=other))
+    assert found.accuracy is not None
+    assert "; but they were scored otherwise, which may be all: RGB, float" in found.accuracy.basis
+    assert found.accuracy.basis.endswith(" before, Y of YCbCr after")
 
 
 def test_runs_with_nothing_in_common_are_refused(tmp_path: Path):

@@ -14,6 +14,7 @@ from reports.answering.answer import quality_metric
 from reports.numbers.found import Found
 from reports.numbers.results import by_seed
 from reports.numbers.units import Scale, count, percent, scale_of
+from reports.record import Metric
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def accuracy(first: Found, second: Found, pairs: Sequence[tuple[str, str]]) -> A
         pairs: Keys of mixes, in the earlier run and in the later.
     """
     values = [by_seed(found.trials, found.measurements) for found in (first, second)]
-    metric = _metric(second, values)
+    metric = _metric(first, second, values)
     if not metric:
         return None
     before, after = (of[metric] for of in values)
@@ -87,11 +88,12 @@ def accuracy(first: Found, second: Found, pairs: Sequence[tuple[str, str]]) -> A
     ]
     rows.sort(key=lambda row: (not row.real, -abs(np.nan_to_num(row.change.mean))))
     whole = ~np.isnan(new - old).any(axis=1)
+    protocols = _protocols(first.metrics[metric], second.metrics[metric])
     return Accuracy(
         scale=scale,
         rows=tuple(rows),
         common=_common((new - old)[whole], scale, better),
-        basis=_basis(len(rows), len(seeds)),
+        basis=_basis(len(rows), len(seeds)) + protocols,
         shared=len(set(first.trials["key"]) & set(second.trials["key"])),
     )
 
@@ -111,10 +113,20 @@ def verdict(change: Summary, scale: Scale, better: str, *, real: bool) -> str:
     return f"{way} by {scale.text(abs(change.mean))} [{scale.number(low)}, {scale.number(high)}]"
 
 
-def _metric(found: Found, values: Sequence[Mapping[str, pd.DataFrame]]) -> str:
-    """What mixes are compared by: the quality of the study, as trials have it; "" if none is."""
-    names = [quality_metric(found), "psnr", *values[1]]
-    return next((name for name in names if all(name in of for of in values)), "")
+def _metric(first: Found, second: Found, values: Sequence[Mapping[str, pd.DataFrame]]) -> str:
+    """What mixes are compared by: the quality of the later study, as trials have it.
+
+    "" if no score of both has one unit and one direction.
+    """
+    names = [quality_metric(second), "psnr", *values[1]]
+    known = (name for name in names if all(name in of for of in values))
+    kinds = ((name, first.metrics[name], second.metrics[name]) for name in known)
+    return next((name for name, before, after in kinds if _one_kind(before, after)), "")
+
+
+def _one_kind(before: Metric, after: Metric) -> bool:
+    same = (before.unit, before.better) == (after.unit, after.better)
+    return same and after.better in ("higher", "lower")
 
 
 def _gap(
@@ -139,6 +151,14 @@ def _common(gaps: Numbers, scale: Scale, better: str) -> str:
     change = summarise(gaps.mean(axis=0))
     words = verdict(change, scale, better, real=change.excludes_zero)
     return f"all {len(gaps)} mixes together: {words}"
+
+
+def _protocols(before: Metric, after: Metric) -> str:
+    """That scores are of different protocols, which may be all that differs; "" where of one."""
+    if before.protocol == after.protocol:
+        return ""
+    old, new = before.protocol or "no protocol", after.protocol or "no protocol"
+    return f"; but they were scored otherwise, which may be all: {old} before, {new} after"
 
 
 def _basis(mixes: int, seeds: int) -> str:

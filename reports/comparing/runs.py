@@ -101,7 +101,10 @@ def paired(first: Found, second: Found) -> list[tuple[str, str]]:
 def counted(first: Found, second: Found, pairs: Pairs) -> Iterator[Counted]:
     """Costs without an error that differ: the network does, or the way of counting."""
     for metric in second.cost_metrics:
-        if second.metrics[metric].unit in MEASURED or f"{metric}_low" in second.table:
+        unit = second.metrics[metric].unit
+        if unit in MEASURED or f"{metric}_low" in second.table:
+            continue
+        if metric not in first.metrics or first.metrics[metric].unit != unit:
             continue
         scale = second.scales[metric]
         for one, other in pairs:
