@@ -11,6 +11,7 @@ from reports.answering.answer import answer, quality_effects
 from reports.answering.caveats import caveats
 from reports.answering.recommending import by_cost
 from reports.checks.health import health
+from reports.ink.front import _ends
 from reports.methods.measuring import how_sure
 from reports.numbers.found import Found
 from reports.numbers.measured import quality_values
@@ -129,6 +130,12 @@ def test_intervals_say_over_how_many_seeds_they_are(confirmed: Found):
     shown = plot(confirmed, answer(confirmed)).measure("psnr")
     assert shown.spread == "95\u00a0% interval over 3 seeds"
     assert "Means over 1 to 3 seeds." in results_sheet(confirmed, table_of_mixes(confirmed)).caption
+
+
+def test_figures_have_bars_where_there_are_seeds_enough(confirmed: Found):
+    found = _ends(confirmed.ranked, "psnr", 1.0)
+    assert found is not None
+    assert [(each > 0).tolist() for each in found] == [[False] * 4 + [True] * 2] * 2
 
 
 def test_a_seed_of_its_own_for_each_mix_is_one_seed_to_a_mix(tmp_path: Path):

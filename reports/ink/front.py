@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from reports.analysis.pareto import front
+from reports.analysis.statistics import FEWEST_SEEDS
 from reports.graphics.axes import axis, wants_log
 from reports.graphics.families import Look, in_order, look, whole
 from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
@@ -109,10 +110,16 @@ def _points(
 
 
 def _ends(rows: pd.DataFrame, name: str, factor: float) -> list[pd.Series] | None:
-    """How far the interval reaches below and above; None without one."""
+    """How far the interval reaches below and above; None without one.
+
+    An accuracy has one where there are seeds enough, as in the page.
+    """
     if f"{name}_low" not in rows or rows[f"{name}_low"].isna().all():
         return None
     low, high = (rows[f"{name}_{end}"].astype(float) for end in ("low", "high"))
+    if f"{name}_n" in rows:
+        enough = rows[f"{name}_n"] >= FEWEST_SEEDS
+        low, high = low.where(enough), high.where(enough)
     reach = [(rows[name] - low) / factor, (high - rows[name]) / factor]
     return [each.fillna(0.0).clip(lower=0.0) for each in reach]
 
