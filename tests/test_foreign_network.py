@@ -11,7 +11,7 @@ from torch import nn
 
 from ablate.foreign.files import ForeignError
 from ablate.foreign.networks import Foreign, find, is_foreign, make
-from ablate.foreign.outputs import first_tensor, outputs_of
+from ablate.pricing.outputs import first_tensor, outputs_of
 
 MODULE = """
 from torch import nn

@@ -1,1 +1,1 @@
-"""Networks of people who do not use this package: found in files, run, and their outputs read."""
+"""Networks of people who do not use this package: found in their files, and made."""

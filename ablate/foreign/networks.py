@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,6 @@ from types import ModuleType
 from torch import nn
 
 from ablate.foreign.files import ForeignError, load_file, raised
-from ablate.foreign.outputs import required
 from ablate.mix import Choice
 from blocks import nearest
 
@@ -90,6 +90,19 @@ def make(source: Foreign) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise ForeignError(f"{source.label}: expected an nn.Module; got {type(made).__name__}")
     return made
+
+
+def required(thing: object) -> Iterator[str]:
+    """Names of the arguments that it cannot do without."""
+    assert callable(thing)
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except (TypeError, ValueError):  # written in C: calling it will tell
+        return
+    for parameter in parameters:
+        starred = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if not starred and parameter.default is parameter.empty:
+            yield parameter.name
 
 
 def _made(source: Foreign, thing: object) -> object:

@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ablate.foreign.outputs import outputs_of
 from ablate.network import build
+from ablate.pricing.outputs import outputs_of
 from ablate.pricing.profiled import Profiled, Shape
 from ablate.profiling.conventions import ConventionCount, count_as
 from ablate.profiling.conventions import find as find_convention

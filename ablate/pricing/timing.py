@@ -11,9 +11,9 @@ import torch
 
 from ablate.costs.sitting import Timed, called, time_together
 from ablate.foreign.files import one_line
-from ablate.foreign.outputs import first_tensor
 from ablate.mix import Mix
 from ablate.network import build
+from ablate.pricing.outputs import first_tensor
 from ablate.pricing.profiled import PriceError, Shape
 from ablate.profile import Profile
 from ablate.profiling import latency

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from ablate.foreign.files import ForeignError, one_line
+from ablate.foreign.networks import required
 from ablate.profiling._replica import replica
 
 
@@ -68,19 +67,6 @@ def first_tensor(output: object) -> Tensor:
         if isinstance(leaf, Tensor):
             return leaf
     raise ForeignError(f"expected a network that returns a tensor; got {type(output).__name__}")
-
-
-def required(thing: object) -> Iterator[str]:
-    """Names of the arguments that it cannot do without."""
-    assert callable(thing)
-    try:
-        parameters = inspect.signature(thing).parameters.values()
-    except (TypeError, ValueError):  # written in C: calling it will tell
-        return
-    for parameter in parameters:
-        starred = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if not starred and parameter.default is parameter.empty:
-            yield parameter.name
 
 
 def _refused(model: nn.Module, shape: tuple[int, ...], error: Exception) -> str:
