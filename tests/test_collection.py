@@ -12,8 +12,8 @@ import pytest
 from ablate.collection import pruning
 from ablate.collection.command import size
 from ablate.collection.listing import list_runs, size_of
-from ablate.collection.sharing import Share, require_shareable
 from ablate.folder import RunError, RunFolder
+from ablate.runs.sharing import Share, require_shareable
 from ablate.study import load_study
 from tests.conftest import Cli
 from tests.runs_by_hand import ALL, a_run, key_of, rest

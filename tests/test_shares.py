@@ -11,12 +11,12 @@ import pytest
 
 from ablate.cli import main
 from ablate.collection.merging import merge
-from ablate.collection.sharing import Share
 from ablate.engines.job import Done, Event, Job, never
 from ablate.events import Began, Ended
 from ablate.folder import RunError
 from ablate.runs import running
 from ablate.runs.runner import Runner
+from ablate.runs.sharing import Share
 from ablate.study import load_study
 from ablate.trials.job import TrialJob, TrialResult
 from tests.test_running import TINY

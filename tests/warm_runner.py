@@ -64,7 +64,7 @@ processes = 1
 LOADED = (
     "ablate.runs.running",
     "ablate.engines.asked",
-    "ablate.collection.sharing",
+    "ablate.runs.sharing",
     "ablate.trials.trial",
     "ablate.engines.server",
     "ablate.engines.worker",

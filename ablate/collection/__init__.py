@@ -1,1 +1,1 @@
-"""Several runs together: a study shared out over hosts; runs joined, listed and made smaller."""
+"""Several runs together: listed, indexed, joined and made smaller."""

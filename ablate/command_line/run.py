@@ -66,12 +66,12 @@ def carry_out(options: argparse.Namespace, console: Console) -> None:
     Raises:
         RunError: An option cannot be, or does not go with another.
     """
-    from ablate.collection.sharing import Share
     from ablate.console.numbers import whole
     from ablate.engines.devices import devices_for
     from ablate.folder import RunError
     from ablate.plugins import load_plugins
     from ablate.runs import running
+    from ablate.runs.sharing import Share
     from ablate.runs.workplace import choose_device
     from ablate.study import load_study
 

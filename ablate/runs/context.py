@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ablate.collection.sharing import Share
 from ablate.composition.limits import Limits
 from ablate.engines.job import Event
 from ablate.engines.local import run_jobs
@@ -15,6 +14,7 @@ from ablate.mix import Choice, Mix
 from ablate.runs.identity import Sources, trial_key
 from ablate.runs.interrupting import Stop
 from ablate.runs.reuse import Library
+from ablate.runs.sharing import Share
 from ablate.searches import Point, Space
 from ablate.study import Study
 from reports.record import Record

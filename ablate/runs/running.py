@@ -10,7 +10,6 @@ from typing import Final
 
 import torch
 
-from ablate.collection.sharing import Share, require_shareable
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import limits
 from ablate.composition.rows import predicted_metrics
@@ -32,6 +31,7 @@ from ablate.runs.opening import beside, open_record
 from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.reuse import Library
 from ablate.runs.runner import Runner
+from ablate.runs.sharing import Share, require_shareable
 from ablate.runs.workplace import Workers, choose_device, worker_count
 from ablate.study import Study
 from ablate.tasks.data import Dataset
