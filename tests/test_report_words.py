@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from reports.analysis.ranking import Comparison
+from reports.analysis.statistics import NORMAL_95
 from reports.answering.answer import answer
 from reports.checks.footing import edge_words
 from reports.checks.health import health
 from reports.methods.details import details
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
+from reports.numbers.measured import cost_values
+from reports.numbers.objectives import interval
 from reports.numbers.rankings import _how
 from reports.numbers.results import read
 from reports.record import Metric
@@ -135,3 +138,25 @@ def test_a_ranking_rests_on_one_process_or_several(number: int, words: str):
     empty = np.zeros((2, 2))
     compared = Comparison(("a", "b"), np.zeros(2), empty, number, 10)
     assert words in _how(compared, busy=True)
+
+
+ENERGY = Metric("energy", "J", "lower")
+
+
+def test_the_range_of_three_windows_is_widened_to_an_interval_of_their_median(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    made, errors = [], []
+    for at in range(400):
+        windows = 5.0 + rng.normal(0, 0.1, 3)
+        errors.append(float(np.median(windows)) - 5.0)
+        energy = (float(np.median(windows)), float(windows.min()), float(windows.max()))
+        made.append(Made(f"mix {at}", {0: 30.0}, {"stage1": str(at % 2)}, {"energy": energy}))
+    one = read(
+        record(tmp_path / "record", made, metrics=(PSNR, ENERGY), objectives=("psnr", "energy"))
+    )
+    found = interval(one.table, "energy")
+    sigma = (found["high"] - found["low"]).to_numpy() / 2 / 1.96
+    assert np.sqrt((sigma**2).mean()) == pytest.approx(np.std(errors), rel=0.1)
+    assert one.table["energy_low"].iloc[0] == made[0].costs["energy"][1]  # the table has the range
+    shown = cost_values(one, "energy").noise
+    assert shown is not None and shown.scale == pytest.approx((sigma * 1.96 / NORMAL_95) ** 2)

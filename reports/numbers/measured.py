@@ -12,6 +12,7 @@ from reports.analysis.estimates import Values, of_costs, of_seeds
 from reports.analysis.once import once
 from reports.numbers.found import Found
 from reports.numbers.goals import MEASURED, quality_metric
+from reports.numbers.objectives import interval
 from reports.numbers.units import Scale
 
 
@@ -38,14 +39,10 @@ def quality_values(found: Found) -> Values:
 def cost_values(found: Found, metric: str) -> Values:
     """What the mixes cost, with the intervals that were measured."""
     table = found.table[~found.table["baseline"]]
-    ends = table.reindex(columns=[metric, f"{metric}_low", f"{metric}_high"]).astype(float)
-    return of_costs(
-        found.levels.loc[table.index],
-        ends[metric],
-        ends[f"{metric}_low"],
-        ends[f"{metric}_high"],
-        exact=found.metrics[metric].unit not in MEASURED and not ends[f"{metric}_low"].count(),
-    )
+    ends = interval(table, metric)
+    exact = found.metrics[metric].unit not in MEASURED and not ends["low"].count()
+    levels = found.levels.loc[table.index]
+    return of_costs(levels, ends["value"], ends["low"], ends["high"], exact=exact)
 
 
 def finer_for(shown: Scale, estimates: Iterable[Estimate]) -> Scale:

@@ -14,6 +14,8 @@ from reports.analysis.redrawing import Costs, Redrawn, Scores, redraw
 from reports.analysis.statistics import Numbers
 from reports.numbers.found import Found
 
+RANGES = {"energy": 1.374}  # of three windows: 1.96 s.e. of their median, over half their range
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -76,9 +78,23 @@ def objective(
     if name in per_seed:
         values = per_seed[name].reindex(table.index).to_numpy(dtype=float)
         return Scores.of(values, table[name].to_numpy(dtype=float))  # levelled where seeds lack
-    columns = [name, f"{name}_low", f"{name}_high"]
-    ends = table.reindex(columns=columns).to_numpy(dtype=float)
-    return Costs(ends[:, 0], ends[:, 1], ends[:, 2])
+    return Costs(*interval(table, name).to_numpy(dtype=float).T)
+
+
+def interval(table: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """A cost with its 95 % interval: columns value, low, high; NaN where there is none.
+
+    Where the table has the range of a few windows instead, the interval is as wide as that of their
+    median is in the root mean square, for normal values.
+
+    Args:
+        table: One row per mix, see `results`.
+        cost: Its name.
+    """
+    ends = table.reindex(columns=[cost, f"{cost}_low", f"{cost}_high"]).astype(float)
+    ends.columns = pd.Index(["value", "low", "high"])
+    more = (RANGES.get(cost.partition("@")[0], 1.0) - 1.0) * (ends["high"] - ends["low"]) / 2.0
+    return ends.assign(low=ends["low"] - more, high=ends["high"] + more)
 
 
 def chance_is_known(measured: Sequence[Scores | Costs]) -> bool:

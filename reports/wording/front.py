@@ -15,7 +15,7 @@ from reports.analysis.volume import covered
 from reports.answering.answer import scale
 from reports.graphics.axes import wants_log
 from reports.numbers.found import Found
-from reports.numbers.objectives import Weighed
+from reports.numbers.objectives import Weighed, interval
 from reports.numbers.units import count, percent, spoken
 
 FEWEST = 3  # mixes of a front of which one can stand out
@@ -93,8 +93,8 @@ def margin(found: Found, name: str) -> float:
         sd, degrees = scatter(values)
         seeds = float(np.median((~np.isnan(values)).sum(axis=1)))
         return t_quantile(0.975, degrees) * sd * math.sqrt(2.0 / seeds) if degrees else math.nan
-    ends = found.ranked.reindex(columns=[f"{name}_low", f"{name}_high"]).to_numpy(dtype=float)
-    half = (ends[:, 1] - ends[:, 0]) / 2.0
+    ends = interval(found.ranked, name)
+    half = (ends["high"] - ends["low"]).to_numpy(dtype=float) / 2.0
     known = half[~np.isnan(half)]
     return math.sqrt(2.0) * float(np.median(known)) if len(known) else 0.0
 
