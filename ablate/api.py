@@ -9,8 +9,8 @@ from ablate.events import Listener, silence
 from ablate.plugins import load_plugins
 from ablate.results import Run, load_model
 from ablate.runs import running
-from ablate.runs.workplace import Workers
 from ablate.study import Study, StudyError, load_study
+from ablate.workplace import Workers
 
 __all__ = ["Run", "StudyError", "load_model", "load_plugins", "load_study", "run"]
 

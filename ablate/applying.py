@@ -14,7 +14,6 @@ from ablate.folder import RunError
 from ablate.mix import Choice, Evaluation
 from ablate.restoring import evaluate, evaluate_inputs, restore
 from ablate.results import Run
-from ablate.runs.workplace import require_device
 from ablate.tasks.data import DataError, clean_photos
 from ablate.tasks.dataset import Dataset
 from ablate.tasks.files import folder_at
@@ -23,6 +22,7 @@ from ablate.tasks.pairing import paired_photos
 from ablate.tasks.sampling import validation_pairs
 from ablate.tasks.scale import task_scale
 from ablate.trials.pictures import to_png
+from ablate.workplace import require_device
 
 TILED_FROM = 1 << 20  # pixels from which a picture is restored in tiles
 TILE = 512

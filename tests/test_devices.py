@@ -21,7 +21,7 @@ from ablate.engines.devices import (
 )
 from ablate.engines.job import Done, Failed, Job
 from ablate.engines.local import LocalEngine
-from ablate.runs.workplace import worker_count
+from ablate.workplace import worker_count
 from tests import engine_jobs as jobs
 from tests.engine_jobs import job
 
@@ -215,5 +215,5 @@ def test_devices_that_are_listed_are_the_only_visible_ones_from_then_on(monkeypa
 def test_trials_share_gpus_only_where_gpus_are_asked_for(
     monkeypatch, workers, device, devices, count
 ):
-    monkeypatch.setattr("ablate.runs.workplace.cores", lambda: 16)
+    monkeypatch.setattr("ablate.workplace.cores", lambda: 16)
     assert worker_count(workers, device, devices) == count

@@ -72,8 +72,8 @@ def carry_out(options: argparse.Namespace, console: Console) -> None:
     from ablate.plugins import load_plugins
     from ablate.runs import running
     from ablate.runs.sharing import Share
-    from ablate.runs.workplace import choose_device
     from ablate.study import load_study
+    from ablate.workplace import choose_device
 
     plugins = load_plugins(options.plugin)
     study = load_study(options.study)
@@ -108,7 +108,7 @@ def _engine(
     """What runs the trials, and how many at a time."""
     from ablate.console.numbers import workers_of
     from ablate.engines.asked import engine_of, slots_of
-    from ablate.runs.workplace import worker_count
+    from ablate.workplace import worker_count
 
     engine = engine_of(options, device, devices, lambda text: listener(Warned(text)))
     with contextlib.closing(engine):

@@ -28,10 +28,10 @@ from ablate.events import phases, warnings
 from ablate.folder import RunError
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
-from ablate.runs.workplace import choose_device
 from ablate.study import Study
 from ablate.study.loading import load_study_to_time
 from ablate.turns import gpu_of, turn
+from ablate.workplace import choose_device
 
 
 def latency_model(options: argparse.Namespace, console: Console) -> None:

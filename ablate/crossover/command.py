@@ -36,8 +36,8 @@ from ablate.profiling.latency import protocol
 from ablate.profiling.machine import describe
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.profiling.samples import LatencySample
-from ablate.runs.workplace import choose_device
 from ablate.turns import gpu_of, turn
+from ablate.workplace import choose_device
 from blocks.scan import backend_for
 
 WHAT: Mapping[Quantity, str] = {

@@ -16,10 +16,10 @@ from ablate.runs import running
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.identity import Sources
 from ablate.runs.preparing import prepare_data
-from ablate.runs.workplace import Workers
 from ablate.searches import Point
 from ablate.study import Study
 from ablate.tasks.data import DataError
+from ablate.workplace import Workers
 from reports.answering.answer import quality_metric
 from reports.fidelity.longer import FACT, Kept, kept_text, scores
 from reports.numbers.found import Found

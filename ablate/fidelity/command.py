@@ -15,7 +15,7 @@ from ablate.fidelity.checking import Check, carry_out, prepare
 from ablate.folder import RunError, RunFolder
 from ablate.plugins import load_plugins
 from ablate.results import Run
-from ablate.runs.workplace import choose_device, worker_count
+from ablate.workplace import choose_device, worker_count
 from reports.answering.answer import quality_metric, scale
 from reports.fidelity.holding import heading, held, said
 from reports.fidelity.longer import longer

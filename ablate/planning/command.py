@@ -18,8 +18,8 @@ from ablate.planning.words import plan_lines, plan_table
 from ablate.plugins import load_plugins
 from ablate.runs.plan import make_plan
 from ablate.runs.preparing import prepare_data
-from ablate.runs.workplace import choose_device, worker_count
 from ablate.study import load_study
+from ablate.workplace import choose_device, worker_count
 
 
 def plan(options: argparse.Namespace, console: Console) -> None:

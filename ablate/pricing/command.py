@@ -29,8 +29,8 @@ from ablate.profile import Profile
 from ablate.profiling.crosscheck import MIX, CrossCheck, crosscheck
 from ablate.profiling.modes import modes_of
 from ablate.profiling.nvml import Absent
-from ablate.runs.workplace import choose_device
 from ablate.turns import gpu_of, turn
+from ablate.workplace import choose_device
 
 SMALL = 64  # side of the image of a second count, in pixels
 

@@ -32,10 +32,10 @@ from ablate.runs.preparing import keep, prepare_data
 from ablate.runs.reuse import Library
 from ablate.runs.runner import Runner
 from ablate.runs.sharing import Share, require_shareable
-from ablate.runs.workplace import Workers, choose_device, worker_count
 from ablate.study import Study
 from ablate.tasks.data import Dataset
 from ablate.watching.keeper import kept_status
+from ablate.workplace import Workers, choose_device, worker_count
 from reports.answering.answer import answer
 from reports.build import write_report
 from reports.numbers.results import read
