@@ -16,8 +16,8 @@ from ablate.costs.counts import count_mix
 from ablate.engines.job import Done, Event, Failed, Interrupted, Job, Kind, never
 from ablate.events import Event as Heard
 from ablate.folder import RunFolder
-from ablate.runs import identity
-from ablate.runs.identity import Sources
+from ablate.identity import sources
+from ablate.identity.sources import Sources
 from ablate.runs.running import run
 from ablate.study import load_study
 from ablate.trials.trial import TrialResult
@@ -34,8 +34,8 @@ End = Callable[[Job], Event]
 # The same mixes and files again and again: what is known of them is.
 KNOWN = {
     "ablate.runs.runner.count_mix": functools.cache(count_mix),
-    "ablate.runs.identity.parsed": functools.cache(identity.parsed),
-    "ablate.runs.identity.running": functools.cache(identity.running),
+    "ablate.identity.sources.parsed": functools.cache(sources.parsed),
+    "ablate.identity.sources.running": functools.cache(sources.running),
 }
 
 

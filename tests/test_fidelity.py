@@ -16,8 +16,8 @@ from ablate.fidelity.checking import carry_out, prepare
 from ablate.fidelity.choosing import choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError
+from ablate.identity.sources import Sources
 from ablate.mix import Mix, mix_from_json
-from ablate.runs.identity import Sources
 from ablate.study import load_study
 from reports.fidelity.longer import longer as longer_trainings
 from reports.numbers.results import read

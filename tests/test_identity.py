@@ -10,12 +10,13 @@ import pytest
 from torch import nn
 
 import ablate
+from ablate.identity import importing
+from ablate.identity.importing import ROOT, imported, parsed
+from ablate.identity.keys import trial_key
+from ablate.identity.sources import Sources, code_digest
+from ablate.identity.sources import running as stripped
 from ablate.metrics import metrics
 from ablate.mix import Choice, Evaluation, Mix, Network, Stage, Task, Training
-from ablate.runs import importing
-from ablate.runs.identity import Sources, code_digest, trial_key
-from ablate.runs.identity import running as stripped
-from ablate.runs.importing import ROOT, imported, parsed
 from blocks import blocks
 
 PLUGIN = '''

@@ -13,9 +13,9 @@ import pytest
 import ablate
 from ablate.events import Warned
 from ablate.folder import RunError, RunFolder
+from ablate.identity.sources import Sources
 from ablate.metrics import metrics
 from ablate.runs.failures import StudyStopped
-from ablate.runs.identity import Sources
 from blocks import blocks
 from reports.record import Record
 from tests.small_runs import TEXT, failed, start

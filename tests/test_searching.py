@@ -16,10 +16,10 @@ import ablate.runs.searching
 from ablate.engines.job import Done, Event, Failed, Job, Kind, Message, Waits
 from ablate.events import Warned
 from ablate.folder import RunFolder
+from ablate.identity.sources import Sources
 from ablate.mix import Mix, mix_from_json
 from ablate.profile import Profile
 from ablate.runs.context import Context
-from ablate.runs.identity import Sources
 from ablate.runs.marks import marks_of
 from ablate.runs.opening import open_record
 from ablate.runs.preparing import keep, prepare_data

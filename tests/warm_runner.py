@@ -202,14 +202,15 @@ def draw_photos(folder: Path) -> None:
 def _remember() -> None:
     """Know what every run finds out before it trains: the counts of its mixes, their source."""
     from ablate import plugins
+    from ablate.identity import sources
     from ablate.profiling import machine
-    from ablate.runs import identity, runner, running
+    from ablate.runs import runner, running
     from ablate.study import load_study
 
-    imported = identity.imported
-    identity.imported = functools.cache(lambda *given: tuple(imported(*given)))
-    identity.parsed = functools.cache(identity.parsed)
-    identity.running = functools.cache(identity.running)
+    imported = sources.imported
+    sources.imported = functools.cache(lambda *given: tuple(imported(*given)))
+    sources.parsed = functools.cache(sources.parsed)
+    sources.running = functools.cache(sources.running)
     machine.commit = running.commit = functools.cache(machine.commit)
     plugins.entry_points = functools.cache(plugins.entry_points)
     machine.describe()
@@ -220,8 +221,8 @@ def _remember() -> None:
         study = load_study(Path(folder) / "tiny.toml")
     for mix in map(study.mix, study.points()):
         runner.count_mix(mix, study.profile, "cpu")
-        identity.code_digest(mix)
-    identity.Sources().training()
+        sources.code_digest(mix)
+    sources.Sources().training()
     gc.collect()
     gc.freeze()  # the forks' collections pass over all that is loaded
 

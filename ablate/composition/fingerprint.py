@@ -8,8 +8,8 @@ import torch
 
 from ablate import __version__
 from ablate.composition.measuring import Conditions
+from ablate.identity.sources import Sources
 from ablate.profiling.machine import cores, describe
-from ablate.runs.identity import Sources
 from blocks.scan import backend_for
 
 

@@ -12,9 +12,9 @@ from ablate.events import Listener, silence
 from ablate.fidelity.choosing import FEWEST, choose
 from ablate.fidelity.derived import Part, longer, study_of
 from ablate.folder import RunError, RunFolder
+from ablate.identity.sources import Sources
 from ablate.runs import running
 from ablate.runs.context import SOURCES, TRAINING_CODE
-from ablate.runs.identity import Sources
 from ablate.runs.preparing import prepare_data
 from ablate.searches import Point
 from ablate.study import Study

@@ -10,8 +10,9 @@ from ablate.engines.job import Event
 from ablate.engines.local import run_jobs
 from ablate.events import Listener, silence
 from ablate.folder import RunFolder
+from ablate.identity.keys import trial_key
+from ablate.identity.sources import Sources
 from ablate.mix import Choice, Mix
-from ablate.runs.identity import Sources, trial_key
 from ablate.runs.interrupting import Stop
 from ablate.runs.reuse import Library
 from ablate.runs.sharing import Share

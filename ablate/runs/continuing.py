@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ablate.folder import RunError, RunFolder
+from ablate.identity.sources import Sources
 from ablate.profiling.machine import describe
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.differing import Change, change_words, changes, steering_changes
-from ablate.runs.identity import Sources
 from ablate.runs.marks import MARKS
 from ablate.runs.remade import UNMIXED, has_results, remade
 from ablate.study import Study

@@ -12,11 +12,11 @@ from ablate.costs.counts import cost_metrics
 from ablate.costs.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
+from ablate.identity.sources import Sources
 from ablate.mix import plain
 from ablate.profiling.machine import describe
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.continuing import require_fitting
-from ablate.runs.identity import Sources
 from ablate.runs.preparing import first_mix
 from ablate.runs.remade import keep_training_code
 from ablate.runs.rows import metric_definitions

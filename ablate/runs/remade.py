@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from ablate.identity.importing import PACKAGES
+from ablate.identity.sources import Sources
 from ablate.mix import mix_from_json
 from ablate.runs.context import SOURCES, TRAINING_CODE
 from ablate.runs.differing import ABSENT, Change
-from ablate.runs.identity import Sources
-from ablate.runs.importing import PACKAGES
 from reports.record import Reading, Record
 
 CODE = "code"  # the fact of a trial with one digest of all files of its mix

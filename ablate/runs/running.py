@@ -19,11 +19,11 @@ from ablate.engines.local import LocalEngine
 from ablate.events import Ended, Listener, Warned, phases, silence
 from ablate.faults import fault
 from ablate.folder import RunError, RunFolder
+from ablate.identity.importing import ROOT
+from ablate.identity.sources import Sources
 from ablate.mix import Choice
 from ablate.profiling.machine import commit
 from ablate.runs.context import SAVE_EVERY, SOURCES, TRAINING_CODE, Context
-from ablate.runs.identity import Sources
-from ablate.runs.importing import ROOT
 from ablate.runs.interrupting import Stop
 from ablate.runs.marks import marks_of
 from ablate.runs.mending import mend

@@ -1,4 +1,4 @@
-"""What makes a trial the same one: its mix, the source of what it is built of, data and seed.
+"""The source files that a mix is built of and that train it, each with its digest.
 
 The source counts without comments and docstrings: to reword one makes no trial another.
 """
@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ablate.metrics import metrics
-from ablate.mix import Choice, Evaluation, Mix, digest
-from ablate.runs.importing import (
+from ablate.identity.importing import (
     PACKAGES,
     ROOT,
     Places,
@@ -22,8 +20,10 @@ from ablate.runs.importing import (
     is_ours,
     parsed,
 )
-from ablate.runs.outside import located, modules_of, name_of
-from ablate.runs.stripping import running
+from ablate.identity.outside import located, modules_of, name_of
+from ablate.identity.stripping import running
+from ablate.metrics import metrics
+from ablate.mix import Choice, Mix
 from ablate.tasks.degradations import degradations
 from ablate.topologies import topologies
 from ablate.training.losses import losses
@@ -48,21 +48,6 @@ _KINDS: Final[Mapping[str, Registry[Any]]] = {
     "degradation": degradations,
     "metric": metrics,
 }
-
-
-def trial_key(mix: Mix, seed: int, data: str, evaluation: Evaluation, code: str = "") -> str:
-    """What defines a trial.
-
-    Args:
-        mix: What is trained, and how.
-        seed: Of the initial weights, the crops and the degradation.
-        data: Digest of the images.
-        evaluation: How restored images are scored.
-        code: Digest of the source of the mix; empty in runs that began before it was kept.
-    """
-    parts = [mix.key, str(seed), data, digest(evaluation)]
-    parts += [code] * bool(code)
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 class Sources:

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from ablate.runs.importing import Places, file_of
+from ablate.identity.importing import Places, file_of
 
 
 def modules_of(file: Path, module: str) -> Places:

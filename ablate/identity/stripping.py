@@ -7,7 +7,7 @@ import io
 import tokenize
 from collections.abc import Iterator
 
-from ablate.runs.importing import statements
+from ablate.identity.importing import statements
 
 
 def running(text: str, tree: ast.Module) -> str:
