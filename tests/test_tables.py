@@ -48,6 +48,11 @@ def test_a_narrow_one_leaves_out_what_can_be_spared_then_cuts_texts_in_their_mid
     assert lines[3].split() == ["quickstart", "30/30", "rdcnn", "28.15", "dB"]
 
 
+def test_headings_that_are_not_there_are_passed_over():
+    table, missing = fitted(("run",), [("a",)], 20, texts=("run", "best"), spare=("size",))
+    assert (drawn(table, 20)[-1].strip(), missing) == ("a", ())
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_texts_that_are_not_cut_go_on_in_the_next_line_between_words(width: int):
     table, missing = fitted(HEADINGS, ROWS, width, texts=("run", "best"))

@@ -49,7 +49,7 @@ def fitted(
         headings: Of all columns, each of another name.
         rows: A cell for each column.
         width: Columns of the terminal.
-        texts: Headings of what may be made narrower.
+        texts: Headings of what may be made narrower, where they are there.
         spare: Headings of what may be left out, that first which is missed least.
         cut: Whether texts are cut in their middle; else they go on in the next line.
 
@@ -58,12 +58,13 @@ def fitted(
     """
     cells = {name: [row[at] for row in rows] for at, name in enumerate(headings)}
     natural = {name: max(map(cell_len, (name, *cells[name]))) for name in headings}
-    least = {**natural, **{name: _least((name, *cells[name]), cut) for name in texts}}
+    narrow = [name for name in texts if name in natural]
+    least = {**natural, **{name: _least((name, *cells[name]), cut) for name in narrow}}
     kept, waiting = list(headings), [name for name in spare if name in natural]
     while waiting and _EDGE - _BETWEEN + sum(least[name] + _BETWEEN for name in kept) > width:
         kept.remove(waiting.pop(0))
     room = width - _EDGE + _BETWEEN - sum(least[name] + _BETWEEN for name in kept)
-    sizes = _widened(least, {name: natural[name] for name in kept if name in texts}, room)
+    sizes = _widened(least, {name: natural[name] for name in kept if name in narrow}, room)
     table = make_table(*kept)
     for column, name in zip(table.columns, kept, strict=True):
         if name in sizes:
