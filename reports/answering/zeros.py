@@ -35,7 +35,7 @@ def over_input(found: Found) -> dict[str, float]:
         return {}
     sign = 1.0 if higher_is_better(found, quality) else -1.0
     known = sign * gaps.dropna()
-    return dict(zip(map(str, known.index), known.tolist(), strict=True))
+    return dict(zip(map(str, known.index.tolist()), known.tolist(), strict=True))
 
 
 def over_baseline(found: Found) -> dict[str, float]:

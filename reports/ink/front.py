@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,8 +14,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullL
 from reports.analysis.pareto import front
 from reports.analysis.statistics import FEWEST_SEEDS
 from reports.graphics.axes import axis, wants_log
-from reports.graphics.families import Look, in_order, look, whole
+from reports.graphics.families import Look, in_order, look
 from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
+from reports.numbers.fillings import families
 from reports.numbers.found import Found
 from reports.numbers.units import plain
 
@@ -64,13 +66,9 @@ def _legend(axes: Axes, style: Style, title: str | None) -> None:
 
 def _looks(found: Found, rows: pd.DataFrame, slot: str) -> dict[str, Look]:
     """Mix -> how it is drawn."""
-    stages = found.stages[found.stages["mix"].isin(rows.index)]
-    if slot:
-        own = stages[stages["slot"] == slot]
-        families: Mapping[str, str] = dict(zip(own["mix"], own["family"], strict=True))
-    else:
-        families = whole(stages)
-    return {str(mix): look(families.get(str(mix), "")) for mix in rows.index}
+    of_all = dict(zip(found.levels.index.tolist(), families(found, slot), strict=True))
+    kinds = {family: look(family) for family in set(of_all.values())}
+    return {mix: kinds[of_all[mix]] for mix in rows.index.tolist()}
 
 
 def _points(
@@ -82,7 +80,7 @@ def _points(
 ) -> None:
     quality, cost = pair
     up, across = found.scales[quality].factor, found.scales[cost].factor
-    of_row = pd.Series([looks[str(mix)].slug for mix in rows.index], index=rows.index)
+    of_row = np.array([looks[mix].slug for mix in rows.index.tolist()])
     for each in in_order(looks.values()):
         own = rows[of_row == each.slug]
         x, y = own[cost] / across, own[quality] / up

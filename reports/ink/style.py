@@ -13,7 +13,9 @@ from typing import Any, Literal
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from reports.graphics.escaping import one_line
 
@@ -127,24 +129,27 @@ def empty(style: Style, words: str) -> Figure:
 
 def save_all(figure: Figure, paths: Sequence[Path], style: Style) -> list[Path]:
     """Write a figure in several formats; where everything goes is settled once."""
-    if not style.tight:
-        with inked(style):
-            figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+    if style.tight:
+        box = _inked_part(figure, style)
+        return [save(figure, path, style, box) for path in paths]
+    with inked(style):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     return [save(figure, path, style) for path in paths]
 
 
-def save(figure: Figure, path: Path, style: Style) -> Path:
+def save(figure: Figure, path: Path, style: Style, part: Bbox | None = None) -> Path:
     """Write it, whole or not at all: what was drawn before stays until then.
 
     Args:
         figure: What was drawn.
         path: Its ending chooses the format.
         style: That it was drawn in.
+        part: What of it is written where the style is tight, in inches; all ink if left out.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
     kind = path.suffix.removeprefix(".") or "png"
-    box = "tight" if style.tight else None
+    box = (part or "tight") if style.tight else None
     try:
         with inked(style):
             figure.savefig(
@@ -154,6 +159,14 @@ def save(figure: Figure, path: Path, style: Style) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def _inked_part(figure: Figure, style: Style) -> Bbox:
+    """What of a figure has ink, in inches, as matplotlib would find it anew for each format."""
+    with inked(style):
+        figure.set_dpi(style.dpi)
+        found = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+        return found.padded(matplotlib.rcParams["savefig.pad_inches"])
 
 
 def _undated(kind: str) -> dict[str, None] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from reports.graphics.families import look
 from reports.networks.filling import Filled
@@ -117,6 +118,11 @@ def _lines(plan: Layout, place: Place, filled: Filled, most: int) -> tuple[str, 
     words = filled.words
     if max(map(len, words.split(" "))) > letters:  # what is tied to its neighbour must part
         words = words.replace(TIE, " ")
+    return _wrapped(words, letters, most)
+
+
+@cache
+def _wrapped(words: str, letters: int, most: int) -> tuple[str, ...]:
     return tuple(textwrap.wrap(words, letters, max_lines=most, placeholder="…"))
 
 

@@ -83,6 +83,33 @@ def families_of_levels(found: Found, name: str) -> dict[str, Look]:
     return {}
 
 
+def families(found: Found, slot: str = "") -> list[str]:
+    """Of each mix the family of one slot, or those of all its slots joined by " + "; "" of none.
+
+    Identity beside others is unsaid.
+    """
+    numbers: dict[str, int] = {}
+    codes = [np.full(len(found.levels), NONE)]
+    for each in fillings(found):
+        if each.slot == slot or not slot:
+            codes.append(each.of_options(_numbered(each, numbers)))
+    combined, of_mix = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)
+    names = list(numbers)
+    joined = [_joined([names[code] for code in row if code >= 0]) for row in combined.tolist()]
+    return [joined[at] for at in of_mix.ravel().tolist()]
+
+
+def _joined(names: list[str]) -> str:
+    different = list(dict.fromkeys(names))
+    return " + ".join([name for name in different if name != "none"] or different)
+
+
+def _numbered(filling: Filling, numbers: dict[str, int]) -> Codes:
+    """(options,) the number of the family of each, the same in every slot."""
+    found = [numbers.setdefault(family, len(numbers)) for _, _, family in filling.options]
+    return np.array(found, dtype=np.int64)
+
+
 def slots_apart(found: Found) -> Iterator[tuple[str, Codes]]:
     """Slots whose family differs between mixes, with its number in each mix; NONE without one.
 
@@ -91,12 +118,11 @@ def slots_apart(found: Found) -> Iterator[tuple[str, Codes]]:
     numbers: dict[str, int] = {}
     earlier: list[Codes] = []
     for each in fillings(found):
-        of_options = [numbers.setdefault(family, len(numbers)) for _, _, family in each.options]
-        families = each.of_options(np.array(of_options, dtype=np.int64))
-        several = len(np.unique(families[families >= 0])) > 1
-        if several and not any(np.array_equal(families, other) for other in earlier):
-            earlier.append(families)
-            yield each.slot, families
+        codes = each.of_options(_numbered(each, numbers))
+        several = len(np.unique(codes[codes >= 0])) > 1
+        if several and not any(np.array_equal(codes, other) for other in earlier):
+            earlier.append(codes)
+            yield each.slot, codes
 
 
 def _coded(values: object) -> tuple[Codes, list[object]]:

@@ -148,15 +148,14 @@ def _panels(
     if not split:
         return (Panel("All mixes", None, count(len(curves), "mix"), tuple(lines.values())),)
     shown = families_of_levels(found, split)
-    levels = found.levels[split].dropna()
+    levels = found.levels.loc[found.levels.index.isin(curves.index), split].dropna()
     panels = []
     for level in dict.fromkeys(levels):
-        members = [str(mix) for mix in levels.index[levels == level] if mix in curves.index]
-        if members:
-            ends = curves.loc[members].ffill(axis=1).iloc[:, -1]
-            says = f"{count(len(members), 'mix')}, {_ending(found, name, float(ends.mean()))}"
-            own = tuple(lines[mix] for mix in members if mix in lines)
-            panels.append(Panel(str(level), shown.get(str(level)), says, own))
+        members = list(map(str, levels.index[levels == level].tolist()))
+        ends = curves.loc[members].ffill(axis=1).iloc[:, -1]
+        says = f"{count(len(members), 'mix')}, {_ending(found, name, float(ends.mean()))}"
+        own = tuple(lines[mix] for mix in members if mix in lines)
+        panels.append(Panel(str(level), shown.get(str(level)), says, own))
     return tuple(panels)
 
 
