@@ -25,13 +25,13 @@ import numpy as np
 import torch
 
 from ablate.composition.counting import Setting, counted
-from ablate.composition.fitting import Agreement, agreement
 from ablate.composition.making import FITTED, compose, survey
-from ablate.composition.measuring import Conditions, PartsTimed, measure
-from ablate.composition.model import LatencyModel
 from ablate.composition.skeletons import chosen_by, skeletons
-from ablate.composition.storage import agreement_json
 from ablate.composition.tables import Grid
+from ablate.latency_model.fitting import Agreement, agreement
+from ablate.latency_model.measuring import Conditions, PartsTimed, measure
+from ablate.latency_model.model import LatencyModel
+from ablate.latency_model.storage import agreement_json
 from ablate.network import build
 from ablate.profile import Profile
 from ablate.profiling.machine import describe, load

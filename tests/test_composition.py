@@ -11,10 +11,10 @@ import torch
 
 from ablate.composition.choosing import choose
 from ablate.composition.counting import COUNTED, Setting, counted
-from ablate.composition.fitting import Terms, agreement, fit, kendall
-from ablate.composition.parts import Part, frame_of, holding, parts_of
 from ablate.composition.skeletons import CompositionError, chosen_by, skeletons
 from ablate.composition.tables import Grid, Quantity, Table
+from ablate.latency_model.fitting import Terms, agreement, fit, kendall
+from ablate.latency_model.parts import Part, frame_of, holding, parts_of
 from ablate.network import build
 from ablate.profile import Profile
 from ablate.profiling.flops import count_macs, count_parameters

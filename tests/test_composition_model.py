@@ -13,19 +13,19 @@ import pytest
 
 from ablate.composition import limits as limiting
 from ablate.composition.finding import load, model_folders, usable_model
-from ablate.composition.fingerprint import fingerprint as fingerprint_of
 from ablate.composition.forecasting import forecast, from_calls
 from ablate.composition.limits import limits
 from ablate.composition.making import Survey, _wider, compose, make_model, survey
-from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed
-from ablate.composition.model import LatencyModel, OutsideRange
-from ablate.composition.parts import Frame, Part, parts_of
 from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.rows import predicted_metrics, predicted_rows
 from ablate.composition.skeletons import CompositionError, skeletons
-from ablate.composition.storage import ModelError, file_name, read, save
 from ablate.composition.tables import Grid
 from ablate.composition.words import lines, range_of
+from ablate.latency_model.fingerprint import fingerprint as fingerprint_of
+from ablate.latency_model.measuring import Conditions, MeasuringError, PartsTimed
+from ablate.latency_model.model import LatencyModel, OutsideRange
+from ablate.latency_model.parts import Frame, Part, parts_of
+from ablate.latency_model.storage import ModelError, file_name, read, save
 from ablate.mix import Choice, Network
 from ablate.plugins import load_plugins
 from ablate.profiling.latency import LatencySample

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ablate.composition.fingerprint import fingerprint
-from ablate.composition.fitting import Fit
 from ablate.composition.limits import limits
-from ablate.composition.measuring import Conditions
-from ablate.composition.model import LatencyModel, PartCost
-from ablate.composition.parts import frame_of, parts_of
-from ablate.composition.storage import ModelError, save
 from ablate.costs.footing_rows import footing_rows
+from ablate.latency_model.fingerprint import fingerprint
+from ablate.latency_model.fitting import Fit
+from ablate.latency_model.measuring import Conditions
+from ablate.latency_model.model import LatencyModel, PartCost
+from ablate.latency_model.parts import frame_of, parts_of
+from ablate.latency_model.storage import ModelError, save
 from ablate.profiling.modes import modes_of
 from ablate.study import Study, StudyError, load_study
 

@@ -66,7 +66,7 @@ def _way(known: Edges, start: str, goal: str) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("package", ["blocks", "reports"])
+@pytest.mark.parametrize("package", ["ablate", "blocks", "reports"])
 def test_packages_stand_in_layers(package: str):
     said = circles(edges(ROOT / package))
     assert not said, "\n".join(said)

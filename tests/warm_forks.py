@@ -27,7 +27,7 @@ LOADED = (
     "ablate.costs.resident",
     "ablate.costs.sitting",
     "ablate.composition.forecasting",
-    "ablate.composition.measuring",
+    "ablate.latency_model.measuring",
     "ablate.crossover.timing",
     "ablate.profiling.crosscheck",
     "tests.warm_worker",

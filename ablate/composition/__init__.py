@@ -1,1 +1,1 @@
-"""What mixes cost that nobody built: measured stages and a few whole networks, added up."""
+"""What mixes of a study cost that nobody built: counts and latencies of their parts, added up."""

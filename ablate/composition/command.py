@@ -14,18 +14,18 @@ from rich.console import Console
 from ablate.composition import words
 from ablate.composition.forecasting import forecast
 from ablate.composition.making import make_model, survey
-from ablate.composition.measuring import Conditions
-from ablate.composition.model import LatencyModel
 from ablate.composition.pointwise import FEW, Pointwise, predicted
 from ablate.composition.predicting import latency_quantity
 from ablate.composition.skeletons import skeletons
-from ablate.composition.storage import ModelError, agreement_json, file_name, save
 from ablate.composition.tables import Grid
 from ablate.console.numbers import whole
 from ablate.console.speaking import listening, say
 from ablate.constraints import Size
 from ablate.events import phases, warnings
 from ablate.folder import RunError
+from ablate.latency_model.measuring import Conditions
+from ablate.latency_model.model import LatencyModel
+from ablate.latency_model.storage import ModelError, agreement_json, file_name, save
 from ablate.plugins import load_plugins
 from ablate.profiling.modes import modes_of, unavailable
 from ablate.study import Study

@@ -14,9 +14,9 @@ from itertools import zip_longest
 import torch
 from torch import nn
 
-from ablate.composition.parts import By, Part, stage_parts
 from ablate.composition.skeletons import Fillings, Skeleton
 from ablate.composition.tables import Quantity, Table, table
+from ablate.latency_model.parts import By, Part, stage_parts
 from ablate.mix import Choice, Network, Stage
 from ablate.network import build, stages_of
 from ablate.profile import Profile

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.composition.fingerprint import fingerprint
-from ablate.composition.measuring import Conditions
-from ablate.composition.model import LatencyModel
-from ablate.composition.storage import ModelError, file_name, read, require_here
 from ablate.constraints import Size
 from ablate.costs.latency_rows import mode_name
+from ablate.latency_model.fingerprint import fingerprint
+from ablate.latency_model.measuring import Conditions
+from ablate.latency_model.model import LatencyModel
+from ablate.latency_model.storage import ModelError, file_name, read, require_here
 from ablate.profiling.modes import modes_of
 from ablate.study import Study
 

@@ -11,10 +11,10 @@ from statistics import mean
 import torch
 
 from ablate.composition.making import Survey
-from ablate.composition.measuring import Conditions
-from ablate.composition.parts import parts_of
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
+from ablate.latency_model.measuring import Conditions
+from ablate.latency_model.parts import parts_of
 from ablate.mix import Network
 from ablate.network import build
 from ablate.profiling.inputs import cast, noise, placed

@@ -12,13 +12,13 @@ import numpy as np
 from ablate.amounts import amount
 from ablate.composition.counting import COUNTED, Setting, counted
 from ablate.composition.finding import command, load
-from ablate.composition.model import LatencyModel
 from ablate.composition.pointwise import FEW, Pointwise, counter, predicted
 from ablate.composition.predicting import latency_quantity, uncovered
 from ablate.composition.skeletons import Skeleton, chosen_by, skeletons
-from ablate.composition.storage import ModelError
 from ablate.composition.tables import Array, Grid, Quantity
 from ablate.constraints import Constraint, Size
+from ablate.latency_model.model import LatencyModel
+from ablate.latency_model.storage import ModelError
 from ablate.searches import Constrained, Point
 from ablate.study import Study
 

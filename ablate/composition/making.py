@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ablate.composition.choosing import choose
-from ablate.composition.fingerprint import fingerprint
-from ablate.composition.fitting import Fit, Terms, agreement, fit
-from ablate.composition.measuring import Conditions, MeasuringError, PartsTimed, measure
-from ablate.composition.model import LatencyModel, OutsideRange, PartCost, Whole
-from ablate.composition.parts import By, Frame, Part, holding, parts_of
 from ablate.composition.skeletons import CompositionError, Skeleton, chosen_by, skeletons
 from ablate.costs.latency_rows import mode_name
 from ablate.costs.sitting import called
+from ablate.latency_model.fingerprint import fingerprint
+from ablate.latency_model.fitting import Fit, Terms, agreement, fit
+from ablate.latency_model.measuring import Conditions, MeasuringError, PartsTimed, measure
+from ablate.latency_model.model import LatencyModel, OutsideRange, PartCost, Whole
+from ablate.latency_model.parts import By, Frame, Part, holding, parts_of
 from ablate.mix import Network
 from ablate.profiling.summary import LatencySummary
 from ablate.study import Study

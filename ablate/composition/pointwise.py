@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ablate.composition.counting import Setting
-from ablate.composition.model import LatencyModel
 from ablate.composition.tables import CHUNK, Array, Priced
 from ablate.footing import FootingError
+from ablate.latency_model.model import LatencyModel
 from ablate.mix import Network
 from ablate.network import build
 from ablate.profiling.flops import count_macs, count_parameters

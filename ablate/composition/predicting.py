@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ablate.composition.fitting import CONSTANT, RELAID, REST, SUM
-from ablate.composition.model import LatencyModel, OutsideRange
-from ablate.composition.parts import stage_parts
 from ablate.composition.skeletons import Fillings, Skeleton
 from ablate.composition.tables import Quantity, Table, table
+from ablate.latency_model.fitting import CONSTANT, RELAID, REST, SUM
+from ablate.latency_model.model import LatencyModel, OutsideRange
+from ablate.latency_model.parts import stage_parts
 from ablate.study import Study
 
 

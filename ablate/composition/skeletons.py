@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ablate.composition.parts import By, Frame, Part, frame_of, stage_parts
+from ablate.latency_model.parts import By, Frame, Part, frame_of, stage_parts
 from ablate.mix import Choice, Network
 from ablate.searches import Point
 from ablate.study import Study

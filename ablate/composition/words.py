@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablate.composition.fitting import CONSTANT, RELAID, REST, SUM, Interval
 from ablate.composition.making import Survey
-from ablate.composition.model import LatencyModel
 from ablate.composition.pointwise import Pointwise
 from ablate.composition.tables import Grid
 from ablate.console.words import duration
+from ablate.latency_model.fitting import CONSTANT, RELAID, REST, SUM, Interval
+from ablate.latency_model.model import LatencyModel
 
 _TERMS = {
     SUM: "{:.3f} x (stages and what is around them)",

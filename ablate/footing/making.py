@@ -7,16 +7,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ablate.composition.fingerprint import fingerprint
-from ablate.composition.measuring import Conditions
-from ablate.composition.model import LatencyModel
-from ablate.composition.storage import ModelError, read, require_here
 from ablate.footing.asked import Footing, FootingError
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Counted, Measure, Side
 from ablate.footing.solving import Fillings, Pricing, Solver
 from ablate.footing.sums import CountedSums, Sums
 from ablate.footing.timed import TimedSums
+from ablate.latency_model.fingerprint import fingerprint
+from ablate.latency_model.measuring import Conditions
+from ablate.latency_model.model import LatencyModel
+from ablate.latency_model.storage import ModelError, read, require_here
 from ablate.profile import Profile
 from ablate.profiling.flops import count_macs, count_parameters
 from ablate.profiling.modes import modes_of

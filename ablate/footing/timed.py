@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ablate.composition.model import LatencyModel, OutsideRange
 from ablate.footing.asked import Filling, network_of
 from ablate.footing.outline import Outline
 from ablate.footing.prices import Widths
 from ablate.footing.sums import Depths, Sums
+from ablate.latency_model.model import LatencyModel, OutsideRange
 
 
 class TimedSums(Sums):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ablate.composition.finding import model_folders
 from ablate.composition.limits import Limits
-from ablate.composition.storage import file_name
 from ablate.costs.latency_rows import mode_name
+from ablate.latency_model.storage import file_name
 from ablate.profiling.modes import modes_of
 from ablate.searches.schedule import Schedule
 from ablate.study import Study

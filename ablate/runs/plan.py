@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from ablate.composition.limits import Limits
-from ablate.composition.model import LatencyModel
 from ablate.costs import energy_sitting, resident, stage_phase
 from ablate.costs.counts import count_mix
 from ablate.costs.footing_rows import footing_rows, footing_words
+from ablate.latency_model.model import LatencyModel
 from ablate.mix import Mix
 from ablate.profiling.latency import forecast_seconds, modes_of, split
 from ablate.runs.rehearsing import forward_seconds, spread, step_seconds, trial_seconds

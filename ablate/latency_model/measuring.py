@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from ablate.composition.parts import Part
 from ablate.engines.job import Failed, Reporter
 from ablate.engines.single import run_alone
+from ablate.latency_model.parts import Part
 from ablate.mix import Network
 from ablate.network import build
 from ablate.profile import Profile
@@ -119,7 +119,7 @@ def measure(
             report(before + done, conditions.profile.processes * rounds)
 
         part = run_alone(
-            "ablate.composition.measuring:time_parts",
+            "ablate.latency_model.measuring:time_parts",
             payload,
             threads=conditions.profile.threads,
             plugins=conditions.plugins,

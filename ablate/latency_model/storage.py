@@ -10,10 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ablate.composition.fingerprint import difference
-from ablate.composition.fitting import Agreement, Fit, Interval
-from ablate.composition.model import LatencyModel, PartCost, Whole
-from ablate.composition.parts import Frame, Part
+from ablate.latency_model.fingerprint import difference
+from ablate.latency_model.fitting import Agreement, Fit, Interval
+from ablate.latency_model.model import LatencyModel, PartCost, Whole
+from ablate.latency_model.parts import Frame, Part
 from ablate.mix import Choice, choice_from_json
 
 FORMAT = 1

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from ablate import __version__
-from ablate.composition.measuring import Conditions
 from ablate.identity.sources import Sources
+from ablate.latency_model.measuring import Conditions
 from ablate.profiling.machine import cores, describe
 from blocks.scan import backend_for
 

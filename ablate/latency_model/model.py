@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ablate.composition.fitting import Agreement, Fit, Terms
-from ablate.composition.parts import By, Frame, Part, frame_of, parts_of
+from ablate.latency_model.fitting import Agreement, Fit, Terms
+from ablate.latency_model.parts import By, Frame, Part, frame_of, parts_of
 from ablate.mix import Mix, Network
 
 
