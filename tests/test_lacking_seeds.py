@@ -12,7 +12,10 @@ from reports.answering.caveats import caveats
 from reports.answering.recommending import by_cost
 from reports.checks.health import health
 from reports.ink.front import _ends
+from reports.methods.details import in_text
 from reports.methods.measuring import how_sure
+from reports.methods.settings import Settings
+from reports.methods.training import training
 from reports.numbers.found import Found
 from reports.numbers.measured import quality_values
 from reports.numbers.mixes import mixes as table_of_mixes
@@ -129,6 +132,9 @@ def test_intervals_say_over_how_many_seeds_they_are(confirmed: Found):
     assert "From means over fewer seeds than others have is taken what these seeds add" in said
     shown = plot(confirmed, answer(confirmed)).measure("psnr")
     assert shown.spread == "95\u00a0% interval over 3 seeds"
+    sentences = training(confirmed, Settings())
+    opening = "Mixes are trained with 1 to 3 seeds each (of 0, 1, 2);"
+    assert in_text(sentences[0]).startswith(opening)
     assert "Means over 1 to 3 seeds." in results_sheet(confirmed, table_of_mixes(confirmed)).caption
 
 

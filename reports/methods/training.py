@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports.checks.footing import footing
 from reports.methods.settings import Settings, words
 from reports.methods.wording import Cited, Sentence
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.units import TIE, count
 
@@ -98,10 +99,16 @@ def _seeds(found: Found) -> Iterator[str]:
     if not seeds:
         return
     listed = f" ({', '.join(map(str, seeds))})" if len(seeds) <= 6 else ""
+    known = seed_counts(found)
+    alike = known.fewest == known.most
+    opening = (
+        f"Each mix is trained with {count(len(seeds), 'seed')}{listed}"
+        if alike and known.most in (0, len(seeds))
+        else f"Mixes are trained with {known.words} each{listed.replace('(', '(of ')}"
+    )
     yield (
-        f"Each mix is trained with {count(len(seeds), 'seed')}{listed}; seed and step alone decide "
-        "the initial weights, the crops and their degradation, so that mixes are compared seed by "
-        "seed."
+        f"{opening}; seed and step alone decide the initial weights, the crops and their "
+        "degradation, so that mixes are compared seed by seed."
     )
     broken = int(found.trials["status"].isin(["diverged", "failed"]).sum())
     if broken:

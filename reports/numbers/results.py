@@ -27,7 +27,8 @@ def results(record: Reading) -> pd.DataFrame:
 
     Columns: label, baseline, status (done; partial: a trial failed; diverged; failed; stopped: left
     at a rung, its step in `stopped_at`; waiting), one per axis, and for each metric its value in
-    its raw unit, with _low, _high (95 %) and _n where there are; `psnr_sd` over seeds; `gain` over
+    its raw unit, with _low, _high (95 %) and _n where there are (means over seeds; of a mix that
+    lacks seeds, less what those that it has add for all mixes alike); `psnr_sd`; `gain` over
     the degraded input; `on_front`, `front_probability`. What was not measured is NaN. Units are in
     `attrs["units"]`, directions in `attrs["better"]`, objectives in `attrs["objectives"]`: gains
     over the degraded input in place of PSNR and SSIM where mixes restored different inputs.
