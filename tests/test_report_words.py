@@ -10,6 +10,7 @@ import pytest
 from reports.analysis.ranking import Comparison
 from reports.analysis.statistics import NORMAL_95
 from reports.answering.answer import answer
+from reports.answering.recommending import by_cost
 from reports.checks.footing import edge_words
 from reports.checks.health import health
 from reports.methods.details import details
@@ -160,3 +161,16 @@ def test_the_range_of_three_windows_is_widened_to_an_interval_of_their_median(tm
     assert one.table["energy_low"].iloc[0] == made[0].costs["energy"][1]  # the table has the range
     shown = cost_values(one, "energy").noise
     assert shown is not None and shown.scale == pytest.approx((sigma * 1.96 / NORMAL_95) ** 2)
+
+
+def test_a_mix_that_costs_just_the_budget_does_not_cost_less(tmp_path: Path):
+    made = [
+        Made(label, {seed: psnr + 0.01 * seed for seed in range(3)}, costs={"params": size})
+        for label, psnr, size in (("a", 30.0, 1000.0), ("b", 31.0, 1900.0), ("c", 32.0, 5100.0))
+    ]
+    found = by_cost(
+        read(record(tmp_path / "record", made, objectives=("psnr", "params"))), "params"
+    )
+    assert found is not None
+    budgets = [line.budget.replace("\xa0", " ") for line in found.lines]
+    assert budgets == ["up to 1 k", "under 2 k", "any"]

@@ -31,7 +31,7 @@ class Line:
     """The mix for one budget.
 
     Args:
-        budget: "under 5 ms", or "any".
+        budget: "under 5 ms", "up to 5 ms" where the mix costs just as much, or "any".
         best: The mix with the best mean that fits.
         quality: Its quality.
         cost: Its cost.
@@ -167,7 +167,7 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
     alike = fits[~_claimed(gaps, fits == at) & (fits != at)]
     alike = alike[np.argsort(case.costs[alike], kind="stable")]
     return Line(
-        budget="any" if math.isinf(limit) else f"under {_round(limit / spent.factor, spent)}",
+        budget=_budget(limit, float(case.costs[at]), spent),
         best=named(found, case.mixes.mixes[at]),
         quality=shown.number(float(case.mixes.points[at, 0])),
         cost=spent.number(float(case.costs[at])),
@@ -177,6 +177,14 @@ def _line(found: Found, case: _Case, limit: float, to_best: Paired) -> Line:
         more=max(len(alike) - NAMED, 0),
         seeds=bool(gaps.claimable[fits != at].any()) or len(fits) == 1,
     )
+
+
+def _budget(limit: float, cost: float, spent: Scale) -> str:
+    """Under 5 ms; up to 5 ms where the mix costs just as much."""
+    if math.isinf(limit):
+        return "any"
+    below = "under" if cost < limit * (1.0 - 1e-9) else "up to"
+    return f"{below} {_round(limit / spent.factor, spent)}"
 
 
 def _claimed(gaps: Paired, own: Mask) -> Mask:
