@@ -99,7 +99,7 @@ def test_too_few_seeds_for_what_is_asked_are_told_with_what_could_be_seen(tmp_pa
     assert seen.smallest > 2.5 * seen.sd
     assert seen.unseen == 1.0
     finding = one(blind, "Few seeds for what is asked: 100 % of all pairs of mixes differ by less")
-    assert finding.text.endswith("dB that 3 seeds can tell apart.")
+    assert finding.text.endswith("dB that 3 seeds tell apart in four of five cases.")
 
 
 def test_seeds_enough_are_not_mentioned(found):

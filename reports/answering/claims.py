@@ -159,5 +159,5 @@ def _none(found: Found, swap: Swap, shown: Scale) -> str:
     if spread := shown.spread(swap.low, swap.high):
         text += f" ({percent(0.95)}: {spread})"
     if math.isfinite(swap.smallest):
-        text += f"; less than {shown.text(swap.smallest)} could hardly have been seen"
+        text += f"; less than {shown.text(swap.smallest)} could easily have been missed"
     return f"{text}."

@@ -63,7 +63,7 @@ def sight_words(found: Found, seen: Sight) -> str:
     shown = scale(found, quality_metric(found))
     return (
         f"{count(seen.seeds, 'seed')} that scatter by {shown.text(seen.sd)}: two mixes that differ "
-        f"by less than {shown.text(seen.smallest)} could hardly have been told apart."
+        f"by less than {shown.text(seen.smallest)} could easily be taken for alike."
     )
 
 

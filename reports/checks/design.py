@@ -38,7 +38,7 @@ def few_seeds(found: Found) -> list[Finding]:
         return []
     smallest = scale(found, quality_metric(found)).text(seen.smallest)
     text = f"Few seeds for what is asked: {percent(seen.unseen)} of all pairs of mixes differ by "
-    text += f"less than the {smallest} that {seen.seeds} seeds can tell apart."
+    text += f"less than the {smallest} that {seen.seeds} seeds tell apart in four of five cases."
     return [Finding("note", text)]
 
 
