@@ -19,6 +19,7 @@ from reports.numbers.found import Found
 from reports.numbers.measured import cost_values
 from reports.numbers.objectives import interval
 from reports.numbers.rankings import _how
+from reports.numbers.rates import zero
 from reports.numbers.results import read
 from reports.record import Metric
 from reports.sections import front, trials
@@ -174,3 +175,11 @@ def test_a_mix_that_costs_just_the_budget_does_not_cost_less(tmp_path: Path):
     assert found is not None
     budgets = [line.budget.replace("\xa0", " ") for line in found.lines]
     assert budgets == ["up to 1 k", "under 2 k", "any"]
+
+
+def test_gains_are_not_counted_from_a_baseline_that_diverged(tmp_path: Path):
+    wild = Made("wild", {0: 5.0, 1: "diverged"}, baseline=True)
+    one = found(tmp_path, wild, mix("zero", 25.0, 1.0, baseline=True), mix("a", 30.0, 5.0))
+    start = zero(one)
+    assert start is not None
+    assert start.words == "the network that does nothing (zero)"

@@ -55,9 +55,9 @@ def zero(found: Found) -> Zero | None:
     None where neither has a value of the quality that mixes are ranked by.
     """
     quality = quality_metric(found)
-    table = found.table[found.table["baseline"]]
-    known = quality in table and table[quality].notna().any()
-    if known and table["status"].isin(["done", "partial"]).any():
+    ended = found.table["status"].isin(["done", "partial"])
+    table = found.table[found.table["baseline"] & ended]
+    if quality in table and table[quality].notna().any():
         mix = str(table[quality].dropna().index[0])
         costs = {name: found.number(mix, name) for name in COSTS}
         costs = {name: value for name, value in costs.items() if not math.isnan(value)}
