@@ -22,9 +22,11 @@ from reports.numbers.rankings import _how
 from reports.numbers.rates import zero
 from reports.numbers.results import read
 from reports.record import Metric
-from reports.sections import front, trials
+from reports.sections import front, learning, speed, trials
+from reports.sections.learning import Learning, Panel
 from reports.sections.section import Given
 from reports.sections.swaps import swap_table
+from tests import one_section
 from tests.handmade import PSNR, Made, milliseconds, record
 
 
@@ -183,3 +185,15 @@ def test_gains_are_not_counted_from_a_baseline_that_diverged(tmp_path: Path):
     start = zero(one)
     assert start is not None
     assert start.words == "the network that does nothing (zero)"
+
+
+def test_one_mix_is_one_where_it_is_drawn(tmp_path: Path):
+    page = one_section.html(
+        speed.SECTION, one_section.data(speed.SECTION, found(tmp_path, mix("a", 30.0, 5.0)).path)
+    )
+    assert ", 1 mix; the table of all mixes has the numbers" in page
+
+
+def test_one_level_that_is_not_drawn_is_one(tmp_path: Path):
+    shown = Learning("PSNR", "stage1", (Panel("a", None, "1 mix", ()),), (), (), left_out=1)
+    assert "; 1 further level is not drawn." in one_section.html(learning.SECTION, shown)

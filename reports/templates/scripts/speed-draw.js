@@ -105,7 +105,7 @@
     scene.cells.forEach(({ xs, ys, number, strength }) => inner.append(svg("rect", {
       class: "cell", x: percent(xs[0]), y: percent(ys[0]), width: percent(xs[1] - xs[0]), height: percent(ys[1] - ys[0]),
       "fill-opacity": (0.08 + 0.62 * strength).toFixed(2),
-    }, svg("title", {}, `${number.toLocaleString("en")} mixes`))));
+    }, svg("title", {}, `${number.toLocaleString("en")} ${number === 1 ? "mix" : "mixes"}`))));
     scene.ghosts.forEach(([x, y]) => inner.append(svg("circle", { class: "ghost", cx: percent(x), cy: percent(y), r: 2.5 })));
     inner.append(...steps(scene.before, "step before"), ...steps(scene.steps, "step"));
     inner.append(...points.map((point) => mark(point, scene, state)));
@@ -113,7 +113,7 @@
     inner.append(svg("g", { class: "veils", "aria-hidden": "true" }, ...plot.veil(scene, state)));
     field.replaceChildren(inner);
     field.setAttribute("role", "group");
-    field.setAttribute("aria-label", `${plot.heading(scene.y)} against ${plot.heading(scene.x)}, ${scene.points.length} mixes`);
+    field.setAttribute("aria-label", `${plot.heading(scene.y)} against ${plot.heading(scene.x)}, ${plot.plural(scene.points.length, "mix")}`);
     thin(field);
     return inner;
   };
