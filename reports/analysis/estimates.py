@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ import pandas as pd
 from reports.analysis.design import Design
 from reports.analysis.errors import Noise, given_noise, seed_noise
 from reports.analysis.misfit import Misfit
-from reports.analysis.regression import Sum
+from reports.analysis.regression import Sum, additive, weighed_squares
 from reports.analysis.seeds import levelled
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.analysis.student import MANY, quantile, two_sided
@@ -93,7 +94,11 @@ class Values:
         return Misfit(self.model, self.means, self.noise)
 
     def judge(
-        self, axis: int, contrasts: Numbers, weights: Numbers | None = None
+        self,
+        axis: int,
+        contrasts: Numbers,
+        weights: Numbers | None = None,
+        spill: Numbers | None = None,
     ) -> list[Estimate]:
         """Estimates about one axis, with intervals.
 
@@ -102,17 +107,21 @@ class Values:
             contrasts: (estimates, levels), weights of its levels that add up to zero.
             weights: (estimates, mixes) that would give these contrasts, were all a sum; those of
                 least squares if they are not given.
+            spill: (estimates,), `Misfit.exposure` of these, where it is known.
         """
         noise = self.noise
         if weights is None:  # sums over levels say it all, however many mixes there are
             shares = self.model.shares(axis, contrasts)
             values = shares @ self._sums
-            norms, scale = (_squares(shares, each) for each in (self.model.gram, self._scaled))
+            norms, scale = (
+                weighed_squares(shares, each) for each in (self.model.gram, self._scaled)
+            )
         else:  # einsum, as a product of matrices would keep every core busy for so little
             values = np.einsum("em,m->e", weights, self.means)
             norms = np.einsum("em,em->e", weights, weights)
             scale = np.einsum("em,em,m->e", weights, weights, self._scale)
-        spill = self.misfit.exposure(axis, contrasts, norms, weights)
+        if spill is None:
+            spill = self.misfit.exposure(axis, contrasts, norms, weights)
         if noise is None:
             return self._from_what_is_left(values, norms, spill)
         spread = noise.of_axes[axis]
@@ -173,34 +182,34 @@ class Values:
         return Estimate(value, error, free, value - half, value + half)
 
 
-def _squares(shares: Numbers, gram: Numbers) -> Numbers:
-    """(estimates,), sums of squared weights of mixes, from what each column counts for."""
-    found: Numbers = ((shares @ gram) * shares).sum(axis=1)
-    return found
-
-
-def of_seeds(levels: pd.DataFrame, values: pd.DataFrame) -> Values:
+def of_seeds(
+    levels: pd.DataFrame,
+    values: pd.DataFrame,
+    modelled: Callable[[pd.DataFrame], Sum] = additive,
+) -> Values:
     """What was measured once for each mix and seed.
 
     Args:
         levels: One row per mix, one column per axis, the level's name in each cell.
         values: The same rows, one column per seed; NaN where there is no value.
+        modelled: The model of some of these rows.
     """
     levels = levels.dropna()
     numbers = values.reindex(levels.index).to_numpy(dtype=float)
     seen = ~np.isnan(numbers).all(axis=1)
     numbers = numbers[seen][:, ~np.isnan(numbers[seen]).all(axis=0)]
-    return of_trials(Design.of(levels[seen]), numbers)
+    return of_trials(modelled(levels[seen]), numbers)
 
 
-def of_trials(design: Design, trials: Numbers) -> Values:
+def of_trials(model: Sum | Design, trials: Numbers) -> Values:
     """The same of mixes with numbers for levels.
 
     Args:
-        design: The mixes.
+        model: The mixes.
         trials: (mixes, seeds); NaN where a mix was not trained with a seed. Each mix has a value.
     """
-    model, numbers = Sum(design), levelled(trials)
+    model = Sum(model) if isinstance(model, Design) else model
+    numbers = levelled(trials)
     counts = (~np.isnan(numbers)).sum(axis=1)
     seeds = int(np.median(counts)) if len(counts) else 0
     noise = seed_noise(model, numbers) if seeds else None
@@ -208,7 +217,13 @@ def of_trials(design: Design, trials: Numbers) -> Values:
 
 
 def of_costs(
-    levels: pd.DataFrame, values: pd.Series, low: pd.Series, high: pd.Series, *, exact: bool = False
+    levels: pd.DataFrame,
+    values: pd.Series,
+    low: pd.Series,
+    high: pd.Series,
+    *,
+    exact: bool = False,
+    modelled: Callable[[pd.DataFrame], Sum] = additive,
 ) -> Values:
     """What was measured once for each mix, with an interval of its own or without one.
 
@@ -218,10 +233,11 @@ def of_costs(
         low: Lower end of each value's interval, NaN where there is none.
         high: Upper end.
         exact: The values are counts without an error.
+        modelled: The model of some of these rows.
     """
     levels = levels.dropna()
     levels = levels[values.reindex(levels.index).notna()]
-    model = Sum(Design.of(levels))
+    model = modelled(levels)
     numbers, lower, upper = (
         each.reindex(levels.index).to_numpy(dtype=float) for each in (values, low, high)
     )

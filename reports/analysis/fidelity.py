@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +87,12 @@ def agreement(before: Numbers, after: Numbers, draws: int = DRAWS) -> Agreement:
 def _drawn_taus(before: Numbers, after: Numbers, draws: int) -> Numbers:
     """Tau-b of mixes drawn with replacement: (draws,), NaN where all drawn are one mix."""
     n = len(before)
-    rng = np.random.default_rng(SEED)
     exact = np.float32 if n <= HALF else np.float64  # whole numbers, n squared at most
-    counts = rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(exact)  # (draws, n)
+    counts = _counts(n, draws).astype(exact)
     signs = [np.sign(values[:, None] - values[None, :]) for values in (before, after)]
     signs = [sign.astype(exact) for sign in signs]
     same, untied = signs[0] * signs[1], [np.abs(sign) for sign in signs]
-    sums = [np.einsum("dn,dn->d", counts @ each, counts).astype(float) for each in (same, *untied)]
+    sums = [((counts @ each) * counts).sum(axis=1).astype(float) for each in (same, *untied)]
     scale = np.sqrt(sums[1] * sums[2])
     return np.where(scale > 0, sums[0] / np.where(scale > 0, scale, 1.0), np.nan)
 
@@ -117,9 +117,15 @@ def overlap(before: Numbers, after: Numbers, k: int, draws: int = DRAWS) -> Over
     share = float(_shared(np.ones((1, n), dtype=np.int64), before, after, k)[0])
     if not draws:
         return Overlap(share, math.nan, math.nan, k)
-    counts = np.random.default_rng(SEED).multinomial(n, np.full(n, 1.0 / n), size=draws)
+    counts = _counts(n, draws)
     low, high = np.quantile(_shared(counts, before, after, k), (0.025, 0.975))
     return Overlap(share, min(float(low), share), max(float(high), share), k)
+
+
+@lru_cache(maxsize=4)
+def _counts(n: int, draws: int) -> NDArray[np.int64]:
+    """(draws, n): how often each of n is drawn; nobody changes it."""
+    return np.random.default_rng(SEED).multinomial(n, np.full(n, 1.0 / n), size=draws)
 
 
 def _shared(counts: NDArray[np.int64], before: Numbers, after: Numbers, k: int) -> Numbers:

@@ -10,6 +10,7 @@ import numpy as np
 
 from reports.analysis.design import Codes, coding
 from reports.analysis.errors import Noise
+from reports.analysis.once import once
 from reports.analysis.regression import Sum
 from reports.analysis.statistics import Numbers
 
@@ -45,19 +46,10 @@ class Misfit:
             return 0.0
         return self.noise.rest.variance * float((self.model.freedom * self.noise.scale).sum())
 
-    @cached_property
+    @property
     def tables(self) -> dict[tuple[int, int], Numbers]:
         """By two axes, (terms, cells): what every column adds up to in every cell."""
-        design = self.model.design
-        found: dict[tuple[int, int], Numbers] = {}
-        for (first, second), cells in design.cells.items():
-            number = design.sizes[first] * design.sizes[second]
-            sums: list[Numbers] = [np.bincount(cells, minlength=number)[None].astype(float)]
-            for at, size in enumerate(design.sizes):  # counts first: levels are fewer than mixes
-                both = np.bincount(cells * size + design.codes[:, at], minlength=number * size)
-                sums.append((both.reshape(number, size) @ coding(size)).T)
-            found[first, second] = np.vstack(sums).astype(float)
-        return found
+        return _tables(self.model)
 
     @cached_property
     def trace(self) -> float:
@@ -137,3 +129,17 @@ class Misfit:
         share = self.model.design.combinations / self.model.design.sizes[axis]
         least: Numbers = (contrasts**2).sum(axis=1) / share
         return least
+
+
+@once
+def _tables(model: Sum) -> dict[tuple[int, int], Numbers]:
+    design = model.design
+    found: dict[tuple[int, int], Numbers] = {}
+    for (first, second), cells in design.cells.items():
+        number = design.sizes[first] * design.sizes[second]
+        sums: list[Numbers] = [np.bincount(cells, minlength=number)[None].astype(float)]
+        for at, size in enumerate(design.sizes):  # counts first: levels are fewer than mixes
+            both = np.bincount(cells * size + design.codes[:, at], minlength=number * size)
+            sums.append((both.reshape(number, size) @ coding(size)).T)
+        found[first, second] = np.vstack(sums).astype(float)
+    return found

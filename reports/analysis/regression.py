@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from reports.analysis.design import Design, coding
@@ -139,6 +140,22 @@ class Sum:
         """What each mix counts for in an estimate, (estimates, mixes); see `shares`."""
         weights: Numbers = self.shares(axis, contrasts) @ self.design.columns.T
         return weights
+
+
+def additive(levels: pd.DataFrame) -> Sum:
+    """The model of a table with a row per mix and a level in every cell."""
+    return Sum(Design.of(levels))
+
+
+def weighed_squares(shares: Numbers, gram: Numbers) -> Numbers:
+    """(estimates,), sums of squared weights of mixes.
+
+    Args:
+        shares: (estimates, terms), what each column counts for.
+        gram: (terms, terms), X'X or X'SX.
+    """
+    found: Numbers = ((shares @ gram) * shares).sum(axis=1)
+    return found
 
 
 def deviations(size: int) -> Numbers:

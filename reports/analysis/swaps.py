@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from reports.analysis.design import Codes, Design
 from reports.analysis.estimates import Estimate, Values
+from reports.analysis.misfit import Misfit
 from reports.analysis.once import once
 from reports.analysis.power import smallest_difference
+from reports.analysis.regression import Sum
 from reports.analysis.statistics import Numbers, holm
 
 
@@ -132,10 +134,10 @@ def _swap(judged: _Judged, claimed: bool, seeds: int) -> Swap:
 def _of_axis(measured: Values, axis: int) -> list[_Judged]:
     model, design = measured.model, measured.model.design
     size, levels = design.sizes[axis], design.levels[axis]
-    ends = np.array(list(combinations(range(size), 2)))
-    contrasts = np.eye(size)[ends[:, 1]] - np.eye(size)[ends[:, 0]]
-    weights, pairs = _paired(design, axis, ends)
-    by_pairs = _judged(measured, axis, contrasts, weights, pairs > 0)
+    ends = _ends(size)
+    contrasts = _contrasts(ends, size)
+    weights, pairs, spill = _paired(model, axis)
+    by_pairs = _judged(measured, axis, contrasts, (weights, spill), pairs > 0)
     fits = np.full(len(ends), model.told_apart[axis])
     by_fit = _judged(measured, axis, contrasts, None, fits)
     contexts = design.combinations // size
@@ -152,15 +154,15 @@ def _judged(
     measured: Values,
     axis: int,
     contrasts: Numbers,
-    weights: Numbers | None,
+    weighing: tuple[Numbers, Numbers] | None,
     known: NDArray[np.bool_],
 ) -> list[Estimate | None]:
     """None where it is not known."""
     found: list[Estimate | None] = [None] * len(contrasts)
     rows = np.flatnonzero(known)
     if len(rows):
-        of_rows = None if weights is None else weights[rows]
-        judged = measured.judge(axis, contrasts[rows], of_rows)
+        of_rows = () if weighing is None else (each[rows] for each in weighing)
+        judged = measured.judge(axis, contrasts[rows], *of_rows)
         for row, estimate in zip(rows.tolist(), judged, strict=True):
             found[row] = estimate
     return found
@@ -175,11 +177,31 @@ def _better(
     return (by_pairs, True) if all_pairs or closer else (by_fit, False)
 
 
-def _paired(design: Design, axis: int, ends: Codes) -> tuple[Numbers, Codes]:
-    """Weights of the mixes, (swaps, mixes), and the number of pairs, (swaps,).
+def _ends(size: int) -> Codes:
+    """(swaps, 2), the levels before and after."""
+    return np.array(list(combinations(range(size), 2)))
+
+
+def _contrasts(ends: Codes, size: int) -> Numbers:
+    """(swaps, levels)."""
+    contrasts: Numbers = np.eye(size)[ends[:, 1]] - np.eye(size)[ends[:, 0]]
+    return contrasts
+
+
+@once
+def _paired(model: Sum, axis: int) -> tuple[Numbers, Codes, Numbers]:
+    """Weights of the mixes (swaps, mixes), the number of pairs and the exposure, (swaps,) each.
 
     A pair are two mixes that differ on this axis alone.
     """
+    design, size = model.design, model.design.sizes[axis]
+    weights, pairs = _weights(design, axis, _ends(size))
+    norms = 2.0 / np.maximum(pairs, 1)
+    misfit = Misfit(model, np.zeros(design.mixes), None)
+    return weights, pairs, misfit.exposure(axis, _contrasts(_ends(size), size), norms, weights)
+
+
+def _weights(design: Design, axis: int, ends: Codes) -> tuple[Numbers, Codes]:
     context = _contexts(design, axis)
     of_mix = np.full((int(context.max(initial=-1)) + 1, design.sizes[axis]), -1)
     of_mix[context, design.codes[:, axis]] = np.arange(design.mixes)

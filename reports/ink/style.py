@@ -165,7 +165,8 @@ def _inked_part(figure: Figure, style: Style) -> Bbox:
     """What of a figure has ink, in inches, as matplotlib would find it anew for each format."""
     with inked(style):
         figure.set_dpi(style.dpi)
-        found = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+        canvas: Any = FigureCanvasAgg(figure)
+        found = figure.get_tightbbox(canvas.get_renderer())
         return found.padded(matplotlib.rcParams["savefig.pad_inches"])
 
 

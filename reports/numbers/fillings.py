@@ -51,17 +51,18 @@ def fillings(found: Found) -> tuple[Filling, ...]:
     slots, names = _coded(stages["slot"])
     kinds = np.zeros(len(stages), dtype=np.int64)
     for column in COLUMNS:
-        codes, options = _coded(stages[column])
-        kinds = _coded(kinds * max(len(options), 1) + codes)[0]
+        own, different = _coded(stages[column])
+        kinds = _coded(kinds * max(len(different), 1) + own)[0]
     first = np.unique(kinds, return_index=True)[1]
     known = stages[COLUMNS].iloc[first].to_numpy(dtype=object).tolist()
     made = []
     for number, name in enumerate(names):
-        own = np.flatnonzero((slots == number) & (rows >= 0))
-        codes, options = _coded(kinds[own])
+        at = np.flatnonzero((slots == number) & (rows >= 0))
+        codes, numbers = pd.factorize(kinds[at])
         of_mix = np.full(len(mixes), NONE)
-        of_mix[rows[own]] = codes
-        filled = tuple((str(b), int(d), str(f)) for b, d, f in (known[kind] for kind in options))
+        of_mix[rows[at]] = codes
+        options = (known[number] for number in numbers.tolist())
+        filled = tuple((str(blocks), int(depth), str(of)) for blocks, depth, of in options)
         made.append(Filling(str(name), of_mix, filled))
     return tuple(made)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from reports.analysis.estimates import Values, of_costs, of_seeds
 from reports.analysis.once import once
+from reports.analysis.regression import Sum, additive
 from reports.numbers.found import Found
 from reports.numbers.goals import MEASURED, quality_metric
 from reports.numbers.objectives import interval
@@ -32,7 +35,8 @@ class Estimate(Protocol):
 def quality_values(found: Found) -> Values:
     """What the mixes that count came to, by the metric that they are ranked by."""
     usable = found.levels.loc[found.ranked.index]
-    return of_seeds(usable, found.per_seed.get(quality_metric(found), pd.DataFrame()))
+    values = found.per_seed.get(quality_metric(found), pd.DataFrame())
+    return of_seeds(usable, values, partial(_modelled, found))
 
 
 @once
@@ -42,7 +46,18 @@ def cost_values(found: Found, metric: str) -> Values:
     ends = interval(table, metric)
     exact = found.metrics[metric].unit not in MEASURED and not ends["low"].count()
     levels = found.levels.loc[table.index]
-    return of_costs(levels, ends["value"], ends["low"], ends["high"], exact=exact)
+    columns = (ends[name] for name in ("value", "low", "high"))
+    return of_costs(levels, *columns, exact=exact, modelled=partial(_modelled, found))
+
+
+def _modelled(found: Found, levels: pd.DataFrame) -> Sum:
+    """The model of some mixes, the same for all that was measured of them."""
+    return _model(found, found.levels.index.isin(levels.index).tobytes())
+
+
+@once
+def _model(found: Found, rows: bytes) -> Sum:
+    return additive(found.levels[np.frombuffer(rows, dtype=bool)])
 
 
 def finer_for(shown: Scale, estimates: Iterable[Estimate]) -> Scale:

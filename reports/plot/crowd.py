@@ -11,8 +11,9 @@ import pandas as pd
 from reports.analysis.pareto import Mask
 from reports.analysis.statistics import Numbers
 from reports.graphics.axes import Axis
+from reports.numbers.fillings import Codes
 from reports.numbers.found import Found
-from reports.plot.facets import Codes, facets
+from reports.plot.facets import facets
 from reports.plot.measures import Measure
 
 MOST = 2000  # mixes that are drawn one by one

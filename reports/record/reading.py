@@ -225,7 +225,8 @@ def _of_trials(trials: Collection[str] | None) -> tuple[str, tuple[object, ...]]
 def _column(values: tuple[Any, ...], few: bool) -> Any:
     """As pandas holds it in least room; only numbers with a fraction are ever absent."""
     if few:
-        return pd.Categorical.from_codes(*pd.factorize(np.array(values, dtype=object)))
+        codes, names = pd.factorize(np.array(values, dtype=object))
+        return pd.Categorical.from_codes(codes, pd.Index(names))
     if values[0] is None or isinstance(values[0], float):
         return np.array(values, dtype=float)
     return list(values)
