@@ -91,6 +91,23 @@ def test_mixes_without_a_seed_in_common_are_not_compared(tmp_path: Path):
     assert "as it shares no seed with them, no difference claimed between it and the others" in said
 
 
+def test_a_cheap_mix_is_not_offered_for_want_of_seeds(tmp_path: Path):
+    noise = {0: 0.2, 1: -0.1, 2: 0.0}
+    made = [
+        Made("a", {0: 30.0}, {"stage1": "a"}, {"latency": milliseconds(5.0)}),
+        Made("b", noise_of(30.2, noise), {"stage1": "b"}, {"latency": milliseconds(8.0)}),
+        Made("c", noise_of(30.3, {}), {"stage1": "c"}, {"latency": milliseconds(10.0)}),
+    ]
+    found = read(record(tmp_path / "record", made))
+    said = answer(found)
+    assert found.label(said.best) == "c"
+    assert found.label(said.cheaper) == "b"  # nobody can tell a from c, which has one seed
+
+
+def noise_of(mean: float, noise: dict[int, float]) -> dict[int, float]:
+    return {seed: mean + noise.get(seed, 0.0) for seed in range(3)}
+
+
 @pytest.fixture
 def confirmed(tmp_path: Path) -> Found:
     """Six mixes with one seed, of which the best two were trained with two seeds more."""

@@ -148,7 +148,7 @@ def _cheaper(found: Found, field: _Field) -> str:
     cost, best = cost_metric(found), field.best
     if not cost or higher_is_better(found, cost) or math.isnan(found.number(best, cost)):
         return ""
-    alike = field.gaps.claimable & ~_apart(field.gaps)
+    alike = (field.gaps.n >= FEWEST_SEEDS) & ~_apart(field.gaps)  # not for want of seeds
     costs = {
         key: found.number(key, cost)
         for key, same in zip(field.mixes, alike, strict=True)
