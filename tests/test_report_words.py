@@ -17,10 +17,13 @@ from reports.methods.details import details
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
 from reports.numbers.measured import cost_values
+from reports.numbers.mixes import mixes
 from reports.numbers.objectives import interval
 from reports.numbers.rankings import _how
 from reports.numbers.rates import zero
 from reports.numbers.results import read
+from reports.paper.best import best_of
+from reports.paper.results_table import results_sheet
 from reports.record import Metric
 from reports.sections import front, learning, speed, trials
 from reports.sections.learning import Learning, Panel
@@ -197,3 +200,18 @@ def test_one_mix_is_one_where_it_is_drawn(tmp_path: Path):
 def test_one_level_that_is_not_drawn_is_one(tmp_path: Path):
     shown = Learning("PSNR", "stage1", (Panel("a", None, "1 mix", ()),), (), (), left_out=1)
     assert "; 1 further level is not drawn." in one_section.html(learning.SECTION, shown)
+
+
+def test_ranges_of_windows_that_hardly_miss_each_other_tell_nobody_apart(tmp_path: Path):
+    energies = {"a": (1.0, 0.9, 1.1), "b": (1.25, 1.15, 1.35), "c": (9.0, 8.9, 9.1)}
+    made = [
+        Made(label, {0: 30.0 + at}, {"stage1": label}, {"energy": energies[label]})
+        for at, label in enumerate("abc")
+    ]
+    one = read(
+        record(tmp_path / "record", made, metrics=(PSNR, ENERGY), objectives=("psnr", "energy"))
+    )
+    best = best_of(one, "energy", [each.key for each in made])
+    assert (best.mix, best.alike) == ("mix a", {"mix b"})
+    caption = results_sheet(one, mixes(one)).caption
+    assert caption.endswith("intervals of costs, of energy the range.")

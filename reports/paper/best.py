@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from reports.analysis.paired import beaten_by_best, paired
 from reports.numbers.found import Found
+from reports.numbers.objectives import interval
 from reports.numbers.protocols import COUNTED
 from reports.numbers.rankings import not_separable, rank_texts, ranks
 from reports.numbers.sittings import METRIC as LATENCY
@@ -78,7 +81,8 @@ def _by_costs(found: Found, metric: str, first: str, others: Sequence[str]) -> B
         alike = {mix for mix in others if mix in tied or mix not in ranked}
         return Best(first, frozenset(alike), first in ranked)
     if f"{metric}_low" in found.table:
-        alike = {mix for mix in others if _overlap(found, metric, first, mix)}
+        ends = interval(found.table, metric)
+        alike = {mix for mix in others if _overlap(ends, first, mix)}
         return Best(first, frozenset(alike), True)
     exact = metric.partition("@")[0] in FORECAST or _unit(found, metric) in COUNTED
     equal = {mix for mix in others if found.number(mix, metric) == found.number(first, metric)}
@@ -89,8 +93,7 @@ def _unit(found: Found, metric: str) -> str:
     return found.metrics[metric.partition("@")[0]].unit
 
 
-def _overlap(found: Found, metric: str, one: str, other: str) -> bool:
+def _overlap(ends: pd.DataFrame, one: str, other: str) -> bool:
     """Whether two intervals meet; without an interval nothing can be told apart."""
-    low, high = (found.number(one, f"{metric}_{end}") for end in ("low", "high"))
-    other_low, other_high = (found.number(other, f"{metric}_{end}") for end in ("low", "high"))
+    (low, high), (other_low, other_high) = ends.loc[[one, other], ["low", "high"]].to_numpy()
     return not (high < other_low or other_high < low)

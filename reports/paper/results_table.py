@@ -11,8 +11,8 @@ from reports.graphics.escaping import escape_latex
 from reports.graphics.sheet import Sheet, beside, bold
 from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
-from reports.numbers.mixes import Cell, Column, Row, Table
-from reports.numbers.units import ABSENT, count, percent, plain
+from reports.numbers.mixes import ENDS, Cell, Column, Row, Table
+from reports.numbers.units import ABSENT, count, percent, plain, spoken, title
 from reports.paper.best import Best, best_of
 
 MOST = 20  # mixes
@@ -128,7 +128,9 @@ def _caption(found: Found) -> str:
     level = escape_latex(percent(0.95))
     enough = seeds.most >= FEWEST_SEEDS
     spread = f" $\\pm$ is half the {level} interval over seeds." if enough else ""
-    ends = f" In brackets {level} intervals of costs." if found.cost_metrics else ""
+    ranges = [spoken(title(name)) for name in found.cost_metrics if ENDS.get(name) == "range"]
+    other = f", of {' and '.join(ranges)} the range" if ranges else ""
+    ends = f" In brackets {level} intervals of costs{other}." if found.cost_metrics else ""
     return f"{question}{means}{spread}{ends}".strip()
 
 
