@@ -6,6 +6,7 @@ import re
 from csv import writer
 from io import StringIO
 
+import numpy as np
 import pandas as pd
 
 from reports.graphics.escaping import csv_text, escape_latex
@@ -13,6 +14,9 @@ from reports.graphics.sheet import Sheet
 from reports.numbers.found import Found
 from reports.numbers.mixes import DEGRADED, HIDDEN, Column, Table, named
 from reports.numbers.units import ABSENT, count
+
+FEW = 100  # different numbers
+QUOTED = re.compile('[,"\\r\\n]')  # where a field may need quotes
 
 
 def csv(found: Found) -> str:
@@ -49,13 +53,34 @@ def guarded(table: pd.DataFrame) -> pd.DataFrame:
 
 def _written(table: pd.DataFrame) -> str:
     """As pandas writes it, in half the time: what is absent is empty."""
-    text = StringIO()
-    rows = writer(text, lineterminator="\n")
-    rows.writerow(table.columns)
-    columns = [table.iloc[:, at].tolist() for at in range(table.shape[1])]
-    present = ([None if each != each else each for each in column] for column in columns)
-    rows.writerows(zip(*present, strict=True))
-    return text.getvalue()
+    columns = [_cells(table.iloc[:, at]) for at in range(table.shape[1])]
+    rows = (",".join(row) for row in zip(*columns, strict=True))
+    return "\n".join([",".join(_quoted(list(table.columns))), *rows, ""])
+
+
+def _cells(column: pd.Series) -> list[str]:
+    """A column as it is written; numbers of which there are few are turned into text once."""
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return _quoted(["" if each != each else str(each) for each in column.tolist()])
+    codes, different = pd.factorize(column)  # what is absent is the last
+    if len(different) > FEW or 0.0 in different:  # which may be -0.0 as well
+        texts = list(map(repr, column.tolist()))
+        return ["" if each == "nan" else each for each in texts] if column.hasnans else texts
+    found: list[str] = np.array([*map(repr, different.tolist()), ""], dtype=object)[codes].tolist()
+    return found
+
+
+def _quoted(texts: list[str]) -> list[str]:
+    """Fields as a CSV file has them."""
+    if not QUOTED.search("".join(texts)):
+        return texts
+    return [_field(text) if QUOTED.search(text) else text for text in texts]
+
+
+def _field(text: str) -> str:
+    written = StringIO()
+    writer(written, lineterminator="\n").writerow([text])
+    return written.getvalue().removesuffix("\n")
 
 
 def latex(table: Table, caption: str) -> str:

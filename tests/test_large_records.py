@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reports.answering.answer import answer
@@ -17,6 +19,7 @@ from reports.record import Reading
 from reports.sections import fidelity, learning
 from reports.sections.ranks import shortened
 from reports.sections.section import Given
+from reports.tables import csv
 from tests.simulated_large import CHECKPOINTS, KINDS, STAGES, Large, simulate_large
 
 MIXES = 2100
@@ -110,6 +113,15 @@ def test_curves_of_very_many_trials_are_read_of_some_mixes_and_the_front_and_tha
     assert any(line.startswith(note) for line in learning.markdown(shown[1]))
     with Reading.open(record) as whole:
         assert len(results.collect(whole).curve) == MIXES * len(CHECKPOINTS)
+
+
+def test_the_table_of_very_many_mixes_has_every_number_to_the_last_digit(parts: Parts):
+    found = parts.found
+    read_back = pd.read_csv(StringIO(csv(found)), float_precision="round_trip").iloc[:-1]
+    assert read_back["mix"].tolist() == found.table.index.tolist()
+    for name, column in {"psnr": "psnr_dB", "psnr_n": "psnr_n", "latency": "latency_s"}.items():
+        assert read_back[column].tolist() == found.table[name].tolist()
+    assert read_back["psnr_sd_dB"].isna().all()  # of one seed
 
 
 def test_the_simulation_writes_what_it_says(parts: Parts):

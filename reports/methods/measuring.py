@@ -9,6 +9,7 @@ from reports.analysis.statistics import FEWEST_SEEDS
 from reports.methods.wording import Cited, Sentence
 from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
+from reports.numbers.objectives import weighed
 from reports.numbers.protocols import Protocol, protocols
 from reports.numbers.units import percent, spoken, title
 
@@ -61,11 +62,17 @@ def how_sure(found: Found) -> Iterator[str]:
         yield f"On the front are the mixes that no other beats in {names}, by their means."
     if found.table["front_probability"].notna().any():
         yield (
-            f"Front probabilities come from {DRAWS} draws: of what seeds add to the value of each "
+            f"Front probabilities come from {_draws(found)} draws: of what seeds add to the value of each "
             "mix, taken from the residuals of all mixes and seeds (stretched by the square root of "
             "values over degrees of freedom), and of costs within their intervals, the same for "
             "mixes that are the same network."
         )
+
+
+def _draws(found: Found) -> int:
+    """How many there were: of very many mixes fewer than else."""
+    mixes = weighed(found, tuple(found.objectives))
+    return len(mixes.redrawn.values) if mixes and mixes.redrawn else DRAWS
 
 
 def where(found: Found) -> list[Sentence]:
