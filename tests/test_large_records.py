@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from csv import DictReader
 from io import StringIO
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from reports.answering.answer import answer
@@ -117,11 +117,11 @@ def test_curves_of_very_many_trials_are_read_of_some_mixes_and_the_front_and_tha
 
 def test_the_table_of_very_many_mixes_has_every_number_to_the_last_digit(parts: Parts):
     found = parts.found
-    read_back = pd.read_csv(StringIO(csv(found)), float_precision="round_trip").iloc[:-1]
-    assert read_back["mix"].tolist() == found.table.index.tolist()
+    rows = list(DictReader(StringIO(csv(found))))[:-1]  # the last is the degraded input
+    assert [row["mix"] for row in rows] == found.table.index.tolist()
     for name, column in {"psnr": "psnr_dB", "psnr_n": "psnr_n", "latency": "latency_s"}.items():
-        assert read_back[column].tolist() == found.table[name].tolist()
-    assert read_back["psnr_sd_dB"].isna().all()  # of one seed
+        assert [float(row[column]) for row in rows] == found.table[name].tolist()
+    assert {row["psnr_sd_dB"] for row in rows} == {""}  # of one seed
 
 
 def test_the_simulation_writes_what_it_says(parts: Parts):

@@ -62,10 +62,10 @@ def how_sure(found: Found) -> Iterator[str]:
         yield f"On the front are the mixes that no other beats in {names}, by their means."
     if found.table["front_probability"].notna().any():
         yield (
-            f"Front probabilities come from {_draws(found)} draws: of what seeds add to the value of each "
-            "mix, taken from the residuals of all mixes and seeds (stretched by the square root of "
-            "values over degrees of freedom), and of costs within their intervals, the same for "
-            "mixes that are the same network."
+            f"Front probabilities come from {_draws(found)} draws: of what seeds add to the value "
+            "of each mix, taken from the residuals of all mixes and seeds (stretched by the square "
+            "root of values over degrees of freedom), and of costs within their intervals, the "
+            "same for mixes that are the same network."
         )
 
 
