@@ -127,6 +127,12 @@ def test_the_script_and_the_server_agree_on_fronts_gaps_and_axes(report, shown, 
         assert apart == gap.apart, (name, mix)
         assert value == pytest.approx(gap.value, abs=2e-4, rel=1e-4)
         assert (ends or [math.nan] * 2) == pytest.approx([gap.low, gap.high], abs=1e-3, nan_ok=True)
+    ranges = page.evaluate(
+        "() => { const made = { name: 'energy', values: [1, 1.25], low: [0.9, 1.15],"
+        "high: [1.1, 1.35] }; const apart = (wider) => report.plot.gap({ ...made, wider }, 0, 1)"
+        ".apart; return [apart(undefined), apart(0.374)]; }"
+    )
+    assert ranges == [True, False]
     for low, high, log in ((28.61, 29.47, False), (0.0, 1e-3, False), (0.9, 170.0, True)):
         made = between(low, high, ticks=6, log=log)
         texts = page.evaluate(

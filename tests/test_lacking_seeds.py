@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reports.analysis.seeds import scatter
+from reports.analysis.statistics import t_quantile
 from reports.answering.answer import answer, quality_effects
 from reports.answering.caveats import caveats
 from reports.answering.recommending import by_cost
@@ -24,6 +26,7 @@ from reports.numbers.results import read
 from reports.paper.results_table import results_sheet
 from reports.plot.plot import plot
 from reports.sections.mixes import table_intro
+from reports.wording.front import margin
 from tests.handmade import Made, milliseconds, record
 
 SEEDS = (0.0, 0.3, 0.6)  # what each seed adds for all mixes alike
@@ -172,3 +175,13 @@ def test_a_seed_of_its_own_for_each_mix_is_one_seed_to_a_mix(tmp_path: Path):
 def test_one_mix_that_stopped_is_spoken_of_as_one(confirmed: Found):
     said = caveats(quality_effects(confirmed), quality_values(confirmed), stopped=1)
     assert said[0].startswith("1 mix stopped at a rung is not in: ")
+
+
+def test_mixes_that_were_never_scored_count_no_seeds(tmp_path: Path):
+    unscored = [
+        Made(f"u{at}", {0: None}, {}, {"latency": milliseconds(3.0 + at)}) for at in range(5)
+    ]
+    scored = mixes({})[:2]
+    found = read(record(tmp_path / "record", [*scored, *unscored]))
+    sd, degrees = scatter(found.per_seed["psnr"].to_numpy())
+    assert margin(found, "psnr") == pytest.approx(t_quantile(0.975, degrees) * sd * (2 / 3) ** 0.5)

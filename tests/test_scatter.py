@@ -255,6 +255,10 @@ def test_other_costs_are_apart_where_their_intervals_are_and_counts_where_they_d
     assert not evidence.gap(energy, 0, 1).apart
     assert evidence.gap(energy, 0, 2).apart
     assert evidence.gap(energy, 2, 0).apart
+    near = {"low": np.array([0.9, 1.15]), "high": np.array([1.1, 1.35])}
+    assert evidence.gap(measure([1.0, 1.25], name="power", **near), 0, 1).apart
+    ranges = measure([1.0, 1.25], name="energy", **near)  # of three windows: no intervals
+    assert not evidence.gap(ranges, 0, 1).apart
     assert not evidence.gap(unknown, 0, 1).apart
     assert not evidence.gap(counted, 0, 1).apart
     assert evidence.gap(counted, 0, 2).apart

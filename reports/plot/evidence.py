@@ -13,6 +13,7 @@ from reports.analysis.paired import paired
 from reports.analysis.seeds import most_seeds, scatter
 from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.numbers.found import Found
+from reports.numbers.objectives import RANGES
 from reports.numbers.rankings import ranks
 from reports.numbers.sittings import METRIC
 from reports.numbers.units import Scale
@@ -79,8 +80,14 @@ class Evidence:
             return bool(measure.value[one] != measure.value[other])
         if measure.name == METRIC and one in self.ties and other in self.ties:
             return other not in self.ties[one]
-        below = measure.high[one] < measure.low[other]
-        return bool(below or measure.low[one] > measure.high[other])
+        more = wider(measure) * (measure.high - measure.low) / 2.0
+        low, high = measure.low - more, measure.high + more
+        return bool(high[one] < low[other] or low[one] > high[other])
+
+
+def wider(measure: Measure) -> float:
+    """How much wider intervals are than what is shown: 0, but of ranges of a few windows."""
+    return RANGES.get(measure.name.partition("@")[0], 1.0) - 1.0
 
 
 def evidence(found: Found, mixes: pd.Index[str]) -> Evidence:

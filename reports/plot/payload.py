@@ -13,6 +13,7 @@ from reports.graphics.families import Look, in_order
 from reports.numbers.found import Found
 from reports.numbers.sittings import METRIC
 from reports.plot.crowd import COLUMNS, ROWS, Crowd
+from reports.plot.evidence import wider
 from reports.plot.facets import Slot
 from reports.plot.measures import COST_PAD, PAD, TICKS, Measure
 from reports.plot.plot import Plot
@@ -62,6 +63,8 @@ def _measure(measure: Measure, shown: Plot) -> Json:
     if measure.spread:
         data["low"] = _numbers(measure.low.tolist())
         data["high"] = _numbers(measure.high.tolist())
+    if more := wider(measure):
+        data["wider"] = round(more, 6)
     if measure.exact:
         data["exact"] = True
     if measure.accuracy:

@@ -14,6 +14,7 @@ from reports.analysis.statistics import Numbers, t_quantile
 from reports.analysis.volume import covered
 from reports.answering.answer import scale
 from reports.graphics.axes import wants_log
+from reports.numbers.counts import seed_counts
 from reports.numbers.found import Found
 from reports.numbers.objectives import Weighed, interval
 from reports.numbers.units import count, percent, spoken
@@ -91,7 +92,7 @@ def margin(found: Found, name: str) -> float:
     if name in found.per_seed:
         values = found.per_seed[name].reindex(found.ranked.index).to_numpy(dtype=float)
         sd, degrees = scatter(values)
-        seeds = float(np.median((~np.isnan(values)).sum(axis=1)))
+        seeds = seed_counts(found, name).middle
         return t_quantile(0.975, degrees) * sd * math.sqrt(2.0 / seeds) if degrees else math.nan
     ends = interval(found.ranked, name)
     half = (ends["high"] - ends["low"]).to_numpy(dtype=float) / 2.0

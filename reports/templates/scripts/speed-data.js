@@ -75,7 +75,8 @@
   const apart = (measure, one, other) => {
     if (measure.exact) return value(measure, one) !== value(measure, other);
     if (measure.name === "latency" && ranked.has(one) && ranked.has(other)) return !tied(ranked.get(one), ranked.get(other));
-    const [a, b] = [ends(measure, one), ends(measure, other)];
+    const more = (found) => (measure.wider ?? 0) * (found[1] - found[0]) / 2; // of ranges, which are no intervals
+    const [a, b] = [one, other].map((mix) => ends(measure, mix)).map((found) => found && [found[0] - more(found), found[1] + more(found)]);
     return Boolean(a && b && (a[1] < b[0] || a[0] > b[1]));
   };
 
