@@ -153,6 +153,10 @@ def test_any_measure_goes_along_any_axis(report, shown, visit):
     mask = edge(shown.measure("macs"), shown.measure("ssim"), shown.competing)
     assert best(page) == {mix for mix, on in zip(shown.mixes, mask, strict=False) if on}
     assert page.locator("#speed-up").text_content() == "↑ SSIM"
+    assert page.locator("#speed-corner").text_content() == "left"
+    page.get_by_label("Across", exact=True).select_option("psnr")
+    assert page.locator("#speed-corner").text_content() == "right"
+    page.get_by_label("Across", exact=True).select_option("macs")
     before = points(page), page.locator(".field .tick").all_text_contents()
     page.get_by_label("Logarithmic axis across").check()
     after = points(page), page.locator(".field .tick").all_text_contents()

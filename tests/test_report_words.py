@@ -215,3 +215,21 @@ def test_ranges_of_windows_that_hardly_miss_each_other_tell_nobody_apart(tmp_pat
     assert (best.mix, best.alike) == ("mix a", {"mix b"})
     caption = results_sheet(one, mixes(one)).caption
     assert caption.endswith("intervals of costs, of energy the range.")
+
+
+def test_the_plot_says_which_bars_it_has_and_which_corner_is_better(tmp_path: Path):
+    shown = one_section.data(speed.SECTION, found(tmp_path, mix("a", 30.0, 5.0)).path)
+    assert shown is not None
+    page = one_section.html(speed.SECTION, shown)
+    bars = "bars are the 95\xa0% interval over 3 seeds, horizontal bars the 95\xa0% interval of the"
+    assert f"{bars} cost. Up and to the " in page
+    assert '<span id="speed-corner">left</span> is better.' in page
+    made = [swift("a", 30.0, 200.0), swift("b", 31.0, 120.0)]
+    path = record(
+        tmp_path / "swift", made, metrics=(PSNR, SPEED), objectives=("psnr", "throughput")
+    )
+    shown = one_section.data(speed.SECTION, path)
+    assert shown is not None
+    page = one_section.html(speed.SECTION, shown)
+    assert "over 3 seeds. Up and to the " in page  # counts have no bars
+    assert '<span id="speed-corner">right</span> is better.' in page

@@ -37,6 +37,8 @@ class Speed:
         by_gain: Why mixes are ranked by a gain; "" where they are not.
         crowd: What is counted instead of drawn, in a sentence; "" if nothing is.
         interval: What the vertical bars are; "" if there are none.
+        across: What the horizontal bars are; "" if there are none.
+        corner: Where mixes are better that lie up: left, or right where more of a cost is better.
         script: What the script needs.
         height: Of the plot, in pixels.
     """
@@ -51,6 +53,8 @@ class Speed:
     by_gain: str
     crowd: str
     interval: str
+    across: str
+    corner: str
     script: Mapping[str, object] = field(default_factory=dict)
     height: int = HEIGHT
 
@@ -98,8 +102,14 @@ def collect(given: Given) -> Speed:
         by_gain=by_gain(found),
         crowd=_crowd(shown),
         interval=shown.measure(shown.y).spread if shown.y else "",
+        across=shown.measure(shown.x).spread if shown.x else "",
+        corner=_corner(shown),
         script=payload(found, shown),
     )
+
+
+def _corner(shown: Plot) -> str:
+    return "right" if shown.x and shown.measure(shown.x).better == "higher" else "left"
 
 
 def markdown(shown: Speed) -> list[str]:

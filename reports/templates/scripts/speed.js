@@ -32,6 +32,7 @@
     const turned = scene.flip ? ", lower is up" : "";
     one("#speed-up").textContent = `↑ ${plot.heading(scene.y)}${scene.upward.log ? ", log scale" : ""}${turned}`;
     one("#speed-shown").textContent = caption();
+    one("#speed-corner").textContent = scene.x.better === "higher" ? "right" : "left";
     all("[data-zoom=out], [data-zoom=reset]").forEach((node) => { node.disabled = scene.whole; });
     budget();
     return true;
