@@ -136,7 +136,7 @@ def _field(found: Found, quality: str) -> _Field:
     means = ranked[quality].to_numpy(dtype=float)
     at = int(means.argmax() if higher_is_better(found, quality) else means.argmin())
     values = found.per_seed[quality].reindex(ranked.index).to_numpy(dtype=float)
-    return _Field(quality, tuple(map(str, ranked.index)), at, paired(values, at))
+    return _Field(quality, tuple(map(str, ranked.index.tolist())), at, paired(values, at))
 
 
 def _cheaper(found: Found, field: _Field) -> str:

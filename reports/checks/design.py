@@ -117,7 +117,7 @@ def unlike_seeds(found: Found) -> list[Finding]:
     sd = np.nanstd(values[several], axis=1, ddof=1)
     middle = float(np.median(sd))
     keys = found.ranked.index[several]
-    wild = [str(key) for key, own in zip(keys, sd, strict=True) if own > WILD * middle > 0.0]
+    wild = list(map(str, keys[(sd > WILD * middle) & (middle > 0.0)]))
     if not wild:
         return []
     shown = scale(found, quality)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ class Filling:
     @cached_property
     def blocks(self) -> Codes:
         """(options,) the same number where blocks are the same, however deep."""
-        return _coded([blocks for blocks, _, _ in self.options])[0]
+        return _coded(np.array([blocks for blocks, _, _ in self.options], dtype=object))[0]
 
     def of_options(self, numbers: Codes) -> Codes:
         """(mixes,): the number that belongs to the option of each; NONE where it has none."""
@@ -126,6 +127,6 @@ def slots_apart(found: Found) -> Iterator[tuple[str, Codes]]:
             yield each.slot, codes
 
 
-def _coded(values: object) -> tuple[Codes, list[object]]:
-    codes, names = pd.factorize(np.asarray(values))
+def _coded(values: Any) -> tuple[Codes, list[object]]:
+    codes, names = pd.factorize(values)
     return np.asarray(codes, dtype=np.int64), list(names)
