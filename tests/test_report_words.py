@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from reports.analysis.ranking import Comparison
-from reports.analysis.statistics import NORMAL_95
 from reports.answering.answer import answer
 from reports.answering.recommending import by_cost
 from reports.checks.footing import edge_words
@@ -16,14 +15,9 @@ from reports.checks.health import health
 from reports.methods.details import details
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
-from reports.numbers.measured import cost_values
-from reports.numbers.mixes import mixes
-from reports.numbers.objectives import interval
 from reports.numbers.rankings import _how
 from reports.numbers.rates import zero
 from reports.numbers.results import read
-from reports.paper.best import best_of
-from reports.paper.results_table import results_sheet
 from reports.record import Metric
 from reports.sections import front, learning, speed, trials
 from reports.sections.learning import Learning, Panel
@@ -147,28 +141,6 @@ def test_a_ranking_rests_on_one_process_or_several(number: int, words: str):
     assert words in _how(compared, busy=True)
 
 
-ENERGY = Metric("energy", "J", "lower")
-
-
-def test_the_range_of_three_windows_is_widened_to_an_interval_of_their_median(tmp_path: Path):
-    rng = np.random.default_rng(0)
-    made, errors = [], []
-    for at in range(400):
-        windows = 5.0 + rng.normal(0, 0.1, 3)
-        errors.append(float(np.median(windows)) - 5.0)
-        energy = (float(np.median(windows)), float(windows.min()), float(windows.max()))
-        made.append(Made(f"mix {at}", {0: 30.0}, {"stage1": str(at % 2)}, {"energy": energy}))
-    one = read(
-        record(tmp_path / "record", made, metrics=(PSNR, ENERGY), objectives=("psnr", "energy"))
-    )
-    found = interval(one.table, "energy")
-    sigma = (found["high"] - found["low"]).to_numpy() / 2 / 1.96
-    assert np.sqrt((sigma**2).mean()) == pytest.approx(np.std(errors), rel=0.1)
-    assert one.table["energy_low"].iloc[0] == made[0].costs["energy"][1]  # the table has the range
-    shown = cost_values(one, "energy").noise
-    assert shown is not None and shown.scale == pytest.approx((sigma * 1.96 / NORMAL_95) ** 2)
-
-
 def test_a_mix_that_costs_just_the_budget_does_not_cost_less(tmp_path: Path):
     made = [
         Made(label, {seed: psnr + 0.01 * seed for seed in range(3)}, costs={"params": size})
@@ -200,21 +172,6 @@ def test_one_mix_is_one_where_it_is_drawn(tmp_path: Path):
 def test_one_level_that_is_not_drawn_is_one(tmp_path: Path):
     shown = Learning("PSNR", "stage1", (Panel("a", None, "1 mix", ()),), (), (), left_out=1)
     assert "; 1 further level is not drawn." in one_section.html(learning.SECTION, shown)
-
-
-def test_ranges_of_windows_that_hardly_miss_each_other_tell_nobody_apart(tmp_path: Path):
-    energies = {"a": (1.0, 0.9, 1.1), "b": (1.25, 1.15, 1.35), "c": (9.0, 8.9, 9.1)}
-    made = [
-        Made(label, {0: 30.0 + at}, {"stage1": label}, {"energy": energies[label]})
-        for at, label in enumerate("abc")
-    ]
-    one = read(
-        record(tmp_path / "record", made, metrics=(PSNR, ENERGY), objectives=("psnr", "energy"))
-    )
-    best = best_of(one, "energy", [each.key for each in made])
-    assert (best.mix, best.alike) == ("mix a", {"mix b"})
-    caption = results_sheet(one, mixes(one)).caption
-    assert caption.endswith("intervals of costs, of energy the range.")
 
 
 def test_the_plot_says_which_bars_it_has_and_which_corner_is_better(tmp_path: Path):

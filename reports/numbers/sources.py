@@ -105,7 +105,12 @@ def _sentence(found: Shares) -> str:
     said = f"Shares of the variance between {between} (sums of squares)"
     if found.complete:
         return f"{said}; every combination was tried, so they add up to all of it."
-    return f"{said}; of a choice, what none of the others would explain as well."
+    said = f"{said}; of a choice, what none of the others would explain as well."
+    rest = (found.shared, found.pairs, found.more, found.seeds, found.rest)
+    total = sum(each.share for each in found.axes) + sum(s for s in rest if not math.isnan(s))
+    if total > 1.0 + LEAST:
+        said += " They add up to more than all of it: choices that vary together hide each other."
+    return said
 
 
 def _importance(judged: Importances | None) -> str:
