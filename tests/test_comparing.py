@@ -115,6 +115,15 @@ def test_the_last_two_sittings_of_one_run_are_compared(tmp_path: Path) -> None:
     assert compared.rows[0].words.startswith("faster by ")
 
 
+def test_one_network_is_said_to_be_held_against_the_reference(tmp_path: Path) -> None:
+    few = {name: FIELD[name] for name in ("net 0", REFERENCE)}
+    (compared,) = compare_records(run(tmp_path / "a", few, 1), run(tmp_path / "b", few, 2)).modes
+    assert compared.basis == (
+        "it is held against the reference network, over 6 processes; with 95 % probability its "
+        "interval holds"
+    )
+
+
 def test_what_nobody_timed_cannot_be_compared(tmp_path: Path) -> None:
     path = tmp_path / "record.sqlite"
     with Record.create(path, "s", "", "", FACTS, ("latency",)) as record:

@@ -219,9 +219,12 @@ def _common(change: Change | None) -> str:
 
 def _basis(mixes: int, processes: int, by_cpu: bool) -> str:
     clock = "least CPU time, as the machine was busy; " if by_cpu else ""
+    over = f"over {processes} processes; with 95 % probability"
+    if mixes == 1:
+        return f"{clock}it is held against the reference network, {over} its interval holds"
     return (
-        f"{clock}each is held against the middle one of all that both sittings timed, over "
-        f"{processes} processes; with 95 % probability all {mixes} intervals hold"
+        f"{clock}each is held against the middle one of all that both sittings timed, {over} all "
+        f"{mixes} intervals hold"
     )
 
 
