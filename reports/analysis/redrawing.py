@@ -20,7 +20,7 @@ SEED = 20240229  # of the draws, so that a report can be written twice
 Places = NDArray[np.int64]
 
 CLIP = 4.0  # standard deviations that anything errs by at most: one in 16,000 would be beyond
-MOST = 1_000_000  # values of an objective that are drawn; of very many mixes there are fewer draws
+MOST = 500_000  # values of an objective that are drawn; of very many mixes there are fewer draws
 FEWEST = 100  # draws even so
 
 
