@@ -205,16 +205,13 @@ def verdict(change: Change) -> str:
         return f"not separable ({said})"
     if change.ratio < 1:
         ends = sorted(-end for end in ends)
-    by = abs(100 * (change.ratio - 1))
-    way = "slower" if change.ratio > 1 else "faster"
+    by, way = abs(100 * (change.ratio - 1)), "slower" if change.ratio > 1 else "faster"
     return f"{way} by {by:.1f} % [{ends[0]:.1f}, {ends[1]:.1f}]"
 
 
 def _common(change: Change | None) -> str:
-    if change is None:
-        return ""
     what = "beside the reference network, whose code is always the same, all of them together are"
-    return f"{what} {verdict(change)}"
+    return "" if change is None else f"{what} {verdict(change)}"
 
 
 def _basis(mixes: int, processes: int, by_cpu: bool) -> str:
