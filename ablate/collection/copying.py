@@ -19,8 +19,8 @@ MADE_ANEW: Final = ("latency", "launch", "conditions", "sensors", "energy", BOUN
 
 def mix_rows(part: Part) -> list[MixRow]:
     """The mixes of a run with their levels and stages."""
-    levels = part.record.levels().groupby("mix", sort=False)
-    stages = part.record.stages().groupby("mix", sort=False)
+    levels = part.record.levels().groupby("mix", sort=False, observed=True)
+    stages = part.record.stages().groupby("mix", sort=False, observed=True)
     of_levels = {key: dict(zip(t["axis"], t["level"], strict=True)) for key, t in levels}
     of_stages = {
         key: tuple(StageRow(*row[1:]) for row in table.to_numpy().tolist()) for key, table in stages

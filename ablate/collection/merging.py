@@ -181,9 +181,9 @@ class _Joining:
             done = part.trials[part.trials["status"] == "done"]["key"]
             measured = part.record.measurements()
             tables.append(measured[measured["subject"].isin(done)])
-        table = pd.concat(tables)
-        spread = table.groupby(["subject", "metric", "mode"])["value"].nunique()
-        return int((spread > 1).groupby(level="subject").any().sum())
+        table = pd.concat([table for table in tables if not table.empty] or tables)
+        spread = table.groupby(["subject", "metric", "mode"], observed=True)["value"].nunique()
+        return int((spread > 1).groupby(level="subject", observed=True).any().sum())
 
 
 def _distinct(runs: Sequence[Path]) -> list[Path]:

@@ -68,7 +68,9 @@ def _trials(found: Found) -> pd.DataFrame:
     trials = found.trials.rename(columns={"key": "trial"})
     trials.insert(4, "kind", trials["trial"].map(kinds))
     own = found.measurements[found.measurements["subject"].isin(trials["trial"])]
-    values = own.pivot_table(index="subject", columns="metric", values="value", aggfunc="last")
+    values = own.pivot_table(
+        index="subject", columns="metric", values="value", aggfunc="last", observed=True
+    )
     return trials.join(values, on="trial")
 
 

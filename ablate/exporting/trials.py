@@ -34,7 +34,7 @@ def optuna_trials(found: Found) -> Iterator[FrozenTrial]:
         axis: CategoricalDistribution(_choices(found.levels[axis], read))
         for axis, read in readers.items()
     }
-    seconds = found.trials.groupby("mix")["seconds"].sum()
+    seconds = found.trials.groupby("mix", observed=True)["seconds"].sum()
     for key, row in found.table.iterrows():
         levels = found.levels.loc[str(key)].dropna()
         parameters = {str(axis): readers[str(axis)](str(level)) for axis, level in levels.items()}
@@ -117,5 +117,9 @@ def _curve(found: Found, key: str) -> dict[int, float]:
     rested = found.partials[found.partials["mix"] == key].set_index("key")["step"]
     values = found.measurements[found.measurements["metric"] == name].set_index("subject")["value"]
     at_rungs = pd.DataFrame({"step": rested, "value": values.reindex(rested.index)}).dropna()
-    means = pd.concat([at_rungs, points[["step", "value"]]]).groupby("step")["value"].mean()
+    means = (
+        pd.concat([at_rungs, points[["step", "value"]]])
+        .groupby("step", observed=True)["value"]
+        .mean()
+    )
     return {int(step): float(value) for step, value in zip(means.index, means, strict=True)}

@@ -225,4 +225,4 @@ def _require_same(
 def _seconds(found: Found, keys: Sequence[str]) -> float:
     """What one trial of each of these mixes took, in all."""
     done = found.trials[(found.trials["status"] == "done") & found.trials["mix"].isin(keys)]
-    return float(done.groupby("mix")["seconds"].mean().sum())
+    return float(done.groupby("mix", observed=True)["seconds"].mean().sum())

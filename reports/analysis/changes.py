@@ -126,7 +126,9 @@ def _of_a_median(variance: Numbers) -> float:
 
 def _levels(samples: pd.DataFrame) -> _Levels:
     logs = shares(samples)
-    tables = [table.to_numpy(dtype=float) for _, table in logs.groupby(level="process")]
+    tables = [
+        table.to_numpy(dtype=float) for _, table in logs.groupby(level="process", observed=True)
+    ]
     medians = np.stack([np.median(table, axis=0) for table in tables])  # (processes, subjects)
     processes, subjects = medians.shape
     rounds = len(tables[0])

@@ -101,7 +101,9 @@ def compare(samples: pd.DataFrame) -> Comparison:
         ValueError: No round has all subjects, or a value is not positive.
     """
     logs = shares(samples)
-    tables = [table.to_numpy(dtype=float) for _, table in logs.groupby(level="process")]
+    tables = [
+        table.to_numpy(dtype=float) for _, table in logs.groupby(level="process", observed=True)
+    ]
     medians = np.stack([np.median(table, axis=0) for table in tables])  # (processes, subjects)
     spread, counts, degrees = _over_processes(medians)
     if len(tables) == 1:
@@ -174,7 +176,7 @@ def shares(samples: pd.DataFrame) -> pd.DataFrame:
         ValueError: No round has all subjects, or a value is not positive.
     """
     wide = samples.pivot_table(
-        index=["process", "round"], columns="subject", values="value", aggfunc="last"
+        index=["process", "round"], columns="subject", values="value", aggfunc="last", observed=True
     ).dropna()
     if wide.empty:
         count = samples["subject"].nunique()

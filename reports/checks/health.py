@@ -46,7 +46,7 @@ def unfinished(found: Found) -> list[Finding]:
         findings.append(
             Finding("bad", f"{count(waiting, 'mix')} of {len(found.table)} not trained yet.")
         )
-    seeds = found.trials.groupby("mix")["seed"].nunique()
+    seeds = found.trials.groupby("mix", observed=True)["seed"].nunique()
     asked = min(int(found.facts.get("seeds", seeds.max())), seeds.max())  # fronts may have more
     fewer = int((seeds < asked).sum())
     if fewer:

@@ -75,7 +75,7 @@ def course(found: Found) -> Course | None:
 def scored_curve(found: Found) -> str:
     """The curve of what mixes are ranked by; "" where that was scored at the end only."""
     quality = quality_metric(found)
-    steps = found.curve.groupby("name")["step"].nunique()
+    steps = found.curve.groupby("name", observed=True)["step"].nunique()
     names = (quality, f"validation_{quality}", f"val_{quality}", RAW.get(quality, quality))
     return next((name for name in names if steps.get(name, 0) > 1), "")
 
@@ -103,7 +103,9 @@ def _points(found: Found, name: str, final: pd.DataFrame) -> pd.DataFrame:
     """Columns mix and seed (positions in the table of results), part, step, value."""
     done = found.trials[found.trials["status"] == "done"][["key", "mix", "seed"]]
     rows = found.curve[found.curve["name"] == name].merge(done, left_on="trial", right_on="key")
-    rows["part"] = (rows["step"] / rows.groupby("trial")["step"].transform("max")).round(4)
+    rows["part"] = (
+        rows["step"] / rows.groupby("trial", observed=True)["step"].transform("max")
+    ).round(4)
     rows["mix"] = final.index.get_indexer(pd.Index(rows["mix"]))
     rows["seed"] = final.columns.get_indexer(pd.Index(rows["seed"]))
     return rows[(rows["mix"] >= 0) & (rows["seed"] >= 0)]
@@ -113,7 +115,7 @@ def _spread(
     points: pd.DataFrame, final: pd.DataFrame
 ) -> tuple[tuple[float, ...], tuple[int, ...], Numbers]:
     """Parts, steps and values (checkpoints, mixes, seeds) of the checkpoints that count."""
-    having = points.groupby("part")["mix"].nunique()
+    having = points.groupby("part", observed=True)["mix"].nunique()
     parts = [float(part) for part in having.index[having >= SHARED * len(final)]]
     parts = parts[:: -max(1, -(-len(parts) // MOST))][::-1]  # the end stays
     at = {part: place for place, part in enumerate(parts)}

@@ -100,7 +100,7 @@ def by_slot(stages: pd.DataFrame) -> dict[str, dict[str, str]]:
 def slots_apart(stages: pd.DataFrame) -> dict[str, pd.Series]:
     """The same as `by_slot`, as families indexed by mix; empty where no slot differs."""
     found: dict[str, pd.Series] = {}
-    for slot, rows in stages.groupby("slot", sort=False):
+    for slot, rows in stages.groupby("slot", sort=False, observed=True):
         rows = rows.drop_duplicates("mix", keep="last")
         families = pd.Series(rows["family"].to_numpy(), index=rows["mix"].to_numpy())
         if families.nunique() > 1 and not any(_same(families, each) for each in found.values()):
@@ -120,7 +120,7 @@ def _same(one: pd.Series, other: pd.Series) -> bool:
 def whole(stages: pd.DataFrame) -> dict[str, str]:
     """Mix -> the families of all its stages, joined by " + "; identity beside others unsaid."""
     found = {}
-    for mix, rows in stages.groupby("mix", sort=False):
+    for mix, rows in stages.groupby("mix", sort=False, observed=True):
         names = list(dict.fromkeys(rows["family"]))
         names = [name for name in names if name != "none"] or names
         found[str(mix)] = " + ".join(names)

@@ -17,7 +17,9 @@ def mean_curves(found: Found, name: str) -> pd.DataFrame:
     trials = found.trials[~found.trials["mix"].isin(baselines)]
     trials = trials.rename(columns={"key": "trial"})[["trial", "mix"]]
     rows = found.curve[found.curve["name"] == name].merge(trials, on="trial")
-    curves = rows.pivot_table(index="mix", columns="step", values="value", aggfunc="mean")
+    curves = rows.pivot_table(
+        index="mix", columns="step", values="value", aggfunc="mean", observed=True
+    )
     every = max(1, -(-curves.shape[1] // MOST_POINTS))
     return curves.iloc[:, ::-1].iloc[:, ::every].iloc[:, ::-1]  # the last step stays
 
@@ -34,7 +36,7 @@ def followed_words(found: Found) -> str:
 
 def curve_name(found: Found) -> str:
     """The quality over training where it was scored more than once; else the longest curve."""
-    steps = found.curve.groupby("name")["step"].nunique()
+    steps = found.curve.groupby("name", observed=True)["step"].nunique()
     quality = quality_metric(found)
     raw = {metric.name: name for name, metric in GAINS.items()}.get(quality, quality)
     for wanted in (quality, f"validation_{quality}", f"val_{quality}", raw):

@@ -77,7 +77,7 @@ def conditions(found: Found) -> tuple[Condition, ...]:
     rows = found.samples[found.samples["subject"] == MACHINE]
     return tuple(
         _condition(found, str(name), of_name["value"])
-        for name, of_name in rows.groupby("metric", sort=False)
+        for name, of_name in rows.groupby("metric", sort=False, observed=True)
     )
 
 
@@ -116,7 +116,7 @@ def _spread(found: Found, name: str, rows: pd.DataFrame) -> str:
     if name in found.per_seed:
         seeds = seed_counts(found, name)
         if seeds.most < FEWEST_SEEDS:
-            return f"none: {seeds.words}"
+            return f"none: {seeds.words}" if seeds.most else "none"
         return f"{percent(0.95)} over {seeds.of_intervals} (t)"
     known_ends = rows.dropna(subset=["low", "high"])
     known_ends = known_ends[known_ends["value"] > 0]

@@ -153,7 +153,7 @@ def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.Da
 def _named(mixes: pd.DataFrame, trials: pd.DataFrame, partials: pd.DataFrame) -> pd.DataFrame:
     """Label, baseline and status of each mix, and where those stopped that went no further."""
     table = mixes.set_index("key")[["label", "baseline"]]
-    rested = partials.groupby("mix")["step"].max().reindex(table.index)
+    rested = partials.groupby("mix", observed=True)["step"].max().reindex(table.index)
     status = _status(trials).reindex(table.index)
     status = status.mask(status.isna() & rested.notna(), "stopped").fillna("waiting")
     table.insert(2, "status", status)

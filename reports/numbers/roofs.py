@@ -62,7 +62,9 @@ def placed(found: Found, mode: str, mixes: Collection[str]) -> Iterator[Placed]:
     rows = rows[rows["metric"].isin(COLUMNS) & rows["subject"].str.contains(":", regex=False)]
     size = mode.partition(" ")[0]  # operations are counted, whatever the way of running
     rows = rows[(rows["mode"] == mode) | ((rows["metric"] == "flops") & (rows["mode"] == size))]
-    table = rows.pivot_table(index="subject", columns="metric", values="value", aggfunc="last")
+    table = rows.pivot_table(
+        index="subject", columns="metric", values="value", aggfunc="last", observed=True
+    )
     table = table.reindex(columns=list(COLUMNS)).dropna()
     notes = found.notes[found.notes["topic"] == LIMIT]
     limits = dict(zip(notes["subject"], notes["text"], strict=True))

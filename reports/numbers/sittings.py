@@ -48,7 +48,7 @@ def rounds_of(
     if not busy:
         return here[here["metric"] == METRIC], False
     rows = here[here["metric"] == CPU]
-    least = rows.groupby(["subject", "process"])["value"].min().reset_index()
+    least = rows.groupby(["subject", "process"], observed=True)["value"].min().reset_index()
     return least.assign(round=0), True
 
 

@@ -162,7 +162,7 @@ def _shares(
 
 
 def _of_total(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    totals = rows.groupby("mix")["value"].transform("sum")
+    totals = rows.groupby("mix", observed=True)["value"].transform("sum")
     shares: dict[str, dict[str, float]] = {}
     values = (rows["value"] / totals.where(totals > 0)).to_numpy(dtype=float).tolist()
     for mix, slot, share in zip(rows["mix"], rows["slot"], values, strict=True):

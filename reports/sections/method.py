@@ -70,7 +70,7 @@ def _trial_facts(found: Found) -> tuple[tuple[str, str], ...]:
         rows.append(("Seeds of the trials", ", ".join(str(seed) for seed in seeds)))
         hours = float(found.trials["seconds"].sum())
         rows.append(("Training time, all trials", _duration(hours)))
-    for name, of_name in found.trial_facts.groupby("name", sort=False):
+    for name, of_name in found.trial_facts.groupby("name", sort=False, observed=True):
         values = list(of_name["value"].unique())
         text = ", ".join(values[:3]) if len(values) <= 3 else count(len(values), "different value")
         rows.append((_readable(str(name)), text))

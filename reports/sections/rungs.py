@@ -112,12 +112,14 @@ def _qualities(found: Found, metric: str, step: int) -> Qualities:
     """Mean over seeds of each mix that rested at a step, where it was scored."""
     rested = found.partials[found.partials["step"] == step][["key", "mix"]]
     rows = found.measurements.merge(rested, left_on="subject", right_on="key")
-    table = rows.pivot_table(index="subject", columns="metric", values="value", aggfunc="last")
+    table = rows.pivot_table(
+        index="subject", columns="metric", values="value", aggfunc="last", observed=True
+    )
     owners = rested.set_index("key")["mix"]
     values = _scored(table, metric)
     if values is None:
         return {}
-    by_mix = values.dropna().groupby(owners.reindex(values.dropna().index))
+    by_mix = values.dropna().groupby(owners.reindex(values.dropna().index), observed=True)
     return {str(mix): (float(each.mean()), len(each)) for mix, each in by_mix}
 
 

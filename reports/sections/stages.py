@@ -122,7 +122,8 @@ def stages(found: Found) -> Stages:
     lanes = [name for name in STACKED if name in metrics][:LANES]
     scales = {name: _scale(found, table, name) for name in metrics}
     longest = {
-        name: float(of_metric(table, name).groupby("mix")["value"].sum().max()) for name in lanes
+        name: float(of_metric(table, name).groupby("mix", observed=True)["value"].sum().max())
+        for name in lanes
     }
     order = _order(found, table, lanes[0] if lanes else metrics[0])
     families = families_of_stages(found)
@@ -150,7 +151,7 @@ def stages(found: Found) -> Stages:
 
 
 def _order(found: Found, table: pd.DataFrame, first: str) -> list[str]:
-    totals = of_metric(table, first).groupby("mix")["value"].sum().sort_values()
+    totals = of_metric(table, first).groupby("mix", observed=True)["value"].sum().sort_values()
     known = [str(mix) for mix in totals.index]
     front = [mix for mix in found.letters if mix in known]
     return [*front, *(mix for mix in known if mix not in found.letters)]
