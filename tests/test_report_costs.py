@@ -303,7 +303,7 @@ def test_predicted_latencies_are_held_against_what_was_measured(tmp_path: Path):
     assert said.replace("\u00a0", " ") == (
         "96x96: latency was predicted of 2 mixes before training and measured afterwards; the "
         "predictions were off by 6.0 % in the mean and 10.0 % at most, and 1 of 2 measured values "
-        "lie within the error that was given"
+        "lies within the error that was given"
     )
     notes = method(read(path)).notes
     assert ("Constraints", "3 of 9 points keep to latency <= 5 s") in notes

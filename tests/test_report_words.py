@@ -15,6 +15,7 @@ from reports.checks.health import health
 from reports.methods.details import details
 from reports.methods.settings import settings_of
 from reports.numbers.found import Found
+from reports.numbers.protocols import protocols
 from reports.numbers.rankings import _how
 from reports.numbers.rates import zero
 from reports.numbers.results import read
@@ -190,3 +191,9 @@ def test_the_plot_says_which_bars_it_has_and_which_corner_is_better(tmp_path: Pa
     page = one_section.html(speed.SECTION, shown)
     assert "over 3 seeds. Up and to the " in page  # counts have no bars
     assert '<span id="speed-corner">right</span> is better.' in page
+
+
+def test_scores_of_no_mix_that_counts_have_no_interval(tmp_path: Path):
+    wild = Made("wild", {0: 30.0, 1: "diverged"}, {"stage1": "wild"})
+    (psnr,) = (row for row in protocols(found(tmp_path, wild)) if row.metric == "psnr")
+    assert psnr.spread == "none"

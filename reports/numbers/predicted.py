@@ -37,6 +37,7 @@ def _sentence(mode: str, pairs: pd.DataFrame) -> str:
     return (
         f"{mode}: latency was predicted of {mixes} before training and measured afterwards; the "
         f"predictions were off by {100 * errors.mean():.1f}{TIE}% in the mean and "
-        f"{100 * errors.max():.1f}{TIE}% at most, and {int(inside)} of {len(pairs)} measured "
-        "values lie within the error that was given"
+        f"{100 * errors.max():.1f}{TIE}% at most, and {int(inside)} of "
+        f"{count(len(pairs), 'measured value')} {'lies' if inside == 1 else 'lie'} within the "
+        "error that was given"
     )
