@@ -117,9 +117,8 @@ def _curve(found: Found, key: str) -> dict[int, float]:
     rested = found.partials[found.partials["mix"] == key].set_index("key")["step"]
     values = found.measurements[found.measurements["metric"] == name].set_index("subject")["value"]
     at_rungs = pd.DataFrame({"step": rested, "value": values.reindex(rested.index)}).dropna()
-    means = (
-        pd.concat([at_rungs, points[["step", "value"]]])
-        .groupby("step", observed=True)["value"]
-        .mean()
-    )
+    parts = [part for part in (at_rungs, points[["step", "value"]]) if not part.empty]
+    if not parts:
+        return {}
+    means = pd.concat(parts).groupby("step", observed=True)["value"].mean()
     return {int(step): float(value) for step, value in zip(means.index, means, strict=True)}

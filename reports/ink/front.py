@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from reports.analysis.pareto import front
-from reports.analysis.statistics import FEWEST_SEEDS
+from reports.analysis.statistics import FEWEST_SEEDS, Numbers
 from reports.graphics.axes import axis, wants_log
 from reports.graphics.families import Look, in_order, look
 from reports.ink.style import INK, PLAIN, Style, blank, empty, inked
@@ -83,7 +83,7 @@ def _points(
     of_row = np.array([looks[mix].slug for mix in rows.index.tolist()])
     for each in in_order(looks.values()):
         own = rows[of_row == each.slug]
-        x, y = own[cost] / across, own[quality] / up
+        x, y = (own[cost] / across).to_numpy(), (own[quality] / up).to_numpy()
         if len(rows) <= BARS:
             bars: dict[str, Any] = {
                 "ecolor": each.color,
@@ -107,8 +107,8 @@ def _points(
         )
 
 
-def _ends(rows: pd.DataFrame, name: str, factor: float) -> list[pd.Series] | None:
-    """How far the interval reaches below and above; None without one.
+def _ends(rows: pd.DataFrame, name: str, factor: float) -> Numbers | None:
+    """How far the interval reaches below and above, (2, rows); None without one.
 
     An accuracy has one where there are seeds enough, as in the page.
     """
@@ -118,8 +118,8 @@ def _ends(rows: pd.DataFrame, name: str, factor: float) -> list[pd.Series] | Non
     if f"{name}_n" in rows:
         enough = rows[f"{name}_n"] >= FEWEST_SEEDS
         low, high = low.where(enough), high.where(enough)
-    reach = [(rows[name] - low) / factor, (high - rows[name]) / factor]
-    return [each.fillna(0.0).clip(lower=0.0) for each in reach]
+    reach = np.stack([rows[name] - low, high - rows[name]]).astype(float) / factor
+    return np.clip(np.nan_to_num(reach), 0.0, None)
 
 
 def _best(found: Found, rows: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
