@@ -18,12 +18,13 @@ from ablate.engines.job import Stopped
 from ablate.events import Event, Warned, warnings
 from ablate.turns import TICK, Use, gpu_of, turn
 
+TIMES = f"process {os.getpid()} times on GPU 7"
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
 from ablate.turns import turn
 
-with turn("7", print, sys.argv[1]):
+with turn("7", print):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -35,10 +36,10 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def other(use: Use) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds GPU 7."""
+def other_process() -> Iterator[subprocess.Popen[str]]:
+    """Another process that times on GPU 7."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, use],
+        [sys.executable, "-c", HOLD],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -47,12 +48,6 @@ def other(use: Use) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout and process.stdout.readline() == "held\n"
         yield process
         process.kill()
-
-
-@pytest.fixture
-def holder() -> Iterator[subprocess.Popen[str]]:
-    with other("timing") as process:
-        yield process
 
 
 class Waiting(threading.Thread):
@@ -84,11 +79,27 @@ def begun(use: Use) -> Waiting:
     return waiting
 
 
-@pytest.mark.parametrize("use", ["timing", "training"])
-@pytest.mark.parametrize("ending", ["its end", "SIGKILL"])
-def test_a_run_waits_until_what_is_timed_is_done_or_dead(
-    holder: subprocess.Popen[str], ending: str, use: Use
-):
+def holding(use: Use) -> Waiting:
+    """One that has GPU 7."""
+    first = begun(use)
+    assert first.had.wait(30)
+    return first
+
+
+@pytest.fixture
+def holder() -> Iterator[Waiting]:
+    first = holding("timing")
+    yield first
+    first.leave()
+
+
+@pytest.mark.parametrize(("ending", "use"), [("its end", "training"), ("SIGKILL", "timing")])
+def test_a_run_waits_until_what_is_timed_is_done_or_dead(ending: str, use: Use):
+    with other_process() as holder:
+        _waits_until_it_is_over(holder, ending, use)
+
+
+def _waits_until_it_is_over(holder: subprocess.Popen[str], ending: str, use: Use):
     waiting = begun(use)
     assert waiting.heard.wait(30)
     expected = f"process {holder.pid} times on GPU 7; this {use} waits until that is done"
@@ -103,37 +114,33 @@ def test_a_run_waits_until_what_is_timed_is_done_or_dead(
 
 
 def test_trainings_share_a_gpu_and_a_timing_waits_for_all_of_them():
-    with other("training") as first:
-        second = begun("training")
-        assert second.had.wait(30)
-        timing = begun("timing")
-        assert timing.heard.wait(30)
-        assert set(timing.said) == {"trials train on GPU 7; this timing waits until that is done"}
-        second.leave()
-        assert not timing.had.wait(3 * TICK)
-        first.kill()
-        assert timing.had.wait(30)
+    first, second = holding("training"), holding("training")
+    timing = begun("timing")
+    assert timing.heard.wait(30)
+    assert set(timing.said) == {"trials train on GPU 7; this timing waits until that is done"}
+    second.leave()
+    assert not timing.had.wait(3 * TICK)
+    first.leave()
+    assert timing.had.wait(30)
     timing.leave()
 
 
 def test_a_training_that_comes_after_a_waiting_timing_lets_it_go_first():
-    with other("training") as first:
-        timing = begun("timing")
-        assert timing.heard.wait(30)
-        late = begun("training")
-        assert late.heard.wait(30)
-        assert set(late.said) == {
-            f"process {os.getpid()} times on GPU 7; this training waits until that is done"
-        }
-        first.kill()
-        assert timing.had.wait(30)
-        assert not late.had.wait(3 * TICK)
-        timing.leave()
-        assert late.had.wait(30)
+    first = holding("training")
+    timing = begun("timing")
+    assert timing.heard.wait(30)
+    late = begun("training")
+    assert late.heard.wait(30)
+    assert set(late.said) == {f"{TIMES}; this training waits until that is done"}
+    first.leave()
+    assert timing.had.wait(30)
+    assert not late.had.wait(3 * TICK)
+    timing.leave()
+    assert late.had.wait(30)
     late.leave()
 
 
-def test_what_is_told_may_end_the_waiting(holder: subprocess.Popen[str]):
+def test_what_is_told_may_end_the_waiting(holder: Waiting):
     with pytest.raises(Stopped), turn("7", stop, "training"):
         pytest.fail("it has the GPU")
 
@@ -143,7 +150,7 @@ def stop(words: str) -> None:
 
 
 def test_whoever_times_is_told_once_what_it_waits_for(
-    holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+    holder: Waiting, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(ablate.turns, "AGAIN", 0.0)
     heard, enough = list[Event](), 5
@@ -156,11 +163,11 @@ def test_whoever_times_is_told_once_what_it_waits_for(
     monkeypatch.setattr(ablate.turns.time, "sleep", sleep)
     with pytest.raises(Stopped), turn("7", warnings(heard.append)):
         pytest.fail("it has the GPU")
-    said = f"process {holder.pid} times on GPU 7; this timing waits until that is done"
+    said = f"{TIMES}; this timing waits until that is done"
     assert heard == [Warned(said)]
 
 
-def test_another_gpu_and_a_processor_are_free(holder: subprocess.Popen[str]):
+def test_another_gpu_and_a_processor_are_free(holder: Waiting):
     told: list[str] = []
     for name in ("8", "GPU-1234/5", ""):
         with turn(name, told.append):
