@@ -14,6 +14,11 @@ from ablate.runs.marks import MARKS
 from ablate.runs.remade import UNMIXED, has_results, remade
 from ablate.study import Study
 
+STEERS = (
+    "its search would try other mixes than it has: put that back, or start beside it, where "
+    "finished trials that fit are taken over: ablate run ... --new-run"
+)
+
 
 def require_fitting(
     facts: Mapping[str, str],
@@ -23,38 +28,38 @@ def require_fitting(
     place: RunFolder,
     sources: Sources,
 ) -> None:
-    """See that the run is of the same, and that its search would come to the mixes it has."""
-    _require_same(facts, study, marks, plugins, place, sources)
-    if found := steering_changes(facts, study):
-        raise RunError(
-            f"{place.path}: this run began with something else ({change_words(found)}); its search "
-            "would try other mixes than it has: put that back, or start beside it, where finished "
-            "trials that fit are taken over: ablate run ... --new-run"
-        )
+    """See that the run is of the same, and that its search would come to the mixes it has.
 
+    Args:
+        facts: Of the run.
+        study: What is asked now.
+        marks: What a run of it keeps to, see `marks_of`.
+        plugins: Files that workers load.
+        place: Where the run lies.
+        sources: The source files of mixes.
 
-def _require_same(
-    facts: Mapping[str, str],
-    study: Study,
-    marks: Mapping[str, str],
-    plugins: Sequence[str],
-    place: RunFolder,
-    sources: Sources,
-) -> None:
-    coded = SOURCES in facts
-    found = [
-        Change(words, *_shortened(facts[name], marks[name]))
-        for name, words in MARKS.items()
-        if facts.get(name, marks[name]) != marks[name] and not (coded and name == "plugins")
-    ]
+    Raises:
+        RunError: It is not; the message says what changed and what of it may.
+    """
+    found, so = _mark_changes(facts, marks), UNMIXED
     found += _source_changes(facts, plugins, place, sources)
     if facts.get("study_fingerprint") != marks["study_fingerprint"]:
         found += _study_changes(facts, study)
     if not found:
-        return
-    raise RunError(
-        f"{place.path}: this run began with something else ({change_words(found)}); {UNMIXED}"
-    )
+        found, so = steering_changes(facts, study), STEERS
+    if found:
+        words = change_words(found)
+        raise RunError(f"{place.path}: this run began with something else ({words}); {so}")
+
+
+def _mark_changes(facts: Mapping[str, str], marks: Mapping[str, str]) -> list[Change]:
+    """What is different in images, latency models and, in old runs, plug-ins."""
+    coded = SOURCES in facts
+    return [
+        Change(words, *_shortened(facts[name], marks[name]))
+        for name, words in MARKS.items()
+        if facts.get(name, marks[name]) != marks[name] and not (coded and name == "plugins")
+    ]
 
 
 def _source_changes(
