@@ -5,7 +5,8 @@
 Ours, fvcore's and PyTorch's FlopCounterMode's multiply-adds of every operator in
 benchmarks/operators.py, of every block over 24 channels, and of every network in studies/systems;
 where experts are routed, of the most expensive ones. fvcore and FlopCounterMode compute the
-networks, so images are small. Writes benchmarks/results/counters.json and prints a table.
+networks, so images are small. Writes benchmarks/results/counters.json and prints a table; what is
+asked for by name takes its place among the rows that are there.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ Shape = tuple[int, ...]
 def closed_forms(model: nn.Module, shape: Shape) -> list[int]:
     """What each block of a network says that it costs, at the size that it has there, in order."""
     fake, copy = replica(model)
-    order, sizes = list[nn.Module](), dict[nn.Module, tuple[int, int]]()
+    order, sizes = list[nn.Module](), dict[nn.Module, tuple[int, int, int]]()
 
     def keep(block: nn.Module, given: tuple[Tensor, ...]) -> None:
-        height, width = given[0].shape[-2:]
-        sizes[block] = height, width
+        images, _, height, width = given[0].shape
+        sizes[block] = images, height, width
 
     for container in copy.modules():
         if isinstance(container, Blocks) and container.slot:
@@ -54,7 +55,12 @@ def closed_forms(model: nn.Module, shape: Shape) -> list[int]:
         block.register_forward_pre_hook(keep)
     with torch.no_grad(), fake, forcing(copy, Routed.dearest):
         copy.eval()(torch.empty(shape))
-    return [int(block.macs(*sizes[block])) for block in order]  # type: ignore[operator]
+    return [_closed_form(block, *sizes[block]) for block in order]
+
+
+def _closed_form(block: nn.Module, images: int, height: int, width: int) -> int:
+    """Of a batch: networks of grey images restore each colour as an image of its own."""
+    return images * int(block.macs(height, width))  # type: ignore[operator]
 
 
 def counted(model: nn.Module, shape: Shape, found: Ledger) -> Json:
@@ -130,9 +136,15 @@ def main() -> None:
             rows[name] = make()
             print(line(name, rows[name]), flush=True)
     print("* more than 1 % off")
-    if not options.only:
-        found = {"machine": describe(), "side": options.side, "rows": rows}
-        RESULT.write_text(json.dumps(found, indent=2) + "\n")
+    known = json.loads(RESULT.read_text()) if options.only and RESULT.is_file() else {}
+    if known.get("side", options.side) != options.side:
+        return  # rows of other images do not mix
+    found = {
+        "machine": known.get("machine", describe()),
+        "side": options.side,
+        "rows": known.get("rows", {}) | rows,
+    }
+    RESULT.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

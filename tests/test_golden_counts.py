@@ -85,6 +85,12 @@ def test_the_blocks_of_a_preset_cost_their_closed_forms(name):
     assert counted == [pytest.approx(n, rel=0.01) for n in closed_forms(model, (1, 3, 64, 64))]
 
 
+def test_the_closed_forms_of_a_network_are_those_of_all_images_of_a_batch():
+    model = network("nafnet-gopro-32")
+    one, two = (closed_forms(model, (images, 3, 16, 16)) for images in (1, 2))
+    assert two == [2 * macs for macs in one]
+
+
 @cache
 def others(name: str) -> dict[str, int]:
     """What fvcore and FlopCounterMode make of a block, with its most expensive experts."""
