@@ -8,11 +8,11 @@ from reports import tables
 from reports.answering.answer import answer
 from reports.checks.health import health
 from reports.contents import contents
-from reports.figures import draw_report
 from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
+from reports.second_process import second, write_part
 from reports.sections.section import Given
 from reports.whole import write_whole
 
@@ -43,13 +43,14 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
     Raises:
         RecordError: The record cannot be read.
     """
-    parts = sections(record_path)
-    found = parts.found
     folder = Path(folder)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for name, text in texts(parts).items():
-        write_whole(folder / name, text)
-    draw_report(found, folder / "figures")
+    with second(Path(record_path), folder) as other:
+        parts = sections(record_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in _pages(parts).items():
+            write_whole(folder / name, text)
+        if not other.did(parts.found):
+            write_part(parts.found, folder)
     return {name: folder / name for name in FILES}
 
 
@@ -64,13 +65,7 @@ def report_texts(record_path: Path | str) -> dict[str, str]:
 
 def texts(parts: Parts) -> dict[str, str]:
     """Name of each file of a report that is text -> what stands in it; the same every time."""
-    question = parts.found.facts.get("question", "")
-    return {
-        "report.html": html(parts, list(FILES.items())[1:]),
-        "report.md": markdown(parts),
-        "results.csv": tables.csv(parts.found),
-        "results.tex": tables.latex(mixes(parts.found), question),
-    }
+    return {**_pages(parts), "results.csv": tables.csv(parts.found)}
 
 
 def sections(record_path: Path | str) -> Parts:
@@ -79,3 +74,13 @@ def sections(record_path: Path | str) -> Parts:
     said = answer(found)
     made = contents(Given(Path(record_path), found, said))
     return Parts(found=found, said=said, health=health(found), sections=made)
+
+
+def _pages(parts: Parts) -> dict[str, str]:
+    """What is made for reading; all that is left is `write_part`'s."""
+    question = parts.found.facts.get("question", "")
+    return {
+        "report.html": html(parts, list(FILES.items())[1:]),
+        "report.md": markdown(parts),
+        "results.tex": tables.latex(mixes(parts.found), question),
+    }

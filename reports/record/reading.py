@@ -95,23 +95,22 @@ class Reading:
 
     def levels(self) -> pd.DataFrame:
         """Columns mix, axis, level (both categories): one row per mix and axis."""
-        return self._table(
-            "SELECT mix, axis, level FROM levels JOIN mixes ON mixes.key = mix "
-            "ORDER BY mixes.id, position",
-            few="axis level",
-        )
+        # A mix and its levels and stages are added together, once, and stay: the order in which
+        # they stand is that of the mixes, and within one that of its axes and slots.
+        return self._table("SELECT mix, axis, level FROM levels ORDER BY rowid", few="axis level")
 
     def stages(self) -> pd.DataFrame:
         """Columns mix, slot, blocks, family (these categories), depth: a row per mix and slot."""
-        return self._table(
-            "SELECT mix, slot, blocks, family, depth FROM stages "
-            "JOIN mixes ON mixes.key = mix ORDER BY mixes.id, position",
-            few="slot blocks family",
-        )
+        query = "SELECT mix, slot, blocks, family, depth FROM stages ORDER BY rowid"  # as levels
+        return self._table(query, few="slot blocks family")
 
     def trials(self) -> pd.DataFrame:
         """Columns key, mix, seed, status, reason, seconds."""
         return self._table("SELECT key, mix, seed, status, reason, seconds FROM trials ORDER BY id")
+
+    def trial_count(self) -> int:
+        """How many trials there are, without reading them."""
+        return int(self._rows("SELECT count(*) FROM trials")[0][0])
 
     def partials(self) -> pd.DataFrame:
         """Columns key, trial, mix, seed, step, seconds: what trials came to before their last step.
@@ -229,6 +228,8 @@ def _column(values: tuple[Any, ...], few: bool) -> Any:
         return pd.Categorical.from_codes(codes, pd.Index(names))
     if values[0] is None or isinstance(values[0], float):
         return np.array(values, dtype=float)
+    if isinstance(values[0], int):  # as an array at once: pandas looks at each number of a list
+        return np.array(values, dtype=np.int64)
     return list(values)
 
 
