@@ -129,6 +129,23 @@ def test_a_mix_written_twice_counts_once(tmp_path):
         assert len(record.levels()) == 2
 
 
+def test_levels_and_stages_stand_in_the_order_of_their_mixes_whenever_these_were_added(tmp_path):
+    def mix(name: str) -> MixRow:
+        slots = ("stage2", "stage1", "decoder1")  # neither by name nor sorted
+        stages = tuple(StageRow(slot, f"{name} {slot}", "cnn", 2) for slot in slots)
+        return MixRow(name, name, "{}", {slot: f"{name} {slot}" for slot in slots}, stages)
+
+    with Record.create(tmp_path / "record.sqlite", "s", "", "", {}, ()) as record:
+        record.add_mixes([mix("z"), mix("b")])
+        record.add_mixes([mix("y"), mix("b"), mix("a"), mix("z")])
+        record.add_mixes([mix("c")])
+        order = record.mixes()["key"].tolist()
+        assert order == ["z", "b", "y", "a", "c"]
+        filled = [f"{name} {slot}" for name in order for slot in ("stage2", "stage1", "decoder1")]
+        assert record.levels()["level"].tolist() == filled
+        assert record.stages()["blocks"].tolist() == filled
+
+
 def test_a_sitting_written_again_is_replaced_and_stands_last(tmp_path):
     first = Measurement("m1", "latency", 0.01, sitting="s1")
     other = Measurement("m1", "latency", 0.02, sitting="s2")
