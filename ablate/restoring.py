@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ablate.metrics import score
+from ablate.metrics import protocol, score
 from ablate.mix import Evaluation
 from ablate.network import scale_of
 from ablate.resizing import enlarge
@@ -117,7 +117,10 @@ def _scored(
     restored: Iterator[Tensor], pairs: Sequence[Pair], evaluation: Evaluation
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
     if not pairs:
-        raise ValueError("there is no validation image to score; expected at least 1, got 0")
+        raise ValueError(
+            "there is no validation image to score "
+            f"({protocol(evaluation)}); expected at least 1, got 0"
+        )
     rows = [
         score(image, pair.clean, evaluation) for image, pair in zip(restored, pairs, strict=True)
     ]

@@ -153,7 +153,7 @@ def test_a_bomb_does_not_explode_even_with_the_right_checksum(
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
-        (b"", "it is empty"),
+        (b"", "it is empty (0 bytes)"),
         (bytes(1000), "it is not the state of a training"),
         (b"SQLite format 3\x00", "it is not the state of a training"),
         (

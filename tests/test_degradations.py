@@ -413,7 +413,7 @@ WRONG = [
     ("low_light", {"read": -1.0}, "read must be from 0 to 10000 electrons; got read=-1"),
     ("jpeg", {"quality": 0}, "quality must be from 1 to 100; got quality=0"),
     ("downscale", {"scale": 1}, "scale must be from 2 to 16 times; got scale=1"),
-    ("mixture", {"of": ()}, "of must name at least one degradation; got none"),
+    ("mixture", {"of": ()}, "of must name at least one degradation; got of=() (known: downscale, "),
 ]
 
 

@@ -316,9 +316,9 @@ def test_a_cross_over_is_kept_beside_the_record(
     folder: Path, tmp_path: Path, made_up: Callable[..., Engine], capsys: pytest.CaptureFixture[str]
 ):
     made_up()
-    found = tmp_path / "found.json"
+    found, printed = tmp_path / "found.json", "what ablate crossover --json prints"
     for text, code, errors in (
-        ("{}", 2, f"{found}: not a cross-over; expected what ablate crossover --json prints\n"),
+        ("{}", 2, f"{found}: not a cross-over (there is no 'contestants'); expected {printed}\n"),
         ('{"contestants": [], "courses": [], "duels": [], "base": {}, "dropped": {}}', 0, ""),
     ):
         found.write_text(text, encoding="utf-8")

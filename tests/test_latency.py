@@ -465,7 +465,9 @@ def test_a_fifth_of_disturbed_visits_is_still_believed():
 
 
 def test_without_samples_there_is_nothing_to_summarise():
-    with pytest.raises(ValueError, match="no latency samples to summarise; expected at least 1"):
+    with pytest.raises(
+        ValueError, match="samples to summarise; expected at least 1 of every network"
+    ):
         summarise([])
 
 

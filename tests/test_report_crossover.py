@@ -140,7 +140,10 @@ def test_a_file_that_is_of_no_use_is_said_and_the_rest_stays(record: Path, tmp_p
     section = one_section.data(SECTION, record)
     (record.parent / FILE).unlink()
     assert isinstance(section, Crossover)
-    expected = "crossover.json: not a cross-over; expected what ablate crossover --json prints"
+    expected = (
+        "crossover.json: not a cross-over (there is no 'contestants'); "
+        "expected what ablate crossover --json prints"
+    )
     assert section.problem == expected
     assert markdown(section)[2] == expected
 
@@ -152,24 +155,35 @@ def broken(change: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "found",
+    ("found", "why"),
     [
-        [],
-        {},
-        broken({"values": [1.0, 2.0]}),
-        broken({"values": [0.0, 1.0, 2.0]}),
-        broken({"low": [1.0, float("nan"), 2.0]}),
-        broken({"x": [64, 32, 128]}),
-        broken({"x": "abc"}),
-        FOUND | {"base": {"size": "large"}},
-        FOUND | {"dropped": []},
+        ([], "'list' object has no attribute 'get'"),
+        ({}, "there is no 'contestants'"),
+        (
+            broken({"values": [1.0, 2.0]}),
+            "columns of mwsa have different lengths: x 3, values 2, low 3, high 3",
+        ),
+        (broken({"values": [0.0, 1.0, 2.0]}), "0 where a finite number above 0 is expected"),
+        (
+            broken({"low": [1.0, float("nan"), 2.0]}),
+            "nan where a finite number above 0 is expected",
+        ),
+        (broken({"x": [64, 32, 128]}), "size of mwsa does not ascend: (64.0, 32.0, 128.0)"),
+        (broken({"x": "abc"}), "could not convert string to float: 'a'"),
+        (
+            FOUND | {"base": {"size": "large"}},
+            "invalid literal for int() with base 10: 'large'",
+        ),
+        (FOUND | {"dropped": []}, "'list' object has no attribute 'items'"),
+        (broken({"name": "a\nb", "x": [3, 2, 1]}), "size of a b does not ascend: (3.0, 2.0, 1.0)"),
+        (broken({"x": "x" * 999}), "could not convert string to float: 'x'"),
     ],
 )
-def test_something_else_is_refused_in_one_line(found: object, tmp_path: Path):
+def test_something_else_is_refused_in_one_line(found: object, why: str, tmp_path: Path):
     path = written(tmp_path, found)
     with pytest.raises(CrossingError) as raised:
         keep_crossings(path, tmp_path)
-    expected = f"{path}: not a cross-over; expected what ablate crossover --json prints"
+    expected = f"{path}: not a cross-over ({why}); expected what ablate crossover --json prints"
     assert str(raised.value) == expected
     assert not (tmp_path / FILE).exists()
 

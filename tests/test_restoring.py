@@ -140,5 +140,8 @@ def test_inputs_are_scored_as_if_nothing_had_been_done_to_them():
 
 
 def test_nothing_to_score_is_an_error():
-    with pytest.raises(ValueError, match="there is no validation image to score"):
+    with pytest.raises(
+        ValueError,
+        match=r"image to score \(RGB, .*\); expected at least 1, got 0",
+    ):
         evaluate(Shift(0), [], Evaluation(), CPU)

@@ -253,7 +253,7 @@ def flipped(contents: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda contents: b"", "it is empty"),
+        (lambda contents: b"", "it is empty (0 bytes)"),
         (lambda contents: contents[:-1], "it is damaged (SHA-256 "),
         (flipped, "it is damaged (SHA-256 "),
         (lambda contents: b"PK\x03\x04" + contents, "it is not the state of a training"),
@@ -299,12 +299,16 @@ def test_a_state_of_another_training_is_not_gone_on_from(
     assert f"not used: it is of another {said}; " in result.facts["warning"]
 
 
+NOTES = "its notes are not those of a trial"
+
+
 @pytest.mark.parametrize(
     ("notes", "said"),
     [
-        ({"losses": 3}, "its notes are not those of a trial"),
+        ({"losses": 3}, f"{NOTES} (TypeError: 'int' object is not iterable)"),
+        ({"identity": 3}, f"{NOTES} ('identity' is 3, expected a table)"),
         ({"step": 9}, "it is of step 9 of 4"),
-        ({"losses": [[1e-3, 0.5]]}, "its learning rates are not those of the trial"),
+        ({"losses": [[1e-3, 0.5]]}, "its learning rates are 0.001; those of the trial: none"),
         ({"training": {}}, "it does not fit the training ('updates')"),
     ],
 )

@@ -89,7 +89,10 @@ def tables(samples: Sequence[LatencySample]) -> Tables:
         ValueError: There are no samples, or a round lacks a subject that others have.
     """
     if not samples:
-        raise ValueError("there are no latency samples to summarise; expected at least 1, got 0")
+        raise ValueError(
+            "there are no latency samples to summarise; "
+            "expected at least 1 of every network in every round of a sitting, got 0"
+        )
     subjects = sorted({sample.subject for sample in samples})
     rounds: dict[tuple[int, int], dict[str, LatencySample]] = {}
     for sample in samples:

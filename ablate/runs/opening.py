@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 
 from ablate.costs.counts import cost_metrics
 from ablate.costs.footing_rows import CHOSEN_RATE, footing_facts, footing_metrics
@@ -95,19 +95,20 @@ def beside(
 
     A damaged record is passed by, whatever study it is of: nothing can be written there.
     """
-    for number in count(1):
-        path = place.path if number == 1 else place.path.with_name(f"{place.path.name}-{number}")
-        folder = RunFolder(path)
+
+    def suits(folder: RunFolder) -> bool:
         if not folder.record.exists():
-            return folder
+            return True
         try:
             with folder.open() as record:
                 require_fitting(record.facts(), study, marks, plugins, folder, sources)
                 record.require_whole()
         except (RunError, RecordError):
-            continue
-        return folder
-    raise AssertionError("numbers do not end")
+            return False
+        return True
+
+    further = (place.path.with_name(f"{place.path.name}-{number}") for number in count(2))
+    return next(filter(suits, map(RunFolder, chain([place.path], further))))
 
 
 def _tell_changes(record: Record, device: str, told: Callable[[str], None]) -> None:

@@ -119,9 +119,9 @@ def _require_known_levels(image: Image.Image, bits: int) -> None:
     """Refuse levels that would be clipped, wrapped, inverted or cut to 8 bits."""
     tags = getattr(image, "tag_v2", {})
     if image.mode == "F":
-        raise ImageError("floating-point levels; save it with 8 bits, or 16 bits grey")
+        raise ImageError(f"{bits}-bit floating-point levels; save it with 8 bits, or 16 bits grey")
     if tags.get(SAMPLE_FORMAT, (1,))[0] != 1:
-        raise ImageError("signed levels; save it with 8 bits, or 16 bits grey")
+        raise ImageError(f"{bits}-bit signed levels; save it with 8 bits, or 16 bits grey")
     if bits <= 8:
         return
     if not image.mode.startswith("I"):
@@ -130,8 +130,8 @@ def _require_known_levels(image: Image.Image, bits: int) -> None:
         raise ImageError(f"{bits}-bit grey; save it with 8 or 16 bits")
     if tags.get(PHOTOMETRIC, 1) == 0:
         raise ImageError("16-bit grey whose zero is white; save it with black as zero")
-    if "transparency" in image.info:
-        raise ImageError("16-bit grey with a transparent level; save it without transparency")
+    if (level := image.info.get("transparency")) is not None:
+        raise ImageError(f"16-bit grey whose level {level} is transparent; save it without that")
 
 
 def _bits(image: Image.Image, path: Path) -> int:
@@ -158,6 +158,8 @@ def _levels(image: Image.Image) -> Levels:
 
 def _opaque(image: Image.Image) -> Levels:
     pixels = np.asarray(image.convert("RGBA"), np.uint8)
-    if pixels[:, :, 3].min() < 255:
-        raise ImageError("partly transparent; save it without an alpha channel")
+    if (least := pixels[:, :, 3].min()) < 255:
+        raise ImageError(
+            f"partly transparent (alpha down to {least} of 255); save it without an alpha channel"
+        )
     return np.ascontiguousarray(pixels[:, :, :3])

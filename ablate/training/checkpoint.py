@@ -156,7 +156,7 @@ def _other_things(found: str) -> StateError:
 def _require_sound(head: bytes, body: bytes) -> None:
     """See that a file is a state, in the format that is read here, and undamaged."""
     if not head and not body:
-        raise StateError("it is empty")
+        raise StateError("it is empty (0 bytes)")
     matched = _HEAD.fullmatch(head)
     if not matched:
         raise StateError(f"it is not the state of a training; it begins with {head[:16]!r}")

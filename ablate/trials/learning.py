@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Learner:
         training = self.mix.training
         probed = self._probed(kept)
         if training.rates and not probed.best:
-            rates = ", ".join(f"{rate:g}" for rate, _ in probed.losses)
+            rates = _listed(rate for rate, _ in probed.losses)
             reason = f"training diverged at every learning rate that was tried: {rates}"
             return Lesson(probed, training, None, Trained("diverged", 0, (), reason, 0.0))
         settings = at_rate(training, probed.best) if probed.best else training
@@ -128,7 +129,10 @@ class Learner:
         training, known = self.mix.training, kept.losses if kept else ()
         tried = tuple(rate for rate, _ in known)
         if kept and tried != training.rates[: len(tried) if kept.probing else None]:
-            raise StateError("its learning rates are not those of the trial")
+            raise StateError(
+                f"its learning rates are {_listed(tried)}; those of the trial: "
+                f"{_listed(training.rates)}"
+            )
         if not training.rates or (kept and not kept.probing):
             return Probed(known)
 
@@ -187,3 +191,7 @@ class Learner:
             "size of micro-batches": str(self.micro),
             "version of the code": self.job.code,
         }
+
+
+def _listed(rates: Iterable[float]) -> str:
+    return ", ".join(f"{rate:g}" for rate in rates) or "none"

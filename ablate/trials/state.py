@@ -128,13 +128,17 @@ def _understood(notes: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -
     Raises:
         StateError: They are not those of a trial.
     """
-    known = (notes.get(name) for name in ("identity", "machine", "training"))
-    if not all(isinstance(part, dict) for part in known):
-        raise StateError("its notes are not those of a trial")
+    for name in ("identity", "machine", "training"):
+        if not isinstance(notes.get(name), dict):
+            raise _not_of_a_trial(f"'{name}' is {notes.get(name)!r:.60}, expected a table")
     try:
         losses = [(float(r), math.inf if x is None else float(x)) for r, x in notes["losses"]]
         step, seconds = int(notes["step"]), float(notes["training_seconds"])
         training = State(step, seconds, notes["training"], tensors)
         return Kept(tuple(losses), bool(notes["probing"]), float(notes["seconds"]), training)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise StateError("its notes are not those of a trial") from error
+        raise _not_of_a_trial(f"{type(error).__name__}: {error!s:.60}") from error
+
+
+def _not_of_a_trial(why: str) -> StateError:
+    return StateError(f"its notes are not those of a trial ({why})")

@@ -85,7 +85,10 @@ def read_crossings(path: Path) -> Crossings:
     try:
         return _crossings(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CrossingError(f"{path}: not a cross-over; expected what {_COMMAND} prints") from error
+        said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        why = " ".join(said.split())[:100]
+        text = f"{path}: not a cross-over ({why}); expected what {_COMMAND} prints"
+        raise CrossingError(text) from error
 
 
 _COMMAND = "ablate crossover --json"
@@ -125,11 +128,13 @@ def _crossings(raw: dict[str, Any]) -> Crossings:
 
 def _course(raw: dict[str, Any]) -> Course:
     columns = {name: _positive(raw[name]) for name in ("x", "values", "low", "high")}
+    name, quantity, axis = (str(raw[key]) for key in ("name", "quantity", "axis"))
     if len({len(column) for column in columns.values()}) != 1:
-        raise ValueError("columns of different lengths")
+        lengths = ", ".join(f"{key} {len(column)}" for key, column in columns.items())
+        raise ValueError(f"columns of {name} have different lengths: {lengths}")
     if list(columns["x"]) != sorted(set(columns["x"])):
-        raise ValueError("values of an axis that do not ascend")
-    return Course(str(raw["name"]), str(raw["quantity"]), str(raw["axis"]), **columns)
+        raise ValueError(f"{axis} of {name} does not ascend: {columns['x']}")
+    return Course(name, quantity, axis, **columns)
 
 
 def _crossing(duel: dict[str, Any], raw: dict[str, Any]) -> Crossing:
@@ -141,6 +146,6 @@ def _crossing(duel: dict[str, Any], raw: dict[str, Any]) -> Crossing:
 def _positive(raw: Sequence[Any]) -> tuple[float, ...]:
     """Numbers that can stand on a logarithmic axis."""
     numbers = tuple(float(value) for value in raw)
-    if not all(0 < number < math.inf for number in numbers):
-        raise ValueError("a number that is not above 0")
+    if wrong := [number for number in numbers if not 0 < number < math.inf]:
+        raise ValueError(f"{wrong[0]:g} where a finite number above 0 is expected")
     return numbers

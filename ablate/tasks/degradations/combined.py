@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ablate.mix import Choice
-from ablate.tasks.degradations._register import Pixels, apply_degradation, register
+from ablate.tasks.degradations._register import Pixels, apply_degradation, degradations, register
 
 RAIN_HAZE_NOISE = (Choice(name="rain"), Choice(name="haze"), Choice(name="gaussian_noise"))
 
@@ -33,7 +33,8 @@ def mixture(
         ValueError: `of` is empty, or a degradation in it refuses its knobs.
     """
     if not of:
-        raise ValueError("of must name at least one degradation; got none")
+        known = ", ".join(name for name in degradations if name not in ("mixture", "given"))
+        raise ValueError(f"of must name at least one degradation; got of=() (known: {known})")
     if apply == "one":
         return apply_degradation(of[int(rng.integers(len(of)))], clean, rng)
     for choice in of:
