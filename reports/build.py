@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import tables
+from reports import swaps, tables
 from reports.answering.answer import answer
 from reports.checks.health import health
 from reports.contents import contents
@@ -20,6 +20,7 @@ FILES = {
     "report.html": "this page",
     "report.md": "the same in Markdown",
     "results.csv": "all numbers, in raw units",
+    "swaps.csv": "all swaps, in raw units",
     "results.tex": "the table for a paper (booktabs)",
     "figures/accuracy_vs_latency.png": "accuracy against cost",
     "figures/accuracy_vs_latency.svg": "the same, to scale",
@@ -82,5 +83,6 @@ def _pages(parts: Parts) -> dict[str, str]:
     return {
         "report.html": html(parts, list(FILES.items())[1:]),
         "report.md": markdown(parts),
+        "swaps.csv": swaps.csv(parts.found),
         "results.tex": tables.latex(mixes(parts.found), question),
     }

@@ -53,6 +53,9 @@ COMMANDS = re.findall(
 )
 
 
+OURS = ("#", "data:image/", "report.", "results.", "swaps.csv", "figures/")
+
+
 class Page(HTMLParser):
     """What a browser would make of a page."""
 
@@ -125,7 +128,7 @@ def test_the_page_has_no_element_or_attribute_of_a_name(page):
         assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
         for name in ("href", "src"):
             place = attributes.get(name) or "#"
-            assert place.startswith(("#", "data:image/", "report.", "results.", "figures/")), place
+            assert place.startswith(OURS), place
 
 
 def test_the_page_shows_every_name_as_it_is(page):
@@ -171,12 +174,19 @@ def test_a_name_at_the_start_of_a_line_of_markdown_is_text(text):
     assert squeezed(said) == squeezed(one_line(text))
 
 
+def table(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text())))
+
+
 def test_csv_cells_are_never_formulas_and_numbers_stay_numbers(report):
-    rows = list(csv.DictReader(io.StringIO(report["results.csv"].read_text())))
-    for row in rows:
+    rows, swaps = table(report["results.csv"]), table(report["swaps.csv"])
+    for row in (*rows, *swaps):
         for name, cell in row.items():
             for text in (name, cell):
                 assert not text.startswith(FORMULA) or NUMBER.fullmatch(text), text
+    assert {csv_text(text) for text in NASTY.values()} <= {row["to"] for row in swaps} | {
+        row["from"] for row in swaps
+    }
     labels = {row["label"] for row in rows}
     for at, text in enumerate(NASTY.values()):
         assert csv_text(f"{text} | {at}") in labels

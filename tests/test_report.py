@@ -124,7 +124,7 @@ def test_the_page_reads_without_javascript(report):
 
 def test_two_reports_of_one_record_are_the_same(run, report, tmp_path):
     again = write_report(run, tmp_path / "again")
-    for name in ("report.html", "report.md", "results.csv", "results.tex"):
+    for name in ("report.html", "report.md", "results.csv", "swaps.csv", "results.tex"):
         assert again[name].read_bytes() == report[name].read_bytes()
 
 

@@ -86,8 +86,8 @@ def accuracy(folder: Path) -> pd.DataFrame:
 
 
 def test_a_run_leaves_a_record_weights_and_every_form_of_report(undisturbed: Path):
-    expected = {"record.sqlite", "report.html", "report.md", "results.csv", "results.tex"}
-    assert expected <= {path.name for path in undisturbed.iterdir()}
+    written = "record.sqlite report.html report.md results.csv results.tex swaps.csv"
+    assert set(written.split()) <= {path.name for path in undisturbed.iterdir()}
     assert len(list((undisturbed / "checkpoints").glob("*.pt"))) == 8
     assert {path.suffix for path in (undisturbed / "figures").iterdir()} == {".png", ".svg"}
 

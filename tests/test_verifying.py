@@ -71,7 +71,7 @@ def test_a_report_as_it_was_written_is_what_its_record_says(run: Path):
     found = verify(run)
     assert found.difference is None
     assert found.remarks == ()
-    assert found.files == ("report.html", "report.md", "results.csv", "results.tex")
+    assert found.files == ("report.html", "report.md", "results.csv", "swaps.csv", "results.tex")
     assert found.numbers > 300
     assert found.record == run / "record.sqlite"
 
@@ -107,7 +107,8 @@ def test_what_a_script_is_given_counts_too(run: Path):
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("results.csv", "line 2, row '{label}', column 'psnr_dB'"),
+        ("results.csv", "line 2, row '{1}', column 'psnr_dB'"),
+        ("swaps.csv", "line 2, row '{0}', column 'change_psnr_dB'"),
         ("report.md", "row "),
         ("results.tex", "row "),
     ],
@@ -116,7 +117,7 @@ def test_changed_tables_are_named_by_row_and_column(run: Path, name: str, place:
     text = (run / name).read_text()
     lines = text.splitlines()
     at = next(n for n, line in enumerate(lines) if n and "rdcnn" in line)
-    number = re.search(r"\d\d\.\d+", lines[at])
+    number = re.search(r"\d+\.\d+", lines[at])
     assert number is not None
     lines[at] = lines[at].replace(number[0], "55.5", 1)
     (run / name).write_text("\n".join(lines) + "\n")
@@ -126,8 +127,8 @@ def test_changed_tables_are_named_by_row_and_column(run: Path, name: str, place:
     assert difference.says is not None and "55.5" in difference.says
     assert difference.record is not None and number[0] in difference.record
     assert f"line {at + 1}" in difference.place
-    if name == "results.csv":
-        assert difference.place == place.format(label=lines[at].split(",")[1])
+    if name.endswith(".csv"):
+        assert difference.place == place.format(*lines[at].split(","))
 
 
 def test_a_record_that_changed_since_is_told_and_so_is_what_it_changes(run: Path):
@@ -171,6 +172,9 @@ def test_a_report_elsewhere_is_held_against_the_record_that_is_named(run: Path, 
         verify(tmp_path / "mine.html")
     assert verify(tmp_path / "mine.html", run).difference is None
     assert verify(tmp_path / "mine.html", run / "record.sqlite").files == ("mine.html",)
+    for name in ("results.csv", "swaps.csv"):
+        shutil.move(run / name, tmp_path / f"my_{name}")
+        assert verify(tmp_path / f"my_{name}", run).difference is None
 
 
 def test_what_is_no_report_is_refused(run: Path):
@@ -178,7 +182,7 @@ def test_what_is_no_report_is_refused(run: Path):
         verify(run / "nowhere")
     with pytest.raises(VerifyError, match=r"not a file of a report that can be compared \(.html"):
         verify(run / "record.sqlite")
-    for file in ("report.html", "report.md", "results.csv", "results.tex"):
+    for file in ("report.html", "report.md", "results.csv", "swaps.csv", "results.tex"):
         (run / file).unlink()
     with pytest.raises(VerifyError, match="no report is here; write it: ablate report"):
         verify(run)
@@ -214,7 +218,9 @@ def test_the_command_says_what_it_compared_and_its_exit_code_says_the_rest(
 
     code, said = call()
     assert code == 0
-    expected = r"report.html, report.md, results.csv, results.tex: \d+ numbers, all as in "
+    expected = (
+        r"report.html, report.md, results.csv, swaps.csv, results.tex: \d+ numbers, all as in "
+    )
     assert re.match(expected, said)
     change(run / "results.csv", "stage1 rdcnn", "stage1 changed")
     code, said = call("--quiet")

@@ -15,8 +15,8 @@ HELP = "compute every number of a report again from its record; name the first t
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which report, and of which record."""
     report = (
-        "a report (report.html, report.md, results.csv, results.tex), a paper kit or a file of one,"
-        " or the folder of a run"
+        "a report (report.html, report.md, results.csv, swaps.csv, results.tex), a paper kit or a"
+        " file of one, or the folder of a run"
     )
     parser.add_argument("report", type=Path, metavar="REPORT", help=report)
     record = (

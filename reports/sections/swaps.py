@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.analysis.estimates import Values
-from reports.analysis.swaps import Swap, swaps
+from reports.analysis.swaps import Swap
 from reports.answering.answer import quality_metric, scale
 from reports.graphics.escaping import escape_markdown as escape
 from reports.graphics.families import Look
@@ -15,7 +15,8 @@ from reports.graphics.pipes import beside, escaped, pipe_table
 from reports.numbers.fillings import families_of_levels
 from reports.numbers.found import Found
 from reports.numbers.goals import higher_is_better
-from reports.numbers.measured import cost_values, finer_for, quality_values
+from reports.numbers.measured import finer_for, quality_values
+from reports.numbers.swapped import Named, cost_swaps, named, quality_swaps
 from reports.numbers.units import TIE, Scale, count, plain
 from reports.sections.section import Given, Section
 from reports.wording.swaps import basis, reading, remark, title, unseen
@@ -98,14 +99,10 @@ def collect(given: Given) -> Swaps | None:
 
 def swap_table(found: Found) -> Swaps | None:
     """Every swap, the largest difference first; None where no two levels can be compared."""
-    if quality_metric(found) not in found.table:
-        return None
-    measured = quality_values(found)
-    lower = found.metrics[quality_metric(found)].better == "lower"
-    made = [_towards(swap, lower) for swap in swaps(measured)]
-    made.sort(key=lambda swap: (-abs(swap.value), swap.axis, swap.before, swap.after))
+    made = quality_swaps(found)
     if not made:
         return None
+    measured = quality_values(found)
     shown = finer_for(scale(found, quality_metric(found)), made)
     costs = [_costs(found, metric) for metric in found.cost_metrics[:COSTS]]
     looks = {axis: families_of_levels(found, axis) for axis in dict.fromkeys(s.axis for s in made)}
@@ -137,7 +134,7 @@ def markdown(shown: Swaps) -> list[str]:
     if shown.unseen:
         lines += ["", escape(shown.unseen)]
     if shown.left_out:
-        lines += ["", f"{count(shown.left_out, 'smaller swap')} not listed."]
+        lines += ["", f"{count(shown.left_out, 'smaller swap')} not listed: swaps.csv."]
     return [*lines, ""]
 
 
@@ -145,29 +142,22 @@ def _cell(change: Change | None) -> str:
     return "–" if change is None else beside(change.text, change.interval)
 
 
-def _towards(swap: Swap, lower: bool) -> Swap:
-    """So that the quality gets better, whichever direction that is."""
-    return swap.reversed if (swap.value > 0.0) == lower else swap
-
-
-def _costs(found: Found, metric: str) -> tuple[Scale, dict[tuple[str, str, str], Swap]]:
-    """By axis, level before and level after, both ways round."""
-    made = swaps(cost_values(found, metric))
-    both = [*made, *(swap.reversed for swap in made)]
-    by_name = {(swap.axis, swap.before, swap.after): swap for swap in both}
-    return finer_for(scale(found, metric), made), by_name
+def _costs(found: Found, metric: str) -> tuple[Scale, dict[Named, Swap]]:
+    """How a cost is shown, and its swaps."""
+    by_name = cost_swaps(found, metric)
+    return finer_for(scale(found, metric), by_name.values()), by_name
 
 
 def _row(
     swap: Swap,
     shown: Scale,
-    costs: Sequence[tuple[Scale, dict[tuple[str, str, str], Swap]]],
+    costs: Sequence[tuple[Scale, dict[Named, Swap]]],
     dear: float,
     looks: dict[str, Look],
     measured: Values,
 ) -> Row:
     """A row; `dear` is the sign of what costs more."""
-    name = (swap.axis, swap.before, swap.after)
+    name = named(swap)
     changes = tuple(
         _change(by_name[name], of, _apart(by_name[name])) if name in by_name else None
         for of, by_name in costs

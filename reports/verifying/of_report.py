@@ -9,7 +9,7 @@ from pathlib import Path
 from reports.build import report_texts
 from reports.verifying.copies import Compared, Copy, Stated, VerifyError, compared
 
-FILES = ("report.html", "report.md", "results.csv", "results.tex")
+FILES = ("report.html", "report.md", "results.csv", "swaps.csv", "results.tex")
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 META = r'<meta name="{}" content="([^"]*)">'
 
@@ -22,11 +22,12 @@ def report_files(path: Path) -> dict[Path, str]:
     """
     if path.is_dir():
         return {path / name: name for name in FILES if (path / name).is_file()}
-    known = {Path(name).suffix: name for name in FILES}
-    if path.suffix not in known:
-        endings = ", ".join(known)
+    alike = [name for name in FILES if Path(name).suffix == path.suffix]
+    if not alike:
+        endings = ", ".join(dict.fromkeys(Path(name).suffix for name in FILES))
         raise VerifyError(f"{path}: not a file of a report that can be compared ({endings})")
-    return {path: known[path.suffix]}
+    called = [name for name in alike if Path(name).stem in path.stem]  # my_swaps.csv
+    return {path: [*called, *alike][0]}
 
 
 def compare_report(files: Mapping[Path, str], record: Path, now: str) -> Compared:
