@@ -45,7 +45,8 @@ from ablate.study import Study, load_study
 from ablate.training.progress import Progress
 from ablate.trials.job import TrialResult
 from reports.record import Measurement, Record
-from reports.record.file import TABLES
+from reports.record.inserting import insert_measurements
+from reports.record.tables import TABLES
 
 RESULT = Path(__file__).parent / "results" / "scaling.json"
 WORKERS = (100, 1000, 3000, 10_000, 30_000)
@@ -186,9 +187,8 @@ def fill(record: Record, trials: int) -> None:
         "INSERT INTO trial_facts VALUES (?, ?, ?)",
         (("t" + k, n, v) for k in keys for n, v in result.facts.items()),
     )
-    measured = "INSERT INTO measurements (subject, metric, value, n, mode, backend, device, "
-    measured += "sitting) VALUES (?, ?, ?, 1, '', '', '', '')"
-    put(measured, (("t" + k, n, v) for k in keys for n, v in result.values.items()))
+    scores = [Measurement("t" + k, n, v) for k in keys for n, v in result.values.items()]
+    insert_measurements(record._connection, scores)
     put(
         "INSERT INTO curve VALUES (?, ?, ?, ?)",
         (("t" + k, *point) for k in keys for point in result.curve),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,11 +100,7 @@ def _costs(
         for mix, (price, latency) in enumerate(zip(cost.tolist(), seconds.tolist(), strict=True))
         for row in _cost_rows(mix, price, latency)
     ]
-    raw.executemany(
-        "INSERT INTO measurements (subject, metric, value, low, high, n, mode, backend, device, "
-        "sitting) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    _measure(raw, rows)
     if not large.samples:
         return
     drift = np.exp(rng.normal(0, 0.05, (PROCESSES, ROUNDS)))
@@ -145,15 +141,12 @@ def _trials(
         "INSERT INTO trial_facts VALUES (?, 'device', 'cpu')",
         ((f"{key(mix)}-{seed}",) for mix, seed, _ in rows),
     )
-    raw.executemany(
-        "INSERT INTO measurements (subject, metric, value, n, mode, backend, device, sitting) "
-        "VALUES (?, ?, ?, 1, '', '', '', '')",
-        (
-            (f"{key(mix)}-{seed}", name, value)
-            for mix, seed, score in rows
-            for name, value in _scores(score)
-        ),
+    measured = (
+        (f"{key(mix)}-{seed}", name, value, None, None, 1, "", "", "", "")
+        for mix, seed, score in rows
+        for name, value in _scores(score)
     )
+    _measure(raw, measured)
     steps = np.linspace(1, 400, large.losses + 1).astype(int)[1:].tolist()
     raw.executemany(
         "INSERT INTO curve VALUES (?, ?, ?, ?)",
@@ -162,6 +155,24 @@ def _trials(
             for mix, seed, score in rows
             for point in _points(score, steps)
         ),
+    )
+
+
+def _measure(raw: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
+    """Put measurements in; their kinds are none that are there already."""
+    (there,) = raw.execute("SELECT count(*) FROM kinds").fetchone()
+    kinds: dict[tuple[object, ...], int] = {}
+    raw.executemany(
+        "INSERT INTO measured (subject, kind, value, low, high, n) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (subject, kinds.setdefault((metric, *place), there + len(kinds) + 1), *numbers)
+            for subject, metric, *numbers, mode, backend, device, sitting in rows
+            for place in [(mode, backend, device, sitting)]
+        ),
+    )
+    raw.executemany(
+        "INSERT INTO kinds (metric, mode, backend, device, sitting, id) VALUES (?, ?, ?, ?, ?, ?)",
+        ((*kind, number) for kind, number in kinds.items()),
     )
 
 

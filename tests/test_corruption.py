@@ -113,7 +113,7 @@ def break_table(place: RunFolder, name: str) -> None:
 def test_a_flipped_byte_in_the_structure_of_the_record_is_one_line(
     place: RunFolder, tmp_path: Path
 ):
-    break_table(place, "measurements")
+    break_table(place, "measured")
     before = place.record.read_bytes()
     with pytest.raises(RecordError, match=r"^.*record.sqlite: (is damaged|not a readable record)"):
         start(tmp_path)

@@ -234,7 +234,7 @@ def test_a_run_can_go_on_on_another_device_which_is_said_and_costs_are_found_the
         record.set_fact("device", "cuda")
         before = record.measurements()
     with sqlite3.connect(place.record) as connection:
-        connection.execute("UPDATE measurements SET device = 'cuda' WHERE device = 'cpu'")
+        connection.execute("UPDATE kinds SET device = 'cuda' WHERE device = 'cpu'")
     connection.close()
     again = start(tmp_path)
     assert again.trained == 0

@@ -177,7 +177,7 @@ def test_damaged_weights_are_taken_from_another_run_or_left_out(tmp_path: Path):
 def test_a_trial_that_is_not_what_was_written_is_left_out(tmp_path: Path, halves: list[Path]):
     key = key_of(*HALVES[0][0])
     with sqlite3.connect(halves[0] / "record.sqlite") as connection:
-        connection.execute("UPDATE measurements SET value = 99 WHERE subject = ?", (key,))
+        connection.execute("UPDATE measured SET value = 99 WHERE subject = ?", (key,))
     connection.close()
     merged = merge(halves, tmp_path / "out")
     assert (merged.trials, merged.left_out) == (5, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from reports.record import (
     RecordError,
     TrialRow,
 )
+from tests.older_records import make_older
 
 
 def new(folder: Path) -> Record:
@@ -28,15 +28,6 @@ def new(folder: Path) -> Record:
 
 def row(step: int = 25, mix: str = "m1") -> PartialRow:
     return PartialRow(f"t1@{step}", "t1", mix, 0, step, 1.5)
-
-
-def older(path: Path) -> None:
-    """A record of format 1: it knows nothing of steps before the last."""
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE partials")
-    connection.execute("PRAGMA user_version = 1")
-    connection.commit()
-    connection.close()
 
 
 def test_a_step_before_the_last_has_a_row_and_numbers_of_its_own(tmp_path):
@@ -95,7 +86,7 @@ def test_what_cannot_be_a_step_is_refused(tmp_path):
 def test_an_older_record_is_read_and_when_written_to_becomes_one_of_this_format(tmp_path):
     new(tmp_path).close()
     path = tmp_path / "record.sqlite"
-    older(path)
+    make_older(path, 1)
     with Record.open(path) as record:
         assert record.partials().empty
         assert list(record.partials()) == ["key", "trial", "mix", "seed", "step", "seconds"]

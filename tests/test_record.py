@@ -252,6 +252,14 @@ def newer_record(path: Path) -> None:
     connection.close()
 
 
+def record_of_no_format(path: Path) -> None:
+    new(path.parent, path.name).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = -5")
+    connection.commit()
+    connection.close()
+
+
 def torn_record(path: Path) -> None:
     new(path.parent, path.name).close()
     path.write_bytes(path.read_bytes()[:50])
@@ -265,7 +273,8 @@ def torn_record(path: Path) -> None:
         (lambda path: path.write_bytes(b""), r"x: is empty \(0 bytes\), not a record"),
         (lambda path: path.write_text("hello, I am text"), "x: is not an SQLite file"),
         (other_database, r"x: an SQLite file, but not a record \(application_id 0\)"),
-        (newer_record, r"x: written by a newer version \(format 7; this one reads up to 2\)"),
+        (newer_record, r"x: written by a newer version \(format 7; this one reads up to 3\)"),
+        (record_of_no_format, r"x: is damaged \(it says that it is of format -5, which never"),
         (torn_record, "x: not a readable record"),
     ],
 )

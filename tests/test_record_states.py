@@ -12,8 +12,9 @@ import pytest
 
 from reports.build import report_texts, write_report
 from reports.record import Measurement, MixRow, Record, RecordError, StageRow, TrialRow
-from reports.record.file import VERSION
+from reports.record.tables import VERSION
 from reports.verifying.checking import verify
+from tests.older_records import make_older
 from tests.simulated_run import METRICS, simulate
 
 OBJECTIVES = ("psnr", "latency")
@@ -169,7 +170,7 @@ def test_a_record_of_a_newer_format_is_one_clear_line(tmp_path: Path):
     empty(path)
     with closing(sqlite3.connect(path)) as raw:
         raw.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(RecordError, match=r"record.sqlite: written by a newer version \(format 3;"):
+    with pytest.raises(RecordError, match=r"record.sqlite: written by a newer version \(format 4;"):
         write_report(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -177,9 +178,7 @@ def test_a_record_of_a_newer_format_is_one_clear_line(tmp_path: Path):
 def test_a_record_of_an_older_format_has_a_report(tmp_path: Path):
     path = tmp_path / "record.sqlite"
     single_trial(path)
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("DROP TABLE partials")
-        raw.execute("PRAGMA user_version = 1")
+    make_older(path, 1)
     assert "29.00" in report_texts(path)["report.md"]
 
 

@@ -88,7 +88,10 @@ def test_a_trial_without_weights_is_taken_over_without(tmp_path: Path):
 def test_a_row_that_was_changed_is_not_taken_over(tmp_path: Path):
     first = start(tmp_path, name="first").place
     with sqlite3.connect(first.record) as connection:
-        connection.execute("UPDATE measurements SET value = 99 WHERE metric = 'psnr'")
+        connection.execute(
+            "UPDATE measured SET value = 99 "
+            "WHERE kind IN (SELECT id FROM kinds WHERE metric = 'psnr')"
+        )
     connection.close()
     assert start(tmp_path, name="second").trained == 4
 

@@ -1,4 +1,4 @@
-"""The record as a file: its tables, and opening it safely or saying in one line why not."""
+"""The record as a file: opening it safely, or saying in one line why not."""
 
 from __future__ import annotations
 
@@ -8,71 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reports.record.rows import RecordError
+from reports.record.tables import TABLES, VERSION, upgrade
 
 APPLICATION_ID = 0x61626C74  # "ablt": tells a record from any other SQLite file
-VERSION = 2
-
-PARTIALS = """
-CREATE TABLE partials (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, trial TEXT NOT NULL,
-    mix TEXT NOT NULL REFERENCES mixes (key), seed INTEGER NOT NULL, step INTEGER NOT NULL,
-    seconds REAL NOT NULL
-) STRICT;
-"""  # since format 2
-
-TABLES = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE metrics (
-    name TEXT PRIMARY KEY, unit TEXT NOT NULL,
-    better TEXT NOT NULL CHECK (better IN ('higher', 'lower', 'none')), protocol TEXT NOT NULL
-) STRICT;
-CREATE TABLE mixes (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, label TEXT NOT NULL UNIQUE,
-    spec TEXT NOT NULL, baseline INTEGER NOT NULL
-) STRICT;
-CREATE TABLE levels (
-    mix TEXT NOT NULL REFERENCES mixes (key), position INTEGER NOT NULL,
-    axis TEXT NOT NULL, level TEXT NOT NULL, PRIMARY KEY (mix, axis)
-) STRICT;
-CREATE TABLE stages (
-    mix TEXT NOT NULL REFERENCES mixes (key), position INTEGER NOT NULL, slot TEXT NOT NULL,
-    blocks TEXT NOT NULL, family TEXT NOT NULL, depth INTEGER NOT NULL, PRIMARY KEY (mix, slot)
-) STRICT;
-CREATE TABLE trials (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, mix TEXT NOT NULL REFERENCES mixes (key),
-    seed INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('done', 'diverged', 'failed')),
-    reason TEXT NOT NULL, seconds REAL NOT NULL, UNIQUE (mix, seed)
-) STRICT;
-CREATE TABLE trial_facts (
-    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE,
-    name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (trial, name)
-) STRICT;
-CREATE TABLE curve (
-    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE,
-    name TEXT NOT NULL, step INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (trial, name, step)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, png BLOB NOT NULL) STRICT;
-CREATE TABLE pictures (
-    trial TEXT NOT NULL REFERENCES trials (key) ON DELETE CASCADE, image TEXT NOT NULL,
-    kind TEXT NOT NULL, sha256 TEXT NOT NULL REFERENCES blobs (sha256),
-    PRIMARY KEY (trial, image, kind)
-) STRICT;
-CREATE TABLE measurements (
-    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, metric TEXT NOT NULL REFERENCES metrics (name),
-    value REAL NOT NULL, low REAL, high REAL, n INTEGER NOT NULL, mode TEXT NOT NULL,
-    backend TEXT NOT NULL, device TEXT NOT NULL, sitting TEXT NOT NULL,
-    UNIQUE (subject, metric, mode, backend, device, sitting)
-) STRICT;
-CREATE TABLE samples (
-    subject TEXT NOT NULL, metric TEXT NOT NULL REFERENCES metrics (name), mode TEXT NOT NULL,
-    sitting TEXT NOT NULL, process INTEGER NOT NULL, round INTEGER NOT NULL, value REAL NOT NULL,
-    PRIMARY KEY (subject, metric, mode, sitting, process, round)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE notes (
-    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, topic TEXT NOT NULL, text TEXT NOT NULL,
-    UNIQUE (subject, topic, text)
-) STRICT;
-"""
 
 
 def make(path: Path, facts: dict[str, str], passing: Callable[[str], None]) -> None:
@@ -99,7 +37,7 @@ def make(path: Path, facts: dict[str, str], passing: Callable[[str], None]) -> N
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
             f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {VERSION}; {TABLES} {PARTIALS} COMMIT;"
+            f"PRAGMA user_version = {VERSION}; {TABLES} COMMIT;"
         )
         connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
     except sqlite3.Error as problem:
@@ -125,7 +63,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         if writable:
             require_whole(path, connection)
         if writable and version < VERSION:
-            _upgrade(connection)
+            _upgrade(path, connection)
     except sqlite3.DatabaseError as problem:
         raise RecordError(f"{path}: not a readable record ({problem})") from problem
     return connection
@@ -186,11 +124,15 @@ def require_whole(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
-    """Make an older record one of this format: what was added since, whole or not at all."""
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {PARTIALS} PRAGMA user_version = {VERSION}; COMMIT;"
-    )
+def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
+    """Bring an older record to this format; where that fails it is what it was, and closed."""
+    try:
+        upgrade(connection)
+    except sqlite3.Error as problem:
+        connection.close()
+        raise RecordError(
+            f"{path}: cannot be brought to format {VERSION}, and is as it was ({problem})"
+        ) from problem
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:
@@ -202,6 +144,8 @@ def _check(path: Path, connection: sqlite3.Connection) -> int:
         problem = f"an SQLite file, but not a record (application_id {application})"
     elif version > VERSION:
         problem = f"written by a newer version (format {version}; this one reads up to {VERSION})"
+    elif version < 1:
+        problem = f"is damaged (it says that it is of format {version}, which never was)"
     if problem:
         connection.close()
         raise RecordError(f"{path}: {problem}")

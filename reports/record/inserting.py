@@ -55,7 +55,7 @@ def replace_trial(connection: Connection, row: TrialRow) -> None:
         "DELETE FROM trials WHERE key = ? OR (mix = ? AND seed = ? AND status = 'failed')",
         (row.key, row.mix, int(row.seed)),
     )
-    connection.execute("DELETE FROM measurements WHERE subject = ?", (row.key,))
+    connection.execute("DELETE FROM measured WHERE subject = ?", (row.key,))
     connection.execute(
         "INSERT INTO trials (key, mix, seed, status, reason, seconds) VALUES (?, ?, ?, ?, ?, ?)",
         (row.key, row.mix, int(row.seed), row.status, row.reason, float(row.seconds)),
@@ -69,7 +69,7 @@ def replace_trial(connection: Connection, row: TrialRow) -> None:
 def delete_trial(connection: Connection, trial: str) -> None:
     """A trial is taken out with all that it measured."""
     connection.execute("DELETE FROM trials WHERE key = ?", (trial,))
-    connection.execute("DELETE FROM measurements WHERE subject = ?", (trial,))
+    connection.execute("DELETE FROM measured WHERE subject = ?", (trial,))
 
 
 def insert_partial(connection: Connection, row: PartialRow) -> bool:
@@ -84,10 +84,13 @@ def insert_partial(connection: Connection, row: PartialRow) -> bool:
 
 def insert_measurements(connection: Connection, measurements: Iterable[Measurement]) -> None:
     """Replacing gives a new id, so that the latest measurement is the last row."""
+    rows = [(_kind(row), _numbers(row)) for row in measurements]
+    kinds = dict.fromkeys(kind for kind, _ in rows)
+    numbers = {kind: _number(connection, kind) for kind in kinds}
     connection.executemany(
-        "INSERT OR REPLACE INTO measurements (subject, metric, value, low, high, n, mode, "
-        "backend, device, sitting) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_flat(row) for row in measurements],
+        "INSERT OR REPLACE INTO measured (kind, subject, value, low, high, n) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        [(numbers[kind], *row) for kind, row in rows],
     )
 
 
@@ -129,8 +132,25 @@ def insert_notes(connection: Connection, notes: Iterable[Note]) -> None:
     )
 
 
-def _flat(row: Measurement) -> tuple[object, ...]:
+def _numbers(row: Measurement) -> tuple[object, ...]:
     """Plain numbers: SQLite would store a numpy float32 as bytes."""
     ends = (None if end is None else float(end) for end in (row.low, row.high))
-    place = (row.mode, row.backend, row.device, row.sitting)
-    return (row.subject, row.metric, float(row.value), *ends, int(row.n), *place)
+    return (row.subject, float(row.value), *ends, int(row.n))
+
+
+def _kind(row: Measurement) -> tuple[str, ...]:
+    return (row.metric, row.mode, row.backend, row.device, row.sitting)
+
+
+def _number(connection: Connection, kind: tuple[str, ...]) -> int | None:
+    """Of a kind of measurement; one that is new is added."""
+    found = connection.execute(
+        "SELECT id FROM kinds "
+        "WHERE metric = ? AND mode = ? AND backend = ? AND device = ? AND sitting = ?",
+        kind,
+    ).fetchone()
+    if found:
+        return int(found[0])
+    return connection.execute(
+        "INSERT INTO kinds (metric, mode, backend, device, sitting) VALUES (?, ?, ?, ?, ?)", kind
+    ).lastrowid

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
 from reports.record.file import connect, require_whole
+from reports.record.frames import MEASURED, frame, measured_frame, uncollected
 from reports.record.rows import RecordError
 
 
@@ -117,8 +115,7 @@ class Reading:
 
         A record that is older than such rows has none.
         """
-        query = "SELECT 1 FROM sqlite_master WHERE name = 'partials'"
-        if not self._rows(query):
+        if not self._has("partials"):
             return pd.DataFrame(columns=["key", "trial", "mix", "seed", "step", "seconds"])
         return self._table("SELECT key, trial, mix, seed, step, seconds FROM partials ORDER BY id")
 
@@ -131,11 +128,19 @@ class Reading:
 
         Metric, mode, back end, device and sitting are categories.
         """
-        return self._table(
-            "SELECT subject, metric, value, low, high, n, mode, backend, device, sitting "
-            "FROM measurements ORDER BY id",
-            few="metric mode backend device sitting",
-        ).astype({"low": float, "high": float})
+        ends = {"low": float, "high": float}
+        if not self._has("kinds"):  # until format 2
+            query = f"SELECT {', '.join(MEASURED)} FROM measurements ORDER BY id"
+            return self._table(query, few="metric mode backend device sitting").astype(ends)
+        with uncollected():
+            rows = self._rows("SELECT subject, kind, value, low, high, n FROM measured ORDER BY id")
+            # Read after the rows, as another process may be writing: kinds come and never go.
+            kinds = self._rows("SELECT id, metric, mode, backend, device, sitting FROM kinds")
+            try:
+                return measured_frame(rows, kinds).astype(ends)
+            except LookupError as problem:
+                reason = f"a measurement is of kind {problem}, which is not there"
+                raise RecordError(f"{self.path}: cannot be read ({reason})") from problem
 
     def samples(self, sittings: Collection[str] | None = None) -> pd.DataFrame:
         """Columns subject, metric, mode, sitting, process, round, value.
@@ -187,13 +192,12 @@ class Reading:
 
     def _table(self, query: str, values: tuple[object, ...] = (), *, few: str = "") -> pd.DataFrame:
         """The rows; `few` names the columns of few different texts."""
-        with _uncollected():
-            names, rows = self._asked(query, values)
-            if not rows:
-                return pd.DataFrame(columns=names)
-            columns = zip(*rows, strict=True)  # column by column is twice as quick
-            known = zip(names, columns, strict=True)
-            return pd.DataFrame({name: _column(of, name in few.split()) for name, of in known})
+        with uncollected():
+            return frame(*self._asked(query, values), few)
+
+    def _has(self, table: str) -> bool:
+        """Whether there is such a table: older formats have fewer."""
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)))
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         return self._asked(query, values)[1]
@@ -219,27 +223,3 @@ def _of_trials(trials: Collection[str] | None) -> tuple[str, tuple[object, ...]]
     if trials is None:
         return "TRUE", ()
     return "trial IN (SELECT value FROM json_each(?))", (_listed(trials),)
-
-
-def _column(values: tuple[Any, ...], few: bool) -> Any:
-    """As pandas holds it in least room; only numbers with a fraction are ever absent."""
-    if few:
-        codes, names = pd.factorize(np.array(values, dtype=object))
-        return pd.Categorical.from_codes(codes, pd.Index(names))
-    if values[0] is None or isinstance(values[0], float):
-        return np.array(values, dtype=float)
-    if isinstance(values[0], int):  # as an array at once: pandas looks at each number of a list
-        return np.array(values, dtype=np.int64)
-    return list(values)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Rows by the hundred thousand hold no cycles: looking for such takes as long as reading."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
