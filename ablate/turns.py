@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import IO, Final, Literal
 from ablate.profiling.nvml import identity_of
 
 Use = Literal["timing", "training"]
+PLACES: Final = (Path("/dev/shm"), Path("/tmp"))  # the same for a login and for a batch job
 KINDS: Final = ("door", "work")
 TICK: Final = 0.1  # seconds between two tries
 AGAIN: Final = 1.0  # seconds after which whoever waits says so once more
@@ -66,18 +67,30 @@ def _files(gpu: str, stack: contextlib.ExitStack) -> tuple[IO[str], IO[str]] | N
 
 
 def _lock_of(gpu: str, kind: str) -> Path:
-    """A lock file, in a folder that nobody else can write to.
+    """A lock file.
 
     Raises:
         OSError: There can be none.
     """
-    here = os.environ.get("XDG_RUNTIME_DIR", "")
-    own = Path(here or tempfile.gettempdir()) / f"ablate-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    if own.stat().st_uid != os.getuid():
-        raise PermissionError(f"{own} belongs to another user")
     name = "".join(c if c.isalnum() or c == "-" else "_" for c in gpu)
-    return own / f"gpu-{name}.{kind}.lock"
+    return _folder() / f"gpu-{name}.{kind}.lock"
+
+
+def _folder() -> Path:
+    """A folder that nobody else can write to, the same one whatever the environment says.
+
+    Raises:
+        OSError: There is none.
+    """
+    for place in PLACES:
+        own = place / f"ablate-{os.getuid()}"
+        with contextlib.suppress(OSError):
+            own.mkdir(mode=0o700, exist_ok=True)
+            facts = own.lstat()
+            shared = facts.st_uid != os.getuid() or facts.st_mode & 0o022
+            if stat.S_ISDIR(facts.st_mode) and not shared:
+                return own
+    raise FileNotFoundError(f"no folder of our own in {' or '.join(map(str, PLACES))}")
 
 
 def _take(door: IO[str], work: IO[str], use: Use, waiting: Callable[[str], None]) -> None:
@@ -86,9 +99,9 @@ def _take(door: IO[str], work: IO[str], use: Use, waiting: Callable[[str], None]
     for file in (door, work):
         _wait(file, kind, waiting)
         if use == "timing":
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
+            with contextlib.suppress(OSError):  # a full disk takes a lock, but not who has it
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), f"process {os.getpid()}".encode())
     fcntl.flock(door, fcntl.LOCK_UN)
 
 

@@ -168,7 +168,7 @@ def test_a_trial_that_is_killed_goes_on_from_its_last_state(
 def test_a_trial_waits_while_something_is_timed_on_its_gpu(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("ablate.turns.PLACES", (tmp_path,))
     monkeypatch.setattr(trial_module, "gpu_of", lambda device: "7")
     said = list[object]()
 

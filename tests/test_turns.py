@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -22,8 +23,12 @@ TIMES = f"process {os.getpid()} times on GPU 7"
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
+from pathlib import Path
+
+import ablate.turns
 from ablate.turns import turn
 
+ablate.turns.PLACES = (Path(sys.argv[1]),)
 with turn("7", print):
     print("held", flush=True)
     sys.stdin.read()
@@ -32,15 +37,16 @@ with turn("7", print):
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(ablate.turns, "PLACES", (tmp_path,))
 
 
 @contextlib.contextmanager
-def other_process() -> Iterator[subprocess.Popen[str]]:
-    """Another process that times on GPU 7."""
+def other_process(place: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that times on GPU 7, with locks in the same place, but other variables."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", HOLD, str(place)],
         cwd=ROOT,
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -94,8 +100,9 @@ def holder() -> Iterator[Waiting]:
 
 
 @pytest.mark.parametrize(("ending", "use"), [("its end", "training"), ("SIGKILL", "timing")])
-def test_a_run_waits_until_what_is_timed_is_done_or_dead(ending: str, use: Use):
-    with other_process() as holder:
+def test_a_run_waits_until_what_is_timed_is_done_or_dead(ending: str, use: Use, tmp_path: Path):
+    elsewhere = {name: str(tmp_path / "job") for name in ("XDG_RUNTIME_DIR", "TMPDIR", "HOME")}
+    with other_process(tmp_path, **elsewhere) as holder:
         _waits_until_it_is_over(holder, ending, use)
 
 
@@ -186,11 +193,63 @@ def test_a_turn_can_be_had_again():
 def test_where_no_lock_can_be_kept_nothing_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(ablate.turns, "PLACES", (tmp_path / "nowhere",))
     told: list[str] = []
     with turn("7", told.append), turn("7", told.append):
         pass
     assert told == []
+
+
+def test_the_place_of_locks_does_not_follow_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.undo()
+    before = ablate.turns._folder()
+    assert before.parent in (Path("/dev/shm"), Path("/tmp"))
+    assert before.stat().st_mode & 0o777 == 0o700
+    for name in ("XDG_RUNTIME_DIR", "TMPDIR", "TEMP", "TMP", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert ablate.turns._folder() == before
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "a file", "a link", "open to others"])
+def test_a_place_that_is_of_no_use_is_passed_by(
+    spoilt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    name, first, second = f"ablate-{os.getuid()}", tmp_path / "first", tmp_path / "second"
+    second.mkdir()
+    if spoilt != "missing":
+        first.mkdir()
+    if spoilt == "a file":
+        (first / name).touch()
+    elif spoilt == "a link":
+        (first / name).symlink_to(tmp_path)
+    elif spoilt == "open to others":
+        (first / name).mkdir()
+        (first / name).chmod(0o777)
+    monkeypatch.setattr(ablate.turns, "PLACES", (first, second))
+    assert ablate.turns._folder() == second / name
+    assert sorted(second.iterdir()) == [second / name]
+    monkeypatch.setattr(ablate.turns, "PLACES", (first,))
+    with pytest.raises(FileNotFoundError, match=f"^no folder of our own in {first}$"):
+        ablate.turns._folder()
+
+
+def test_a_full_disk_hides_who_has_a_gpu_but_not_that_it_is_had(monkeypatch: pytest.MonkeyPatch):
+    def full(descriptor: int, text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        first = holding("timing")
+    second = begun("timing")
+    assert second.heard.wait(30)
+    assert set(second.said) == {"another run times on GPU 7; this timing waits until that is done"}
+    assert not second.had.is_set()
+    first.leave()
+    assert second.had.wait(30)
+    second.leave()
 
 
 def test_a_gpu_is_called_as_it_is_visible(monkeypatch: pytest.MonkeyPatch):
@@ -205,7 +264,7 @@ def test_locks_of_another_user_are_left_alone(tmp_path: Path, monkeypatch: pytes
     folder = tmp_path / f"ablate-{os.getuid()}"
     folder.mkdir()
     stranger = os.stat_result((0o40700, 0, 0, 2, os.getuid() + 1, 0, 0, 0, 0, 0))
-    monkeypatch.setattr(Path, "stat", lambda self, **_: stranger)
+    monkeypatch.setattr(Path, "lstat", lambda self: stranger)
     with turn("7", pytest.fail):
         pass
     monkeypatch.undo()
