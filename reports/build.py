@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from reports import swaps, tables
 from reports.answering.answer import answer
-from reports.checks.health import health
+from reports.checks.health import Finding, health
 from reports.contents import contents
+from reports.numbers.found import Found
 from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
-from reports.second_process import second, write_part
+from reports.second_process import second
 from reports.sections.section import Given
 from reports.whole import write_whole
 
@@ -46,12 +48,11 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
     """
     folder = Path(folder)
     with second(Path(record_path), folder) as other:
-        parts = sections(record_path)
+        parts = sections(record_path, other.health)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in _pages(parts).items():
             write_whole(folder / name, text)
-        if not other.did(parts.found):
-            write_part(parts.found, folder)
+        other.write_files(parts.found, folder)
     return {name: folder / name for name in FILES}
 
 
@@ -69,16 +70,23 @@ def texts(parts: Parts) -> dict[str, str]:
     return {**_pages(parts), "results.csv": tables.csv(parts.found)}
 
 
-def sections(record_path: Path | str) -> Parts:
-    """Everything as plain data, nothing drawn yet."""
+def sections(
+    record_path: Path | str, checked: Callable[[Found], tuple[Finding, ...]] = health
+) -> Parts:
+    """Everything as plain data, nothing drawn yet.
+
+    Args:
+        record_path: The record.
+        checked: Makes the health checks.
+    """
     found = read(record_path)
     said = answer(found)
     made = contents(Given(Path(record_path), found, said))
-    return Parts(found=found, said=said, health=health(found), sections=made)
+    return Parts(found=found, said=said, health=checked(found), sections=made)
 
 
 def _pages(parts: Parts) -> dict[str, str]:
-    """What is made for reading; all that is left is `write_part`'s."""
+    """What is made for reading; what is left is `write_files`'s."""
     question = parts.found.facts.get("question", "")
     return {
         "report.html": html(parts, list(FILES.items())[1:]),

@@ -132,10 +132,11 @@ def strongest(effects: Effects) -> str:
 
 
 def _field(found: Found, quality: str) -> _Field:
-    ranked = found.ranked[found.ranked[quality].notna()]
+    known = found.ranked[quality].notna().to_numpy()
+    ranked = found.ranked[known]
     means = ranked[quality].to_numpy(dtype=float)
     at = int(means.argmax() if higher_is_better(found, quality) else means.argmin())
-    values = found.per_seed[quality].reindex(ranked.index).to_numpy(dtype=float)
+    values = found.seeds(quality)[known].to_numpy(dtype=float)
     return _Field(quality, tuple(map(str, ranked.index.tolist())), at, paired(values, at))
 
 

@@ -41,18 +41,20 @@ class Sight:
 
 def sight(found: Found) -> Sight | None:
     """What could have been seen; None where seeds can't tell, or there are fewer than two mixes."""
-    quality, table = quality_metric(found), found.ranked
-    table = table[table[quality].notna()] if quality in table else table[:0]
-    if quality not in found.per_seed or len(table) < 2:
+    quality = quality_metric(found)
+    if quality not in found.per_seed or quality not in found.ranked:
         return None
-    values = found.per_seed[quality].reindex(table.index).to_numpy(dtype=float)
+    known = found.ranked[quality].notna().to_numpy()
+    values = found.seeds(quality)[known].to_numpy(dtype=float)
+    if len(values) < 2:
+        return None
     sd, degrees = scatter(values)
     counts = (~np.isnan(values)).sum(axis=1)
     seeds = int(np.median(counts[counts > 0])) if counts.any() else 0
     if not degrees or seeds < FEWEST_SEEDS:
         return None
     smallest = smallest_difference(sd * math.sqrt(2.0), seeds, degrees=degrees)
-    means = np.sort(table[quality].to_numpy(dtype=float))
+    means = np.sort(found.ranked[quality].to_numpy(dtype=float)[known])
     reach = np.searchsorted(means, means + smallest, side="left") - np.arange(len(means)) - 1
     pairs = len(means) * (len(means) - 1) / 2
     return Sight(sd, seeds, smallest, float(reach.clip(0).sum()) / pairs)

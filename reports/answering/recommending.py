@@ -123,7 +123,7 @@ def _case(found: Found, metrics: tuple[str, str]) -> _Case | None:
     if mixes is None or not (mixes.points[:, 1] > 0).all():
         return None
     sign = 1.0 if mixes.directions[0] == "higher" else -1.0
-    seeds = found.per_seed[metrics[0]].reindex(list(mixes.mixes)).to_numpy(dtype=float)
+    seeds = found.seeds(metrics[0])[mixes.rows].to_numpy(dtype=float)
     drawn = None
     if mixes.redrawn is not None:
         drawn = (sign * mixes.redrawn.values[..., 0], mixes.redrawn.values[..., 1].copy())

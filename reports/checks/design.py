@@ -108,7 +108,7 @@ def unlike_seeds(found: Found) -> list[Finding]:
     quality = quality_metric(found)
     if quality not in found.per_seed or len(found.ranked) < 4:
         return []
-    values = found.per_seed[quality].reindex(found.ranked.index).to_numpy(dtype=float)
+    values = found.seeds(quality).to_numpy(dtype=float)
     values = values - effects_of_seeds(values)
     n = (~np.isnan(values)).sum(axis=1)
     several = n >= FEWEST_SEEDS

@@ -49,7 +49,7 @@ def course(found: Found) -> Course | None:
     name = scored_curve(found)
     if not name or quality not in found.per_seed:
         return None
-    final = found.per_seed[quality].reindex(found.ranked.index).dropna(how="all")
+    final = found.seeds(quality).dropna(how="all")
     if found.followed is not None:
         final = final[final.index.isin(found.followed)]
     final = final.loc[:, final.notna().mean() >= SHARED]

@@ -48,10 +48,10 @@ def seed_counts(found: Found, metric: str = "") -> SeedCounts:
         found: The numbers.
         metric: Of what trials were scored by; by default what mixes are ranked by.
     """
-    values = found.per_seed.get(metric or quality_metric(found))
-    if values is None:
+    metric = metric or quality_metric(found)
+    if metric not in found.per_seed:
         return SeedCounts(0, 0, 0, 0)
-    counts = values.reindex(found.ranked.index).notna().sum(axis=1).to_numpy()
+    counts = found.seeds(metric).notna().sum(axis=1).to_numpy()
     counts = counts[counts > 0]
     if not len(counts):
         return SeedCounts(0, 0, 0, 0)

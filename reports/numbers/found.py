@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.analysis.once import once
 from reports.numbers.units import Scale, scale_of
 from reports.record import Metric
 from reports.record.hashing import record_hash
@@ -135,6 +136,15 @@ class Found:
     def ranked(self) -> pd.DataFrame:
         """The mixes that count: trained without diverging, and no baseline."""
         return self.table[self.table["status"].isin(["done", "partial"]) & ~self.table["baseline"]]
+
+    @once
+    def seeds(self, metric: str) -> pd.DataFrame:
+        """Seed by seed what the mixes that count came to: their rows, columns seeds, NaN for none.
+
+        Raises:
+            KeyError: No trial was scored by this metric.
+        """
+        return self.per_seed[metric].reindex(self.ranked.index)
 
     @cached_property
     def _row(self) -> dict[str, int]:

@@ -23,6 +23,7 @@ class Weighed:
 
     Args:
         mixes: Their keys.
+        rows: Which of the mixes that count they are: (mixes that count,).
         directions: higher or lower, one for each measure.
         points: (mixes, measures).
         on_front: (mixes,) by these measures.
@@ -30,6 +31,7 @@ class Weighed:
     """
 
     mixes: tuple[str, ...]
+    rows: Mask
     directions: tuple[str, ...]
     points: Numbers
     on_front: Mask
@@ -54,15 +56,21 @@ def weighed(found: Found, metrics: tuple[str, ...]) -> Weighed | None:
     table = found.ranked
     if any(name not in table for name in metrics):
         return None
-    table = table[table[list(metrics)].notna().all(axis=1)]
-    if table.empty:
+    values = table[list(metrics)].to_numpy(dtype=float)
+    rows = ~np.isnan(values).any(axis=1)
+    if not rows.any():
         return None
     directions = tuple(found.metrics[name].better for name in metrics)
-    points = table[list(metrics)].to_numpy(dtype=float)
-    measured = [objective(table, found.per_seed, name) for name in metrics]
+    measured = [measure(found, name).some(rows) for name in metrics]
     redrawn = redraw(measured, directions) if chance_is_known(measured) else None
-    mixes = tuple(map(str, table.index.tolist()))
-    return Weighed(mixes, directions, points, front(points, directions), redrawn)
+    mixes, points = tuple(map(str, table.index[rows].tolist())), values[rows]
+    return Weighed(mixes, rows, directions, points, front(points, directions), redrawn)
+
+
+@once
+def measure(found: Found, name: str) -> Scores | Costs:
+    """One measure of the mixes that count."""
+    return objective(found.ranked, found.per_seed, name)
 
 
 def objective(

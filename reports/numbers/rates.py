@@ -14,7 +14,7 @@ from reports.analysis.redrawing import DRAWS, SEED, Scores
 from reports.analysis.statistics import Numbers
 from reports.numbers.found import Found
 from reports.numbers.goals import quality_metric, scale
-from reports.numbers.objectives import objective
+from reports.numbers.objectives import measure
 from reports.numbers.units import Scale
 
 COSTS = ("latency", "macs", "peak_memory", "params", "energy")
@@ -110,9 +110,8 @@ def _of(cost: str) -> str:
 
 
 def _rates(found: Found, mixes: Sequence[str], quality: str, cost: str, start: Zero) -> Rates:
-    table = found.ranked
-    some = table.index.get_indexer(pd.Index(mixes))
-    measured = [objective(table, found.per_seed, name).some(some) for name in (quality, cost)]
+    some = found.ranked.index.get_indexer(pd.Index(mixes))
+    measured = [measure(found, name).some(some) for name in (quality, cost)]
     gains, costs = (each.middle for each in measured)
     spent = start.costs.get(cost, 0.0)
     scores = measured[0]

@@ -65,7 +65,7 @@ def best_of(found: Found, metric: str, mixes: Sequence[str]) -> Best:
 
 def _by_seeds(found: Found, metric: str, first: str, others: Sequence[str]) -> Best:
     """As the answer judges: with the scatter of all mixes, of which these are compared."""
-    rows = found.per_seed[metric].reindex(found.ranked.index)
+    rows = found.seeds(metric)
     places = {str(mix): at for at, mix in enumerate(rows.index)}
     gaps = paired(rows.to_numpy(dtype=float), places[first])
     at = [places[mix] for mix in others]

@@ -110,7 +110,7 @@ def evidence(found: Found, mixes: pd.Index[str]) -> Evidence:
             name: _seeds(found.scales[name], values.reindex(mixes).to_numpy(dtype=float))
             for name, values in known.items()
         },
-        scatters={name: _scatter(found, name, values) for name, values in known.items()},
+        scatters={name: _scatter(found, name) for name in known},
         ties={
             at[row.mix]: frozenset(at[key] for key in row.ties if key in at)
             for row in rows
@@ -119,9 +119,9 @@ def evidence(found: Found, mixes: pd.Index[str]) -> Evidence:
     )
 
 
-def _scatter(found: Found, name: str, values: pd.DataFrame) -> tuple[float, int]:
+def _scatter(found: Found, name: str) -> tuple[float, int]:
     """How far seeds scatter, in the unit shown, and its degrees of freedom."""
-    ranked = values.reindex(found.ranked.index).to_numpy(dtype=float)
+    ranked = found.seeds(name).to_numpy(dtype=float)
     if most_seeds(ranked) < FEWEST_SEEDS:
         return math.nan, 0
     sd, degrees = scatter(ranked)

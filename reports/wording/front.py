@@ -90,7 +90,7 @@ def margin(found: Found, name: str) -> float:
     where it is counted, NaN where chance can't be told.
     """
     if name in found.per_seed:
-        values = found.per_seed[name].reindex(found.ranked.index).to_numpy(dtype=float)
+        values = found.seeds(name).to_numpy(dtype=float)
         sd, degrees = scatter(values)
         seeds = seed_counts(found, name).middle
         return t_quantile(0.975, degrees) * sd * math.sqrt(2.0 / seeds) if degrees else math.nan
