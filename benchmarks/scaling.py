@@ -187,8 +187,10 @@ def fill(record: Record, trials: int) -> None:
         "INSERT INTO trial_facts VALUES (?, ?, ?)",
         (("t" + k, n, v) for k in keys for n, v in result.facts.items()),
     )
-    scores = [Measurement("t" + k, n, v) for k in keys for n, v in result.values.items()]
-    insert_measurements(record._connection, scores)
+    for at in range(0, trials, 1000):  # all at once would be counted as memory of ours
+        part = keys[at : at + 1000]
+        scores = [Measurement("t" + k, n, v) for k in part for n, v in result.values.items()]
+        insert_measurements(record._connection, scores)
     put(
         "INSERT INTO curve VALUES (?, ?, ?, ?)",
         (("t" + k, *point) for k in keys for point in result.curve),
