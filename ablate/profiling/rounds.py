@@ -104,12 +104,7 @@ def run_rounds(
     seen: list[Mapping[str, float]] = []
     ended: Ended = "rounds"
     with undisturbed(profile.threads), torch.inference_mode():
-        counts = {subject: _count(subject, timer, call, where) for subject, call in calls.items()}
-
-        def visit(subject: str) -> Timed:
-            once = partial(_visit, timer, calls[subject], counts[subject], probe)
-            return _named(subject, where, once)
-
+        visit = _visitor(calls, timer, probe, where)
         began = clock()
         while len(visits) < profile.rounds:
             turn = order.permutation(names).tolist()
@@ -192,6 +187,19 @@ def _samples(
         for subject, timed in visit.items()
     )
     return tuple(replace(s, flagged=True) if s.round in spoilt else s for s in samples)
+
+
+def _visitor(
+    calls: Mapping[str, Call], timer: Timer, probe: Callable[[], float] | None, where: str
+) -> Callable[[str], Timed]:
+    """What times one of the calls, by its subject; all are warm."""
+    counts = {subject: _count(subject, timer, call, where) for subject, call in calls.items()}
+
+    def visit(subject: str) -> Timed:
+        once = partial(_visit, timer, calls[subject], counts[subject], probe)
+        return _named(subject, where, once)
+
+    return visit
 
 
 def _visit(timer: Timer, call: Call, count: int, probe: Callable[[], float] | None) -> Timed:

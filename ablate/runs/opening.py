@@ -51,27 +51,10 @@ def open_record(
             changed and what of it may.
         RecordError: What is there is no record, or a damaged one.
     """
-    objectives = study.report.objectives
     if place.record.exists():
-        record = Record.open(place.record, writable=True)
-        record.passing = fault
-        try:
-            require_fitting(record.facts(), study, marks, plugins, place, sources)
-        except RunError:
-            record.close()
-            raise
-        _tell_changes(record, marks["device"], told)
-        keep_training_code(record, sources.training(), told)
-        words = {"objectives": json.dumps(objectives), "seeds": str(study.seeds)}
-        for name, value in {**words, "study_text": study.text, "question": study.question}.items():
-            record.set_fact(name, value)
+        record = _continued(study, place, marks, plugins, told, sources)
     else:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        made = {SOURCES: "{}", TRAINING_CODE: sources.training()}
-        facts = {**describe(), **marks, **made, "started": now, **_words(study)}
-        record = Record.create(
-            place.record, study.name, study.text, study.question, facts, objectives, fault
-        )
+        record = _created(study, place, marks, sources)
     scale = task_scale(first_mix(study).task)  # all mixes of a study have one
     record.define(
         [
@@ -81,6 +64,41 @@ def open_record(
             CHOSEN_RATE,
         ]
     )
+    return record
+
+
+def _created(study: Study, place: RunFolder, marks: Mapping[str, str], sources: Sources) -> Record:
+    """A new record, with what holds for the whole run."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    made = {SOURCES: "{}", TRAINING_CODE: sources.training()}
+    facts = {**describe(), **marks, **made, "started": now, **_words(study)}
+    objectives = study.report.objectives
+    return Record.create(
+        place.record, study.name, study.text, study.question, facts, objectives, fault
+    )
+
+
+def _continued(
+    study: Study,
+    place: RunFolder,
+    marks: Mapping[str, str],
+    plugins: Sequence[str],
+    told: Callable[[str], None],
+    sources: Sources,
+) -> Record:
+    """The record that is there, once it is clear that the run can go on with what is asked."""
+    record = Record.open(place.record, writable=True)
+    record.passing = fault
+    try:
+        require_fitting(record.facts(), study, marks, plugins, place, sources)
+    except RunError:
+        record.close()
+        raise
+    _tell_changes(record, marks["device"], told)
+    keep_training_code(record, sources.training(), told)
+    words = {"objectives": json.dumps(study.report.objectives), "seeds": str(study.seeds)}
+    for name, value in {**words, "study_text": study.text, "question": study.question}.items():
+        record.set_fact(name, value)
     return record
 
 

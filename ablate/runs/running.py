@@ -11,7 +11,7 @@ from typing import Final
 import torch
 
 from ablate.composition.finding import model_folders
-from ablate.composition.limits import limits
+from ablate.composition.limits import Limits, limits
 from ablate.composition.rows import predicted_metrics
 from ablate.costs.footing_rows import note_left_out
 from ablate.engines.engine import Engine
@@ -89,34 +89,33 @@ def run(
         DataError: The images cannot be used; nothing was trained.
     """
     place, chosen = _place(study, folder, share), choose_device(study.profile, device)
-    bounds = limits(study, model_folders(study, place.path), chosen, phases(listener))
-    if bounds:
-        bounds.require_some()
+    bounds = _bounds(study, place, chosen, listener)
     datasets = prepare_data(study)
     digests = {choice: dataset.digest for choice, dataset in datasets.items()}
     marks = marks_of(study, chosen, list(digests.values()), plugins, bounds, place.path)
     sources = Sources()
     if new_run:
         place = beside(study, place, marks, plugins, sources)
-    with _held(place, listener, engine) as (told, warned, runs):
-        record = open_record(study, place, marks, plugins, warned, sources)
-        with contextlib.closing(record):
-            context = Context(
-                study=study,
-                place=place,
-                record=record,
-                device=chosen,
-                data=digests,
-                plugins=tuple(plugins),
-                listener=told,
-                limits=bounds,
-                engine=runs,
-                stop=Stop(lambda: warned(ENDING)),
-                sources=sources,
-                save_every=save_every,
-                share=share,
-            )
-            _go(_identified(context, reuse), datasets, worker_count(workers, chosen))
+    with (
+        _held(place, listener, engine) as (told, warned, runs),
+        contextlib.closing(open_record(study, place, marks, plugins, warned, sources)) as record,
+    ):
+        context = Context(
+            study=study,
+            place=place,
+            record=record,
+            device=chosen,
+            data=digests,
+            plugins=tuple(plugins),
+            listener=told,
+            limits=bounds,
+            engine=runs,
+            stop=Stop(lambda: warned(ENDING)),
+            sources=sources,
+            save_every=save_every,
+            share=share,
+        )
+        _go(_identified(context, reuse), datasets, worker_count(workers, chosen))
     return place
 
 
@@ -126,6 +125,14 @@ def _place(study: Study, folder: Path | str | None, share: Share | None) -> RunF
         require_shareable(study)
     name = f"{study.name}-{share.suffix}" if share else study.name
     return RunFolder(Path(folder or Path("runs") / name))
+
+
+def _bounds(study: Study, place: RunFolder, device: str, listener: Listener) -> Limits | None:
+    """What the study's constraints leave, which is something; None where it has none."""
+    bounds = limits(study, model_folders(study, place.path), device, phases(listener))
+    if bounds:
+        bounds.require_some()
+    return bounds
 
 
 @contextlib.contextmanager
