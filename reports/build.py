@@ -14,6 +14,7 @@ from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
+from reports.record.frames import uncollected
 from reports.second_process import second
 from reports.sections.section import Given
 from reports.whole import write_whole
@@ -47,7 +48,7 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
         RecordError: The record cannot be read.
     """
     folder = Path(folder)
-    with second(Path(record_path), folder) as other:
+    with uncollected(), second(Path(record_path), folder) as other:
         parts = sections(record_path, other.health)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in _pages(parts).items():

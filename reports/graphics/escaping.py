@@ -77,6 +77,8 @@ def visible(text: str) -> str:
 
     Line breaks and tabs stay.
     """
+    if text.isascii() and text.isprintable():  # nearly all there is
+        return text
     return UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text.replace("\r\n", "\n"))
 
 

@@ -135,11 +135,13 @@ def by_seed(trials: pd.DataFrame, measurements: pd.DataFrame) -> dict[str, pd.Da
     mixes, row = np.unique(done["mix"].to_numpy(dtype=object), return_inverse=True)
     seeds, column = np.unique(done["seed"].to_numpy(), return_inverse=True)
     trial = pd.Index(done["key"]).get_indexer(pd.Index(measurements["subject"]))
-    rows = measurements[["metric", "value"]].assign(trial=trial)[trial >= 0]
+    own = trial >= 0
+    metric_of, metrics = pd.factorize(measurements["metric"][own])
+    trial, measured = trial[own], measurements["value"].to_numpy(dtype=float)[own]
     found = {}
-    for metric, of_one in rows.groupby("metric", sort=False, observed=True):
-        values, at = np.full((len(mixes), len(seeds)), np.nan), of_one["trial"].to_numpy()
-        values[row[at], column[at]] = of_one["value"].to_numpy(dtype=float)
+    for number, metric in enumerate(metrics):
+        values, at = np.full((len(mixes), len(seeds)), np.nan), trial[metric_of == number]
+        values[row[at], column[at]] = measured[metric_of == number]
         known = ~np.isnan(values)
         names, numbers = mixes[known.any(axis=1)], seeds[known.any(axis=0)]
         found[str(metric)] = pd.DataFrame(

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from reports.record.file import connect
 
-CHUNK = 2**20  # bytes that are read at a time
-
 
 def record_hash(path: Path | str) -> str:
     """SHA-256 of a record, 64 hexadecimal digits: what `sha256sum` says of it at rest.
@@ -24,11 +22,8 @@ def record_hash(path: Path | str) -> str:
     with closing(connect(path, writable=False)) as connection:
         if _logged(path):
             return hashlib.sha256(connection.serialize()).hexdigest()
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _logged(path: Path) -> bool:

@@ -151,7 +151,7 @@ def _shares(
     own = found.stages[found.stages["mix"].isin(mixes)]
     stages = zip(own["mix"], own["slot"], strict=True)
     subjects = {*(f"{mix}:{slot}" for mix, slot in stages), *(f"{mix}:rest" for mix in mixes)}
-    rows = found.measurements
+    rows = found.parts
     table = by_stage(replace(found, measurements=rows[rows["subject"].isin(subjects)]))
     ranked = {mix for mix in chosen if mix in found.ranked.index}
     for metric in SHARED:
