@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from reports import swaps, tables
 from reports.answering.answer import answer
-from reports.checks.health import Finding, health
+from reports.checks.health import health
 from reports.contents import contents
-from reports.numbers.found import Found
 from reports.numbers.mixes import mixes
 from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
 from reports.record.frames import uncollected
-from reports.second_process import second
+from reports.second_process import Second, second
 from reports.sections.section import Given
 from reports.whole import write_whole
 
@@ -49,7 +47,7 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
     """
     folder = Path(folder)
     with uncollected(), second(Path(record_path), folder) as other:
-        parts = sections(record_path, other.health)
+        parts = sections(record_path, other)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in _pages(parts).items():
             write_whole(folder / name, text)
@@ -71,19 +69,19 @@ def texts(parts: Parts) -> dict[str, str]:
     return {**_pages(parts), "results.csv": tables.csv(parts.found)}
 
 
-def sections(
-    record_path: Path | str, checked: Callable[[Found], tuple[Finding, ...]] = health
-) -> Parts:
+def sections(record_path: Path | str, other: Second | None = None) -> Parts:
     """Everything as plain data, nothing drawn yet.
 
     Args:
         record_path: The record.
-        checked: Makes the health checks.
+        other: A second process that takes a part of the work; None for none.
     """
+    other = other or Second(None)
     found = read(record_path)
-    said = answer(found)
-    made = contents(Given(Path(record_path), found, said))
-    return Parts(found=found, said=said, health=checked(found), sections=made)
+    other.give(found)
+    said, checked = answer(found), health(found)
+    made = contents(Given(Path(record_path), found, said), other.budgets)
+    return Parts(found=found, said=said, health=checked, sections=made)
 
 
 def _pages(parts: Parts) -> dict[str, str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from reports.numbers.found import Found
 from reports.sections import (
     budgets,
     choices,
@@ -46,7 +50,17 @@ SECTIONS: tuple[Makes, ...] = (
 )
 
 
-def contents(given: Given) -> tuple[Part, ...]:
-    """The sections that have something to say of this run."""
-    made = (section.part(given) for section in SECTIONS)
-    return tuple(part for part in made if part is not None)
+def contents(
+    given: Given, shown_budgets: Callable[[Found], budgets.Budgets | None] = budgets.budgets
+) -> tuple[Part, ...]:
+    """The sections that have something to say of this run.
+
+    Args:
+        given: What they are made from.
+        shown_budgets: Makes the budgets, maybe elsewhere meanwhile, so it is asked last.
+    """
+    elsewhere = replace(budgets.SECTION, collect=lambda given: shown_budgets(given.found))
+    made = {each: each.part(given) for each in SECTIONS if each is not budgets.SECTION}
+    if budgets.SECTION in SECTIONS:
+        made[budgets.SECTION] = elsewhere.part(given)
+    return tuple(part for each in SECTIONS if (part := made[each]) is not None)

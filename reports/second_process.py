@@ -1,10 +1,9 @@
 """What a second process does for the report of very many trials, while the first makes its page.
 
-    python -m reports.second_process RECORD FOLDER
+    python -m reports.second_process FOLDER
 
-It reads the record for itself, makes the health checks, then writes results.csv and the figures.
-With the checks it says what it read; where that is not what the page was made of, as beside a run
-that goes on, and where it fails, the first process does the same work after all.
+It is given what was found as soon as that is read, gives back the budgets, then writes results.csv
+and the figures. Where it fails, the first process does the same after all.
 """
 
 from __future__ import annotations
@@ -16,22 +15,19 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, cast
-
-import pandas as pd
+from typing import IO, Final, cast
 
 from reports import tables
-from reports.checks.health import Finding, health
 from reports.figures import draw_report
 from reports.numbers.found import Found
-from reports.numbers.results import read
 from reports.record import Reading
+from reports.sections.budgets import Budgets, budgets
 from reports.whole import write_whole
 
-MANY = 20_000  # trials; of fewer, starting Python takes as long as what is saved
-
-Checked = tuple[Finding, ...]
+MANY: Final = 20_000  # trials; of fewer, starting Python takes as long as what is saved
+UNUSED: Final = ("measurements", "trial_facts", "samples")  # of what was found; large
 
 
 class Second:
@@ -44,26 +40,29 @@ class Second:
     def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
         self._process = process
 
-    def health(self, found: Found) -> Checked:
-        """The health checks of what was found, by whichever process."""
-        if self._process is not None:
-            read_there, checked = self._said(self._process)
-            if read_there == digest(found):
-                return checked
+    def give(self, found: Found) -> None:
+        """Have it begin."""
+        if self._process is None:
+            return
+        try:
+            with cast(IO[bytes], self._process.stdin) as pipe:
+                pickle.dump(_lean(found), pipe, pickle.HIGHEST_PROTOCOL)
+        except OSError:  # it has ended
             self._process = None
-        return health(found)
+
+    def budgets(self, found: Found) -> Budgets | None:
+        """The mix for each budget, by whichever process; after `give`."""
+        if self._process is not None:
+            try:
+                return cast(Budgets | None, pickle.load(cast(IO[bytes], self._process.stdout)))
+            except (EOFError, pickle.UnpicklingError):
+                self._process = None
+        return budgets(found)
 
     def write_files(self, found: Found, folder: Path) -> None:
-        """See that the files beside the page are written, by whichever process; after `health`."""
+        """See that the files beside the page are written, by whichever process; at last."""
         if self._process is None or self._process.wait() != 0:
             write_files(found, folder)
-
-    def _said(self, process: subprocess.Popen[bytes]) -> tuple[str, Checked]:
-        """What it read and what it found; nothing of one that failed."""
-        try:
-            return cast(tuple[str, Checked], pickle.load(cast(IO[bytes], process.stdout)))
-        except (EOFError, pickle.UnpicklingError):
-            return "", ()
 
 
 @contextlib.contextmanager
@@ -77,7 +76,7 @@ def second(record: Path, folder: Path) -> Iterator[Second]:
     Raises:
         RecordError: The record cannot be read.
     """
-    process = _started(record, folder) if _worth_it(record) else None
+    process = _started(folder) if _worth_it(record) else None
     if process is None:
         yield Second(None)
         return
@@ -95,19 +94,21 @@ def write_files(found: Found, folder: Path) -> None:
     draw_report(found, folder / "figures")
 
 
-def digest(found: Found) -> str:
-    """A number for what was read, the same in every process."""
-    return f"{pd.util.hash_pandas_object(found.table).sum()} {len(found.curve)}"
-
-
 def main() -> None:
-    """The second process: check, say so, write."""
+    """The second process: take, give back, write."""
     gc.disable()  # all there is lives to the end
-    record, folder = map(Path, sys.argv[1:])
-    found = read(record)
-    sys.stdout.buffer.write(pickle.dumps((digest(found), health(found))))
+    found = cast(Found, pickle.load(sys.stdin.buffer))
+    sys.stdout.buffer.write(pickle.dumps(budgets(found)))
     sys.stdout.flush()
-    write_files(found, folder)
+    write_files(found, Path(sys.argv[1]))
+
+
+def _lean(found: Found) -> Found:
+    """What was found without what is not used here; to ask for that is an error."""
+    lean = replace(found)
+    for name in UNUSED:
+        object.__delattr__(lean, name)
+    return lean
 
 
 def _worth_it(record: Path) -> bool:
@@ -117,14 +118,14 @@ def _worth_it(record: Path) -> bool:
         return reading.trial_count() > MANY
 
 
-def _started(record: Path, folder: Path) -> subprocess.Popen[bytes] | None:
+def _started(folder: Path) -> subprocess.Popen[bytes] | None:
     """None where there is no interpreter to start."""
-    command = [sys.executable, "-P", "-m", __name__, str(record), str(folder)]
+    command = [sys.executable, "-P", "-m", __name__, str(folder)]
     modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     with contextlib.suppress(OSError):
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": modules},

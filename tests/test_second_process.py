@@ -9,8 +9,9 @@ import pytest
 
 from reports import build, second_process
 from reports.build import FILES, write_report
+from reports.numbers.found import Found
 from reports.record import Reading, RecordError
-from reports.second_process import Second, second
+from reports.second_process import UNUSED, Second, _lean, second
 from tests.simulated_run import simulate
 
 
@@ -48,22 +49,41 @@ def test_the_report_is_the_same_byte_for_byte(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    for name in ("health", "write_files"):
+    for name in ("budgets", "write_files"):
         monkeypatch.setattr(second_process, name, forbidden)
     assert set(alone) == set(FILES)
     assert written(record, tmp_path / "out") == alone
 
 
-def test_what_read_something_else_counts_for_nothing(
-    record: Path, alone: dict[str, bytes], many: None, tmp_path: Path
+def test_of_what_it_needs_nothing_is_held_back(record: Path):
+    """What is not handed over can't be used by mistake: to ask for it is an error."""
+    lean = _lean(build.sections(record).found)
+    assert lean.table.equals(build.sections(record).found.table)
+    for name in UNUSED:
+        with pytest.raises(AttributeError, match=name):
+            getattr(lean, name)
+
+
+def test_one_that_breaks_off_half_way_has_its_work_done_again(
+    record: Path,
+    alone: dict[str, bytes],
+    many: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
-    """As beside a run that has written a trial in between."""
-    other = simulate(tmp_path / "other", {"stage1": 2, "stage2": 2}, seeds=1, pictures=False)
-    with second(other, tmp_path / "out") as process:
-        parts = build.sections(record, process.health)
-        process.write_files(parts.found, tmp_path / "out")
-    assert parts.health == build.sections(record).health
-    assert (tmp_path / "out" / "results.csv").read_bytes() == alone["results.csv"]
+    """It gives the budgets back, and has no curves to draw."""
+    monkeypatch.setattr(second_process, "UNUSED", (*UNUSED, "curve"))
+    done: list[Path] = []
+    write = second_process.write_files
+
+    def writing(found: Found, folder: Path) -> None:
+        done.append(folder)
+        write(found, folder)
+
+    monkeypatch.setattr(second_process, "write_files", writing)
+    monkeypatch.setattr(second_process, "budgets", forbidden)
+    assert written(record, tmp_path / "out") == alone
+    assert done == [tmp_path / "out"]
 
 
 @pytest.mark.parametrize("python", ["no-such-program", shutil.which("false") or "false"])

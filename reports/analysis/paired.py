@@ -134,11 +134,12 @@ def _outside(t: Numbers, degrees: int) -> Numbers:
     """
     angle = np.arctan(t / np.sqrt(degrees))
     cosine, sine = np.cos(angle), np.sin(angle)
+    square = cosine**2
     odd = degrees % 2
     term = cosine if odd else np.ones_like(t)
     total = term.copy() if degrees > 1 else np.zeros_like(t)
     for k in range(2 + odd, degrees, 2):
-        term = term * cosine**2 * (k - 1) / k
+        term = term * square * (k - 1) / k
         total += term
     inside = 2.0 / np.pi * (angle + sine * total) if odd else sine * total
     outside: Numbers = np.clip(1.0 - inside, 0.0, 1.0)

@@ -33,9 +33,8 @@ class Budgets:
     draws: int
 
 
-def collect(given: Given) -> Budgets | None:
+def budgets(found: Found) -> Budgets | None:
     """Budgets by the first costs; None where no mix has both a quality and a cost."""
-    found = given.found
     names = [name for name in found.cost_metrics if _known_of_all(found, name)]
     made = ((name, by_cost(found, name)) for name in names)
     known = list(islice(((name, each) for name, each in made if each is not None), COSTS))
@@ -44,6 +43,11 @@ def collect(given: Given) -> Budgets | None:
     mixes = weighed(found, (quality_metric(found), known[0][0]))
     draws = len(mixes.redrawn.values) if mixes and mixes.redrawn else 0
     return Budgets(known[0][1], tuple(each for _, each in known[1:]), draws)
+
+
+def collect(given: Given) -> Budgets | None:
+    """The same, as a section."""
+    return budgets(given.found)
 
 
 def _known_of_all(found: Found, cost: str) -> bool:

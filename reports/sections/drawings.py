@@ -104,7 +104,7 @@ def _ranking(found: Found) -> list[str]:
     order = found.ranked
     if quality in order:
         up = found.metrics[quality].better == "lower"
-        order = order.sort_values(quality, ascending=up, kind="stable")
+        order = order[[quality]].sort_values(quality, ascending=up, kind="stable")
     return list(dict.fromkeys(map(str, [*order.index.tolist(), *table.index.tolist()])))
 
 

@@ -134,7 +134,8 @@ def worth_a_look(found: Found, said: Answer) -> list[str]:
     quality = quality_metric(found)
     if quality in found.ranked:
         up = found.metrics[quality].better == "lower"
-        order += [str(mix) for mix in found.ranked.sort_values(quality, ascending=up).index[:4]]
+        best = found.ranked[quality].sort_values(ascending=up, kind="stable")
+        order += map(str, best.index[:4])
     return [mix for mix in dict.fromkeys(order) if mix]
 
 
