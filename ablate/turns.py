@@ -19,10 +19,14 @@ from typing import IO, Final, Literal
 from ablate.profiling.nvml import identity_of
 
 Use = Literal["timing", "training"]
-PLACES: Final = (Path("/dev/shm"), Path("/tmp"))  # the same for a login and for a batch job
+
+# One place for all processes that see the same /tmp: a batch system may give each job its own.
+# At a user's last logout systemd may empty /dev/shm of what is his while his run goes on.
+PLACES: Final = (Path("/tmp"), Path("/dev/shm"))
 KINDS: Final = ("door", "work")
 TICK: Final = 0.1  # seconds between two tries
 AGAIN: Final = 1.0  # seconds after which whoever waits says so once more
+TRIES: Final = 10  # where lock files are removed meanwhile
 
 
 def gpu_of(device: str) -> str:
@@ -51,37 +55,47 @@ def turn(gpu: str, told: Callable[[str], None], use: Use = "timing") -> Iterator
         use: Timings have it alone, trainings share it.
     """
     with contextlib.ExitStack() as stack:
-        if gpu and (files := _files(gpu, stack)):
+        if gpu:
             with contextlib.suppress(OSError):  # locks that do not work here
-                _take(*files, use, lambda has: told(_words(has, gpu, use)))
+                _hold(gpu, use, lambda has: told(_words(has, gpu, use)), stack)
         yield
 
 
-def _files(gpu: str, stack: contextlib.ExitStack) -> tuple[IO[str], IO[str]] | None:
-    """The two lock files of a GPU, open; none where there can be none."""
+def _hold(gpu: str, use: Use, waiting: Callable[[str], None], stack: contextlib.ExitStack) -> None:
+    """Take a GPU; anew where its files were removed meanwhile, as others then lock new ones."""
+    for _ in range(TRIES):
+        with contextlib.ExitStack() as opened:
+            files = _files(gpu, opened)
+            if files is None:
+                return
+            _take(*files, use, waiting)
+            if all(map(_is_there, files)):
+                stack.enter_context(opened.pop_all())
+                return
+
+
+def _is_there(file: IO[str]) -> bool:
+    """Whether others who open a file by its name come to this one."""
     try:
-        door, work = (stack.enter_context(_lock_of(gpu, name).open("a+")) for name in KINDS)
-    except OSError:
-        return None
-    return door, work
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())
+    except FileNotFoundError:
+        return False
 
 
-def _lock_of(gpu: str, kind: str) -> Path:
-    """A lock file.
-
-    Raises:
-        OSError: There can be none.
-    """
+def _files(gpu: str, stack: contextlib.ExitStack) -> tuple[IO[str], IO[str]] | None:
+    """The two lock files of a GPU, open, in the first place that takes them; none without one."""
     name = "".join(c if c.isalnum() or c == "-" else "_" for c in gpu)
-    return _folder() / f"gpu-{name}.{kind}.lock"
+    for folder in _folders():
+        paths = (folder / f"gpu-{name}.{kind}.lock" for kind in KINDS)
+        with contextlib.ExitStack() as opened, contextlib.suppress(OSError):  # full, read-only
+            door, work = (opened.enter_context(path.open("a+")) for path in paths)
+            stack.enter_context(opened.pop_all())
+            return door, work
+    return None
 
 
-def _folder() -> Path:
-    """A folder that nobody else can write to, the same one whatever the environment says.
-
-    Raises:
-        OSError: There is none.
-    """
+def _folders() -> Iterator[Path]:
+    """Folders that nobody else can write to, the same ones whatever the environment says."""
     for place in PLACES:
         own = place / f"ablate-{os.getuid()}"
         with contextlib.suppress(OSError):
@@ -89,8 +103,7 @@ def _folder() -> Path:
             facts = own.lstat()
             shared = facts.st_uid != os.getuid() or facts.st_mode & 0o022
             if stat.S_ISDIR(facts.st_mode) and not shared:
-                return own
-    raise FileNotFoundError(f"no folder of our own in {' or '.join(map(str, PLACES))}")
+                yield own
 
 
 def _take(door: IO[str], work: IO[str], use: Use, waiting: Callable[[str], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -204,13 +205,13 @@ def test_the_place_of_locks_does_not_follow_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.undo()
-    before = ablate.turns._folder()
-    assert before.parent in (Path("/dev/shm"), Path("/tmp"))
+    before = next(ablate.turns._folders())
+    assert before.parent == Path("/tmp")
     assert before.stat().st_mode & 0o777 == 0o700
     for name in ("XDG_RUNTIME_DIR", "TMPDIR", "TEMP", "TMP", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    assert ablate.turns._folder() == before
+    assert next(ablate.turns._folders()) == before
 
 
 @pytest.mark.parametrize("spoilt", ["missing", "a file", "a link", "open to others"])
@@ -229,11 +230,58 @@ def test_a_place_that_is_of_no_use_is_passed_by(
         (first / name).mkdir()
         (first / name).chmod(0o777)
     monkeypatch.setattr(ablate.turns, "PLACES", (first, second))
-    assert ablate.turns._folder() == second / name
+    assert list(ablate.turns._folders()) == [second / name]
     assert sorted(second.iterdir()) == [second / name]
     monkeypatch.setattr(ablate.turns, "PLACES", (first,))
-    with pytest.raises(FileNotFoundError, match=f"^no folder of our own in {first}$"):
-        ablate.turns._folder()
+    assert list(ablate.turns._folders()) == []
+
+
+@pytest.mark.parametrize("spoilt", ablate.turns.KINDS)
+def test_where_a_lock_file_cannot_be_opened_both_lie_in_the_next_place(
+    spoilt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    places = tmp_path / "first", tmp_path / "second"
+    for place in places:
+        place.mkdir()
+    name = f"ablate-{os.getuid()}"
+    (places[0] / name / f"gpu-7.{spoilt}.lock").mkdir(parents=True)
+    (places[0] / name).chmod(0o700)
+    monkeypatch.setattr(ablate.turns, "PLACES", places)
+    first = holding("timing")
+    monkeypatch.setattr(ablate.turns, "PLACES", places[1:])
+    second = begun("training")
+    assert second.heard.wait(30)
+    first.leave()
+    second.leave()
+    found = [file.name for file in (places[1] / name).iterdir()]
+    assert sorted(found) == ["gpu-7.door.lock", "gpu-7.work.lock"]
+
+
+@pytest.mark.parametrize("removed", ["a file", "the folder"])
+def test_whoever_waited_for_files_that_were_removed_takes_those_that_others_find(
+    removed: str, holder: Waiting, tmp_path: Path
+):
+    waiting = begun("timing")
+    assert waiting.heard.wait(30)
+    folder = tmp_path / f"ablate-{os.getuid()}"
+    if removed == "a file":
+        (folder / "gpu-7.work.lock").unlink()
+    else:
+        shutil.rmtree(folder)
+    holder.leave()
+    assert waiting.had.wait(30)
+    late = begun("training")
+    assert late.heard.wait(30)
+    assert set(late.said) == {f"{TIMES}; this training waits until that is done"}
+    waiting.leave()
+    assert late.had.wait(30)
+    late.leave()
+
+
+def test_where_files_are_removed_each_time_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ablate.turns, "_is_there", lambda file: False)
+    with turn("7", pytest.fail), turn("7", pytest.fail):
+        pass
 
 
 def test_a_full_disk_hides_who_has_a_gpu_but_not_that_it_is_had(monkeypatch: pytest.MonkeyPatch):
