@@ -13,7 +13,7 @@ from reports.numbers.results import read
 from reports.page.markdown import markdown
 from reports.page.page import Parts, html
 from reports.record.frames import uncollected
-from reports.second_process import Second, second
+from reports.second_process import Alone, second
 from reports.sections.section import Given
 from reports.whole import write_whole
 
@@ -46,8 +46,8 @@ def write_report(record_path: Path | str, folder: Path | str) -> dict[str, Path]
         RecordError: The record cannot be read.
     """
     folder = Path(folder)
-    with uncollected(), second(Path(record_path), folder) as other:
-        parts = sections(record_path, other)
+    with uncollected(), second(record_path) as other:
+        parts = sections(record_path, folder, other)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in _pages(parts).items():
             write_whole(folder / name, text)
@@ -69,16 +69,20 @@ def texts(parts: Parts) -> dict[str, str]:
     return {**_pages(parts), "results.csv": tables.csv(parts.found)}
 
 
-def sections(record_path: Path | str, other: Second | None = None) -> Parts:
+def sections(
+    record_path: Path | str, folder: Path | None = None, other: Alone | None = None
+) -> Parts:
     """Everything as plain data, nothing drawn yet.
 
     Args:
         record_path: The record.
-        other: A second process that takes a part of the work; None for none.
+        folder: Of the report, for a second process.
+        other: A second process that takes a part of the work.
     """
-    other = other or Second(None)
-    found = read(record_path)
-    other.give(found)
+    other = other or Alone()
+    found = read(record_path, other.opened)
+    if folder:
+        other.give(found, folder)
     said, checked = answer(found), health(found)
     made = contents(Given(Path(record_path), found, said), other.budgets)
     return Parts(found=found, said=said, health=checked, sections=made)

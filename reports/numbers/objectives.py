@@ -61,7 +61,10 @@ def weighed(found: Found, metrics: tuple[str, ...]) -> Weighed | None:
     if not rows.any():
         return None
     directions = tuple(found.metrics[name].better for name in metrics)
-    measured = [measure(found, name).some(rows) for name in metrics]
+    if rows.all():
+        measured = [measure(found, name) for name in metrics]
+    else:
+        measured = [objective(table[rows], found.per_seed, name) for name in metrics]
     redrawn = redraw(measured, directions) if chance_is_known(measured) else None
     mixes, points = tuple(map(str, table.index[rows].tolist())), values[rows]
     return Weighed(mixes, rows, directions, points, front(points, directions), redrawn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +36,17 @@ def results(record: Reading) -> pd.DataFrame:
     return collect(record).table
 
 
-def read(path: Path | str) -> Found:
+def read(path: Path | str, opened: Callable[[Path | str], Reading] = Reading.open) -> Found:
     """Read a record.
+
+    Args:
+        path: The record.
+        opened: Opens it.
 
     Raises:
         RecordError: It cannot be read.
     """
-    with Reading.open(path) as record:
+    with opened(path) as record:
         return collect(record, followed=FOLLOWED)
 
 
@@ -61,10 +65,12 @@ def collect(record: Reading, draws: int = DRAWS, followed: int | None = None) ->
     metrics |= {metric.name: metric for metric in GAINS.values() if metric.name in per_seed}
     objectives = tuple(dict.fromkeys(comparable(name, per_seed) for name in record.objectives))
     table = _named(record.mixes(), trials, partials)
-    wide = _wide(record.levels(), table.index)
-    parts = [table, wide, *_summaries(per_seed, table)]
+    parts = _summaries(per_seed, table)
     parts += _costs(measurements[measurements["subject"].isin(table.index)], table.index)
-    table = with_front(pd.concat(parts, axis=1), per_seed, objectives, metrics, draws)
+    wide = _wide(record.levels(), table.index)  # which may be read elsewhere meanwhile
+    table = with_front(
+        pd.concat([table, wide, *parts], axis=1), per_seed, objectives, metrics, draws
+    )
     table.attrs["units"] = {name: metric.unit for name, metric in metrics.items()}
     table.attrs["better"] = {name: metric.better for name, metric in metrics.items()}
     table.attrs["objectives"] = objectives
