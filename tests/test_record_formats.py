@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from reports.build import report_texts
-from reports.record import Measurement, Metric, MixRow, Reading, Record, RecordError, TrialRow
+from reports.record import Measurement, Metric, MixRow, Reading, Record, RecordError, TrialRow, file
 from reports.record import tables as formats
 from reports.record.hashing import record_hash
 from tests.older_records import make_older
@@ -159,6 +159,43 @@ def test_a_process_killed_while_it_brings_a_record_to_this_format_leaves_it_as_i
     Record.open(path, writable=True).close()
     assert format_of(path) == 3
     require_same(everything(path), before)
+
+
+def several(path: Path) -> Path:
+    """An older record of some hundred measurements."""
+    with new(path) as record:
+        place = {"mode": "128x128", "device": "cuda", "sitting": "one of an evening"}
+        record.add_sitting([Measurement(f"x{at}", "latency", at, **place) for at in range(700)])
+    return make_older(path, 2)
+
+
+def test_a_record_is_not_larger_after_it_was_brought_to_this_format(tmp_path: Path):
+    path = several(tmp_path / "record.sqlite")
+    before, size = everything(path), path.stat().st_size
+    Record.open(path, writable=True).close()
+    assert path.stat().st_size < size
+    require_same(everything(path), before)
+
+
+def test_a_record_that_cannot_be_made_smaller_is_as_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = several(tmp_path / "record.sqlite")
+    before, opened = everything(path), file._writable
+
+    def unshrinkable(path: Path) -> sqlite3.Connection:
+        connection = opened(path)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # VACUUM attaches a file
+        with pytest.raises(sqlite3.OperationalError):
+            connection.execute("VACUUM")
+        return connection
+
+    monkeypatch.setattr(file, "_writable", unshrinkable)
+    with Record.open(path, writable=True) as record:
+        require_same(everything(path), before)
+        record.add_sitting([Measurement("m1", "psnr", 31.0)])
+    assert format_of(path) == 3
+    assert len(everything(path)["measurements"]) == 701
 
 
 def test_a_record_that_another_process_brought_to_this_format_is_left_alone(tmp_path: Path):

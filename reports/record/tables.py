@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 VERSION = 3
@@ -107,6 +108,8 @@ STEPS: dict[int, tuple[str, ...]] = {1: (PARTIALS,), 2: _SPLIT}
 def upgrade(connection: sqlite3.Connection) -> None:
     """Make an older record one of this format, whole or not at all; ids stay in their order.
 
+    Pages that come free are given back where they can be.
+
     Raises:
         sqlite3.Error: It cannot be written; it is then what it was.
     """
@@ -122,3 +125,14 @@ def upgrade(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    if version < VERSION:
+        _shrink(connection)
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Give back the pages of dropped tables, which would make a file larger than it was.
+
+    That takes as much disk again for a moment: where there is none, a record is as good unshrunk.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("VACUUM")
