@@ -104,6 +104,18 @@ def test_a_failed_trial_is_replaced_by_its_next_attempt(tmp_path):
         assert list(record.measurements()["value"]) == [29.5]
 
 
+@pytest.mark.parametrize("status", ["done", "failed"])
+def test_an_attempt_under_another_key_is_replaced_with_all_that_it_measured(tmp_path, status):
+    with new(tmp_path) as record:
+        for key, mix, seed in (("old", "m1", 0), ("other seed", "m1", 1), ("other mix", "m2", 0)):
+            failed = TrialRow(key, mix, seed, "failed", "out of memory")
+            record.add_trial(failed, [Measurement(key, "psnr", 1.0)])
+        row = TrialRow("new", "m1", 0, status, "" if status == "done" else "again")
+        assert record.add_trial(row, [Measurement("new", "psnr", 29.5)])
+        assert set(record.trials()["key"]) == {"other seed", "other mix", "new"}
+        assert set(record.measurements()["subject"]) == {"other seed", "other mix", "new"}
+
+
 def test_a_trial_is_written_whole_or_not_at_all(tmp_path):
     with new(tmp_path) as record:
         with pytest.raises(RecordError, match=r"metric 'ssim' was never defined \(defined: lat"):

@@ -47,15 +47,16 @@ def is_settled(connection: Connection, trial: str) -> bool:
 
 
 def replace_trial(connection: Connection, row: TrialRow) -> None:
-    """A trial and its facts, in the stead of earlier attempts at it.
+    """A trial and its facts, in the stead of earlier attempts at it and of what these measured.
 
-    Such an attempt may also have failed with another source of its mix.
+    Such an attempt may also have failed with another source of its mix, under another key.
     """
-    connection.execute(
-        "DELETE FROM trials WHERE key = ? OR (mix = ? AND seed = ? AND status = 'failed')",
-        (row.key, row.mix, int(row.seed)),
+    earlier = connection.execute(
+        "SELECT key FROM trials WHERE mix = ? AND seed = ? AND status = 'failed'",
+        (row.mix, int(row.seed)),
     )
-    connection.execute("DELETE FROM measured WHERE subject = ?", (row.key,))
+    for key in dict.fromkeys((row.key, *(key for (key,) in earlier))):
+        delete_trial(connection, key)
     connection.execute(
         "INSERT INTO trials (key, mix, seed, status, reason, seconds) VALUES (?, ?, ?, ?, ?, ?)",
         (row.key, row.mix, int(row.seed), row.status, row.reason, float(row.seconds)),
