@@ -161,6 +161,50 @@ def test_a_report_of_another_version_is_told(run: Path):
     assert remark == f"the report was made by ablate 0.0.1, reports 0123; this is {maker()}"
 
 
+def of_earlier_version(run: Path) -> None:
+    """Make of a report one of a version that wrote no file of swaps."""
+    items = (run / "report.html").read_text().split("<li>")
+    change(run / "report.html", "<li>" + next(item for item in items if "swaps.csv" in item), "")
+    change(run / "report.html", maker(), "ablate 0.0.1, reports 0123")
+    (run / "swaps.csv").unlink()
+
+
+def test_files_that_an_earlier_version_did_not_write_are_no_difference(run: Path):
+    of_earlier_version(run)
+    found = verify(run)
+    assert found.difference is None
+    assert found.files == ("report.html", "report.md", "results.csv", "results.tex")
+    assert len(found.remarks) == 1
+    change(run / "results.csv", f"{best(run)[1]:.6f}"[:6], "11.111")
+    difference = verify(run).difference
+    assert difference is not None
+    assert difference.file == "results.csv"
+    assert "11.111" in str(difference.says)
+
+
+def test_the_list_of_files_counts_where_this_version_wrote_it(run: Path):
+    change(run / "report.html", "all swaps, in raw units", "some swaps")
+    difference = verify(run).difference
+    assert difference is not None
+    assert (difference.place, difference.says) == ("section 'Files'", "some swaps")
+
+
+@pytest.mark.parametrize("name", ["swaps.csv", "figures/effects.svg"])
+def test_a_file_that_the_page_names_and_that_is_not_there_is_told(
+    run: Path, name: str, capsys: pytest.CaptureFixture[str]
+):
+    (run / name).unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(run)])
+    assert ended.value.code == 1
+    assert capsys.readouterr().out == f"{name}: the page names it, and it is not there\n"
+    assert verify(run / "report.html").difference is None
+    change(run / "results.csv", "stage1 rdcnn", "stage1 changed")
+    changed = verify(run).difference
+    assert changed is not None
+    assert changed.file == "results.csv"
+
+
 def test_a_page_that_says_nothing_of_its_record_is_told(run: Path):
     change(run / "report.html", '<meta name="record"', '<meta name="other"')
     assert "the report does not say which record it was made of" in verify(run).remarks
@@ -172,9 +216,17 @@ def test_a_report_elsewhere_is_held_against_the_record_that_is_named(run: Path, 
         verify(tmp_path / "mine.html")
     assert verify(tmp_path / "mine.html", run).difference is None
     assert verify(tmp_path / "mine.html", run / "record.sqlite").files == ("mine.html",)
+
+
+def test_a_table_under_another_name_is_known_by_its_first_heading(run: Path, tmp_path: Path):
     for name in ("results.csv", "swaps.csv"):
-        shutil.move(run / name, tmp_path / f"my_{name}")
-        assert verify(tmp_path / f"my_{name}", run).difference is None
+        other = tmp_path / f"not {'results' if name == 'swaps.csv' else 'swaps'}.csv"
+        shutil.copy(run / name, other)
+        assert verify(other, run).difference is None
+    (tmp_path / "any.csv").write_text("something,else\n")
+    difference = verify(tmp_path / "any.csv", run).difference
+    assert difference is not None
+    assert (difference.says, difference.record) == ("something", "mix")
 
 
 def test_what_is_no_report_is_refused(run: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from reports.record.hashing import record_hash
 from reports.verifying.copies import Compared, VerifyError
 from reports.verifying.of_kit import Sources, compare_kit, is_kit, kit_of_file
-from reports.verifying.of_report import compare_report, report_files
+from reports.verifying.of_report import compare_report, missing, report_files
 
 RECORD = "record.sqlite"
 
@@ -69,6 +69,7 @@ def _parts(path: Path, record: Path, source_of: Sources) -> Iterator[Compared]:
         files = report_files(path)
         if files:
             yield compare_report(files, *given)
+            yield Compared((), difference=missing(path))
     if kit is not None:
         yield compare_kit(*kit, given, source_of)
     if path.is_dir():

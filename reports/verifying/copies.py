@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.page.maker import maker
-from reports.page.pieces import pieces
+from reports.page.pieces import Piece, pieces
 from reports.verifying.differing import Difference, first
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+LISTED = ("section 'files'", "section 'Files'")  # other versions write other files
 BREAKS = r"(?:\\allowbreak\{\}|\s)?"  # what may stand between the letters of a hash
 
 
@@ -76,12 +77,18 @@ def compared(copies: Sequence[Copy], stated: Stated, now: str, what: str = "repo
     ours = Stated(now, maker())
     theirs = Stated(stated.record or now, stated.code or ours.code)
     for copy in copies:
-        said = pieces(copy.name, neutral(copy.theirs, theirs))
+        left_out = () if theirs.code == ours.code else LISTED
+        said = _pieces(copy.name, neutral(copy.theirs, theirs), left_out)
         numbers += sum(len(NUMBER.findall(piece.text)) for piece in said)
-        made = [] if copy.ours is None else pieces(copy.name, neutral(copy.ours, ours))
+        made = [] if copy.ours is None else _pieces(copy.name, neutral(copy.ours, ours), left_out)
         difference = difference or first(copy.name, said, made)
     names = tuple(copy.name for copy in copies)
     return Compared(names, numbers, difference, tuple(remarks(stated, ours, what)))
+
+
+def _pieces(name: str, text: str, left_out: Collection[str]) -> list[Piece]:
+    """All that a file says, but for what it says in some places."""
+    return [piece for piece in pieces(name, text) if piece.place not in left_out]
 
 
 def neutral(text: str, names: Stated) -> str:

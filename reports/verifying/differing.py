@@ -19,7 +19,7 @@ class Difference:
 
     Args:
         file: Of the report.
-        place: Where in the file, in words.
+        place: Where in the file, in words; where neither says anything, what is amiss.
         says: What the file says there; None where it has ended.
         record: What comes of the record; None where nothing more does.
     """
@@ -34,6 +34,8 @@ class Difference:
         """As people are told, in one line."""
         says, record = _around(self.says, self.record)
         place = f"{self.file}: {self.place}"
+        if says is None and record is None:
+            return place
         if says is None:
             return f"{place}: the file has nothing there, the record says {record!r}"
         if record is None:

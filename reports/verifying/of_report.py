@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from reports import build
 from reports.build import report_texts
 from reports.verifying.copies import Compared, Copy, Stated, VerifyError, compared
+from reports.verifying.differing import Difference
 
 FILES = ("report.html", "report.md", "results.csv", "swaps.csv", "results.tex")
+HEADINGS = {"mix": "results.csv", "axis": "swaps.csv"}  # the first of each
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
 META = r'<meta name="{}" content="([^"]*)">'
 
@@ -26,8 +29,21 @@ def report_files(path: Path) -> dict[Path, str]:
     if not alike:
         endings = ", ".join(dict.fromkeys(Path(name).suffix for name in FILES))
         raise VerifyError(f"{path}: not a file of a report that can be compared ({endings})")
-    called = [name for name in alike if Path(name).stem in path.stem]  # my_swaps.csv
-    return {path: [*called, *alike][0]}
+    if path.suffix == ".csv" and path.name not in FILES:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            heading = file.readline().strip().split(",")[0]
+        alike.insert(0, HEADINGS.get(heading, alike[0]))
+    return {path: path.name if path.name in FILES else alike[0]}
+
+
+def missing(folder: Path) -> Difference | None:
+    """The first file of a report that its page names and that does not lie beside it."""
+    page = folder / "report.html"
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    for name in build.FILES:
+        if f'href="{name}"' in text and not (folder / name).is_file():
+            return Difference(name, "the page names it, and it is not there", None, None)
+    return None
 
 
 def compare_report(files: Mapping[Path, str], record: Path, now: str) -> Compared:
